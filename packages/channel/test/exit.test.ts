@@ -1,0 +1,98 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+
+const folder = fileURLToPath(new URL('.', import.meta.url));
+
+/** Runs `program` in a process of its own. @returns what it printed, once it has ended by itself within ten seconds. */
+function run(program: string): Promise<string> {
+  const imports = `import { createDispatcher } from '@nq/core'; import { channelQueue } from '@nq/channel';`;
+  const args = ['--conditions=@nq/source', '--input-type=module', '--eval', imports + program];
+  return new Promise((resolve, reject) => {
+    execFile(process.execPath, args, { cwd: folder, timeout: 10_000 }, (error, stdout) =>
+      error === null ? resolve(stdout.trim()) : reject(error),
+    );
+  });
+}
+
+describe('a process', () => {
+  test.each([
+    [
+      'after stop(), with a handler that never returns',
+      `const dispatcher = createDispatcher(10, { handlerTimeoutMs: 60_000 });
+       const called = new Promise((resolve) => dispatcher.on('t', () => (resolve(), new Promise(() => {}))));
+       await dispatcher.start(2);
+       await dispatcher.dispatch({ type: 't' });
+       await called;
+       console.log(JSON.stringify(await dispatcher.stop({ deadlineMs: 10 })));`,
+      '{"completed":0,"returned":1,"abandoned":1}',
+    ],
+    [
+      'after stop(), with retries that wait',
+      `const dispatcher = createDispatcher(10, { retry: { inPlaceDelayMs: 60_000, delayMs: 60_000 } });
+       const called = new Promise((resolve) => dispatcher.on('t', () => { resolve(); throw new Error('no'); }));
+       await dispatcher.start(1);
+       await dispatcher.dispatch({ type: 't' });
+       await called;
+       console.log(JSON.stringify(await dispatcher.stop({ deadlineMs: 10 })));`,
+      '{"completed":0,"returned":1,"abandoned":1}',
+    ],
+    [
+      'after close(), with calls that waited for long and a delivery that is open',
+      `const queue = channelQueue({ capacity: 1 });
+       await queue.push({ type: 't' });
+       await queue.pop();
+       await queue.push({ type: 't' });
+       const { signal } = new AbortController();
+       const waiting = [queue.push({ type: 't' }, { timeoutMs: 60_000, signal }), queue.push({ type: 't' })];
+       const ends = Promise.allSettled(waiting);
+       console.log(JSON.stringify(await queue.close()), (await ends).map(({ reason }) => reason.code).join());`,
+      '{"returned":1,"abandoned":2} NQ_CLOSED,NQ_CLOSED',
+    ],
+    [
+      'without close(), if it has nothing else to do, although a delivery is open and calls waited once',
+      `const queue = channelQueue({ leaseMs: 60_000 });
+       const pop = queue.pop({ timeoutMs: 60_000 });
+       await queue.push({ type: 't', data: 5 });
+       console.log((await pop).event.data);`,
+      '5',
+    ],
+    [
+      'without stop(), if all its events are handled',
+      `const dispatcher = createDispatcher(10);
+       dispatcher.on('t', async (event) => console.log(event.data));
+       await dispatcher.start(2);
+       await dispatcher.dispatch({ type: 't', data: 5 });`,
+      '5',
+    ],
+  ])('ends by itself %s', async (_when, program, printed) => {
+    expect(await run(program)).toBe(printed);
+  });
+
+  test('stays as long as an event waits for its next attempt', async () => {
+    const printed = await run(
+      `const dispatcher = createDispatcher(10, { retry: { inPlace: 0, delayMs: 50 } });
+       dispatcher.on('t', (event, { attempt }) => { if (attempt < 3) throw new Error('no'); console.log(attempt); });
+       await dispatcher.start(2);
+       await dispatcher.dispatch({ type: 't' });`,
+    );
+    expect(printed).toBe('3');
+  });
+
+  test('tells on stderr what nobody listens to', async () => {
+    const warned = await run(
+      `process.on('warning', ({ name, message }) => console.log(name + ': ' + message));
+       const queue = channelQueue({ deadLetterCapacity: 0 });
+       const dispatcher = createDispatcher({ queue }, { retry: { maxAttempts: 1, inPlace: 0, maxDelayMs: 1 } });
+       const called = new Promise((resolve) => dispatcher.on('t', () => { resolve(); throw new Error('no'); }));
+       await dispatcher.start();
+       await dispatcher.dispatch({ type: 't', id: 'e1' });
+       await called;
+       await dispatcher.stop();
+       await queue.close();`,
+    );
+    expect(warned).toBe(
+      'NqWarning: dead-letter of event "e1": Cannot give the event up: its queue keeps no dead letters and no deadLetterQueue is set',
+    );
+  });
+});

@@ -1,0 +1,41 @@
+// Compiled by types.test.ts and never run. Where an error is expected and there is none, the compiler says so.
+import { createDispatcher, type QueueEvent } from '@nq/core';
+
+interface Orders {
+  readonly 'order.created': { readonly total: number };
+  readonly 'order.cancelled': { readonly reason: string };
+  readonly ping: undefined;
+}
+
+const typed = createDispatcher<Orders>(10);
+
+// Handlers get the data of their type.
+typed.on('order.created', (event) => {
+  const same: QueueEvent<{ readonly total: number }, 'order.created'> = event;
+  const total: number = event.data.total;
+  return [same, total];
+});
+// @ts-expect-error -- there is no such type
+typed.on('order.deleted', () => {});
+// @ts-expect-error -- the data has no such member
+typed.on('order.created', (event) => event.data.reason);
+
+// Only events with the data of their type can be dispatched.
+void typed.dispatch({ type: 'order.created', data: { total: 1 }, key: 'k' });
+void typed.dispatch({ type: 'ping' });
+// @ts-expect-error -- the data is of another type of event
+void typed.dispatch({ type: 'order.created', data: { reason: 'none' } });
+// @ts-expect-error -- the data is missing
+void typed.dispatch({ type: 'order.created' });
+// @ts-expect-error -- total must be a number
+void typed.dispatch({ type: 'order.created', data: { total: '1' } });
+// @ts-expect-error -- there is no such type
+void typed.dispatch({ type: 'order.deleted', data: {} });
+
+// Without a map, everything can be dispatched, and the data is unknown.
+const untyped = createDispatcher(10);
+void untyped.dispatch({ type: 'anything', data: 5 });
+untyped.on('anything', (event) => {
+  // @ts-expect-error -- unknown data has no members
+  return event.data.total;
+});

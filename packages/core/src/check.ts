@@ -1,0 +1,101 @@
+/** What came instead of what was expected, in words. Shows numbers, booleans and short strings, never what an object holds. */
+export function describe(value: unknown): string {
+  if (value === null || value === undefined || typeof value === 'boolean' || typeof value === 'number')
+    return `${value}`;
+  if (typeof value === 'string')
+    return value.length <= 40 ? JSON.stringify(value) : `a string of ${value.length} characters`;
+  if (typeof value === 'bigint') return `${value}n`;
+  if (Array.isArray(value)) return 'an array';
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+}
+
+/**
+ * Checks a duration in milliseconds. `Infinity` is one.
+ *
+ * @throws {TypeError} if it is not a number. @throws {RangeError} if it is `NaN` or below `min`.
+ */
+export function checkMs(action: string, name: string, value: unknown, min = 0): asserts value is number {
+  if (typeof value !== 'number') throw new TypeError(`${action}: ${name} must be a number, got ${describe(value)}`);
+  if (!(value >= min)) throw new RangeError(`${action}: ${name} must be >= ${min}, got ${value}`);
+}
+
+/**
+ * Checks a whole number; `Infinity` is one where `max` is `Infinity`.
+ *
+ * @throws {TypeError} if it is not a number. @throws {RangeError} if it is not whole or out of range.
+ */
+export function checkCount(
+  action: string,
+  name: string,
+  value: unknown,
+  min: number,
+  max: number = Number.MAX_SAFE_INTEGER,
+): asserts value is number {
+  if (typeof value !== 'number') throw new TypeError(`${action}: ${name} must be a number, got ${describe(value)}`);
+  const whole = Number.isInteger(value) || (value === Infinity && max === Infinity);
+  if (!whole || value < min || value > max) {
+    const range = max >= Number.MAX_SAFE_INTEGER ? `>= ${min}` : `from ${min} to ${max}`;
+    throw new RangeError(`${action}: ${name} must be a whole number ${range}, got ${value}`);
+  }
+}
+
+/** @throws {TypeError} if `value` is not a function. */
+export function checkFunction(action: string, name: string, value: unknown): void {
+  if (typeof value !== 'function') throw new TypeError(`${action}: ${name} must be a function, got ${describe(value)}`);
+}
+
+/** @throws {RangeError} if `value` is none of `allowed`. */
+export function checkOneOf<Value extends string>(
+  action: string,
+  name: string,
+  value: unknown,
+  allowed: readonly Value[],
+): asserts value is Value {
+  if (!allowed.includes(value as Value)) {
+    throw new RangeError(`${action}: ${name} must be one of ${allowed.join(', ')}, got ${describe(value)}`);
+  }
+}
+
+/**
+ * Checks that `options` is an object, and has no member but the `known` ones: an option that is misspelt must not
+ * be taken for one that was left out.
+ *
+ * @throws {TypeError} naming the unknown member and those that are known.
+ */
+export function checkOptions(action: string, options: unknown, known: readonly string[]): void {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw new TypeError(`${action}: options must be an object, got ${describe(options)}`);
+  }
+  for (const name of Object.keys(options)) {
+    if (!known.includes(name)) {
+      throw new TypeError(`${action}: unknown option ${JSON.stringify(name)}; known are ${known.join(', ')}`);
+    }
+  }
+}
+
+/** How long a call may wait, as every waiting method takes it. */
+interface Waiting {
+  readonly timeoutMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Checks the options of a call that may wait.
+ *
+ * @throws {TypeError} if an option is unknown or has the wrong type. @throws {RangeError} if `timeoutMs` is negative or `NaN`.
+ */
+export function checkWaiting(action: string, options: Waiting): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new TypeError(`${action}: options must be an object, got ${describe(options)}`);
+  }
+  for (const name in options) {
+    if (name !== 'timeoutMs' && name !== 'signal') {
+      throw new TypeError(`${action}: unknown option ${JSON.stringify(name)}; known are timeoutMs, signal`);
+    }
+  }
+  const { timeoutMs, signal } = options;
+  if (timeoutMs !== undefined) checkMs(action, 'timeoutMs', timeoutMs);
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new TypeError(`${action}: signal must be an AbortSignal, got ${describe(signal)}`);
+  }
+}

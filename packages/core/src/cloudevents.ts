@@ -1,0 +1,247 @@
+import { describe } from './check.ts';
+import { type Clock, systemClock } from './clock.ts';
+import { NqError } from './errors.ts';
+import { newEventId, type QueueEvent } from './event.ts';
+
+/** How an event is written. */
+export interface EncodeOptions {
+  /** The largest result, in bytes of UTF-8. @default Infinity */
+  readonly maxBytes?: number;
+}
+
+/** How JSON that is not a CloudEvents event is read. */
+export interface ForeignOptions {
+  /** The member that is the key of the event: a string or a number. @default 'key' */
+  readonly key?: string;
+}
+
+/** How an event is read. */
+export interface DecodeOptions {
+  /** How plain JSON of other producers is read. */
+  readonly foreign?: ForeignOptions;
+  /** Where the time of a foreign event without one comes from. @default systemClock */
+  readonly clock?: Clock;
+}
+
+/** The `source` attribute, which CloudEvents 1.0 §3.1 requires, of events that do not bring their own in `headers.source`. */
+const defaultSource = '/nq';
+
+/** Attribute names are lower-case letters and digits (CloudEvents 1.0 §3, naming conventions). */
+const attributeName = /^[a-z0-9]+$/;
+
+/** Headers whose names no CloudEvents attribute can have travel in this extension, as JSON. */
+const headersAttribute = 'nqheaders';
+
+/** Members of the JSON format and attributes that have a place of their own in a {@link QueueEvent}. */
+const ownAttributes: ReadonlySet<string> = new Set([
+  'specversion',
+  'id',
+  'type',
+  'time',
+  'partitionkey',
+  'data',
+  'data_base64',
+  'datacontenttype',
+  headersAttribute,
+]);
+
+/**
+ * `event` as structured CloudEvents 1.0 JSON. A `Uint8Array` travels as `data_base64`, and the times of producers with
+ * a precision of milliseconds.
+ *
+ * @throws {NqError} `NQ_PAYLOAD` if it cannot be written as JSON, would be read back as something else at the top level,
+ * or is larger than `maxBytes`.
+ */
+export function encodeEvent(event: QueueEvent, { maxBytes = Infinity }: EncodeOptions = {}): string {
+  const { id, type, key, data, headers, time } = event;
+  const written: Record<string, unknown> = { specversion: '1.0', id, source: defaultSource, type };
+  written['time'] = formatTime(time);
+  if (key !== undefined) written['partitionkey'] = key;
+  if (headers !== undefined) writeHeaders(written, headers);
+  if (data instanceof Uint8Array) {
+    written['datacontenttype'] = 'application/octet-stream';
+    written['data_base64'] = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64');
+  } else if (data !== undefined) {
+    written['datacontenttype'] = 'application/json';
+  }
+  const json = data === undefined || data instanceof Uint8Array ? undefined : stringifyData(event);
+  const attributes = JSON.stringify(written);
+  const text = json === undefined ? attributes : `${attributes.slice(0, -1)},"data":${json}}`;
+  const bytes = maxBytes === Infinity ? 0 : Buffer.byteLength(text);
+  if (bytes > maxBytes) {
+    throw new NqError(
+      'NQ_PAYLOAD',
+      `Cannot encode event ${name(event)}: ${bytes} bytes are more than the ${maxBytes} allowed`,
+    );
+  }
+  return text;
+}
+
+/**
+ * The event that `text` holds: structured CloudEvents 1.0 JSON, or the plain JSON of a foreign producer, which is an
+ * object with a `type`. Of the latter `data` is the data, or the whole object where there is none; a missing `id` or
+ * `time` is filled in.
+ *
+ * @throws {NqError} `NQ_PAYLOAD` if it is neither; the message says why, without payload.
+ */
+export function decodeEvent(text: string, options: DecodeOptions = {}): QueueEvent {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    // The message of a SyntaxError quotes the text, which is payload: only the place in it is told.
+    const place = /at position \d+/.exec((cause as Error).message)?.[0] ?? `in ${text.length} characters`;
+    throw unreadable(`not JSON (${place})`);
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw unreadable(`expected a JSON object with a type, got ${Array.isArray(value) ? 'an array' : typeof value}`);
+  }
+  const record = value as Readonly<Record<string, unknown>>;
+  const type = record['type'];
+  if (typeof type !== 'string' || type === '') {
+    throw unreadable(`type must be a non-empty string, got ${type === '' ? '""' : describeKind(type)}`);
+  }
+  return 'specversion' in record ? readCloudEvent(record, type, options) : readForeign(record, type, options);
+}
+
+function readCloudEvent(
+  record: Readonly<Record<string, unknown>>,
+  type: string,
+  { clock = systemClock }: DecodeOptions,
+): QueueEvent {
+  const { specversion, id, time, partitionkey, data_base64: base64 } = record;
+  if (specversion !== '1.0') throw unreadable(`specversion must be "1.0", got ${describe(specversion)}`);
+  if (typeof id !== 'string' || id === '') throw unreadable(`id must be a non-empty string, got ${describeKind(id)}`);
+  if (partitionkey !== undefined && typeof partitionkey !== 'string') {
+    throw unreadable(`partitionkey must be a string, got ${describeKind(partitionkey)}`);
+  }
+  if (base64 !== undefined && typeof base64 !== 'string') {
+    throw unreadable(`data_base64 must be a string, got ${describeKind(base64)}`);
+  }
+  const headers = readHeaders(record);
+  return {
+    id,
+    type,
+    ...(partitionkey === undefined ? {} : { key: partitionkey }),
+    data: base64 === undefined ? record['data'] : readBase64(base64),
+    ...(headers === undefined ? {} : { headers }),
+    time: readTime(time) ?? clock.date(),
+  };
+}
+
+function readForeign(record: Readonly<Record<string, unknown>>, type: string, options: DecodeOptions): QueueEvent {
+  const { foreign = {}, clock = systemClock } = options;
+  const keyMember = foreign.key ?? 'key';
+  const key = record[keyMember];
+  if (key !== undefined && key !== null && typeof key !== 'string' && typeof key !== 'number') {
+    throw unreadable(`${keyMember} must be a string or a number, got ${describeKind(key)}`);
+  }
+  const { id } = record;
+  const hasId = (typeof id === 'string' && id !== '') || typeof id === 'number';
+  return {
+    id: hasId ? String(id) : newEventId(),
+    type,
+    ...(key === undefined || key === null ? {} : { key: String(key) }),
+    data: 'data' in record ? record['data'] : record,
+    time: readTime(record['time']) ?? clock.date(),
+  };
+}
+
+function readBase64(text: string): Uint8Array {
+  const bytes = new Uint8Array(Buffer.from(text, 'base64'));
+  // Buffer.from() leaves out what is not base64 instead of refusing it.
+  const digits = text.replace(/={1,2}$/, '').length;
+  if (bytes.length !== Math.floor((digits * 3) / 4)) throw unreadable('data_base64 is not base64');
+  return bytes;
+}
+
+/** Headers become extension attributes where their names allow it; `source`, `subject` and `dataschema` are attributes. */
+function writeHeaders(written: Record<string, unknown>, headers: Readonly<Record<string, string>>): void {
+  const others: [string, string][] = [];
+  for (const [header, value] of Object.entries(headers)) {
+    if (isAttribute(header, value)) written[header] = value;
+    else others.push([header, value]);
+  }
+  if (others.length > 0) written[headersAttribute] = JSON.stringify(Object.fromEntries(others));
+}
+
+/** Attributes must not be empty (CloudEvents 1.0 §3.1), and our own `source` would not be read back as a header. */
+function isAttribute(header: string, value: string): boolean {
+  if (value === '' || (header === 'source' && value === defaultSource)) return false;
+  return attributeName.test(header) && !ownAttributes.has(header);
+}
+
+function readHeaders(record: Readonly<Record<string, unknown>>): Record<string, string> | undefined {
+  const entries: [string, string][] = [];
+  for (const [attribute, value] of Object.entries(record)) {
+    if (ownAttributes.has(attribute) || value === null) continue;
+    if (attribute === 'source' && value === defaultSource) continue;
+    if (typeof value === 'object') throw unreadable(`attribute ${JSON.stringify(attribute)} must not be an object`);
+    entries.push([attribute, String(value)]);
+  }
+  entries.push(...readOtherHeaders(record[headersAttribute]));
+  return entries.length > 0 ? Object.fromEntries(entries) : undefined;
+}
+
+function readOtherHeaders(value: unknown): [string, string][] {
+  if (value === undefined) return [];
+  let headers: unknown;
+  try {
+    headers = JSON.parse(String(value));
+  } catch {
+    throw unreadable(`${headersAttribute} is not JSON`);
+  }
+  const entries = typeof headers === 'object' && headers !== null ? Object.entries(headers) : [];
+  if (entries.some(([, header]) => typeof header !== 'string'))
+    throw unreadable(`${headersAttribute} must hold strings`);
+  return entries;
+}
+
+/** Milliseconds since the Unix epoch, of a number or of an RFC 3339 time; `undefined` where there is none. */
+function readTime(value: unknown): number | undefined {
+  if (value === undefined || value === null) return undefined;
+  const time = typeof value === 'number' ? value : typeof value === 'string' ? Date.parse(value) : NaN;
+  if (!Number.isFinite(time)) throw unreadable('time must be an RFC 3339 time or milliseconds since the Unix epoch');
+  return time;
+}
+
+/** The last moment that RFC 3339 can write, with its four digits of the year. */
+const lastTime = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+const firstTime = -62_167_219_200_000;
+
+function formatTime(time: number): string {
+  if (!(time >= firstTime && time <= lastTime)) {
+    throw new NqError('NQ_PAYLOAD', `Cannot encode the event: time must lie in the years 0 to 9999, got ${time}`);
+  }
+  return new Date(time).toISOString();
+}
+
+/** @throws {NqError} `NQ_PAYLOAD` if it has no JSON form, or one that means something else. */
+function stringifyData(event: QueueEvent): string {
+  const { data } = event;
+  try {
+    // JSON has no such numbers, and JSON.stringify makes null of them.
+    if (typeof data === 'number' && !Number.isFinite(data)) throw new TypeError(`data is ${data}`);
+    // Nothing comes of a function, and of what a toJSON() gives nothing for.
+    const text: string | undefined = JSON.stringify(data);
+    if (text === undefined) throw new TypeError('data has no JSON form');
+    return text;
+  } catch (cause) {
+    // What went wrong names members of the payload at the most; it is kept as the cause and not repeated here.
+    throw new NqError('NQ_PAYLOAD', `Cannot encode event ${name(event)}: its data cannot be written as JSON`, {
+      cause,
+    });
+  }
+}
+
+function name(event: QueueEvent): string {
+  return JSON.stringify(event.id);
+}
+
+function describeKind(value: unknown): string {
+  return value === null ? 'null' : Array.isArray(value) ? 'an array' : typeof value;
+}
+
+function unreadable(reason: string): NqError {
+  return new NqError('NQ_PAYLOAD', `Cannot read the event: ${reason}`);
+}

@@ -1,0 +1,290 @@
+import { within } from './bounded.ts';
+import { type Capabilities, defineCapabilities } from './capabilities.ts';
+import { checkCount, checkFunction, checkMs, checkOptions, checkWaiting, describe } from './check.ts';
+import { type Clock, systemClock } from './clock.ts';
+import type { Lease, QueueDriver, Return } from './driver.ts';
+import { callDriver, wrapDeadLetters } from './driver-calls.ts';
+import { type DeliveryOwner, DriverDelivery } from './driver-delivery.ts';
+import { NqError } from './errors.ts';
+import { createEvent, type EventInput } from './event.ts';
+import { deliveriesOf } from './iterate.ts';
+import { type LeaseOwner, PopLine } from './pop-line.ts';
+import { PushLine } from './push-line.ts';
+import type {
+  CloseOptions,
+  CloseReport,
+  DeadLetters,
+  Delivery,
+  MessageQueue,
+  QueueSize,
+  RewindPosition,
+  WaitOptions,
+} from './queue.ts';
+import { SettleLine } from './settle-line.ts';
+import { Ticker } from './ticker.ts';
+import { noDeadLetters, unsupported } from './unsupported.ts';
+import { WaitLimits } from './waiting.ts';
+
+/** How a queue is made of a driver. */
+export interface CreateQueueOptions {
+  /** Where time and chance come from. @default systemClock */
+  readonly clock?: Clock;
+}
+
+/**
+ * A full {@link MessageQueue} on a driver: waiting, deadlines, abort, settling once, gathering calls into requests, and
+ * draining are done here, once for every backend. The queue owns the driver and closes it.
+ *
+ * @throws {TypeError} {RangeError} if the driver lacks what its capabilities declare.
+ */
+export function createQueue<Data = unknown, Encoded = unknown>(
+  driver: QueueDriver<Encoded>,
+  options: CreateQueueOptions = {},
+): MessageQueue<Data> {
+  checkOptions('Cannot create a queue', options, ['clock']);
+  return new DriverQueue<Data>(driver as QueueDriver, options.clock ?? systemClock);
+}
+
+/** How long each step of `close()` may take when the backend does not answer, in milliseconds. */
+const closeStepMs = 1000;
+
+class DriverQueue<Data> implements MessageQueue<Data>, DeliveryOwner, LeaseOwner {
+  readonly capabilities: Capabilities;
+  readonly capacity: number;
+  readonly deadLetters: DeadLetters<Data>;
+  readonly #driver: QueueDriver;
+  readonly #clock: Clock;
+  readonly #pushes: PushLine;
+  readonly #pops: PopLine;
+  readonly #acks: SettleLine<unknown>;
+  readonly #nacks: SettleLine<Return>;
+  readonly #limits: WaitLimits;
+  readonly #open = new Map<unknown, DriverDelivery>();
+  /** Times the leases, if they have an end and the driver does not watch them itself. */
+  readonly #ticker: Ticker | undefined;
+  #closing: Promise<CloseReport> | undefined;
+  #closed = false;
+  #onSettled: (() => void) | undefined;
+
+  constructor(driver: QueueDriver, clock: Clock) {
+    checkDriver(driver);
+    this.capabilities = defineCapabilities(driver.capabilities);
+    this.capacity = driver.capacity;
+    this.#driver = driver;
+    this.#clock = clock;
+    const limits = (): WaitLimits => this.#limits;
+    this.#pushes = new PushLine(driver, clock, limits, () => this.#pops.arrived());
+    this.#pops = new PopLine(driver, clock, limits, this);
+    this.#limits = new WaitLimits(clock, [this.#pushes.line, this.#pops.line]);
+    this.#acks = new SettleLine(driver, 'ack', (receipts) => driver.ack(receipts));
+    this.#nacks = new SettleLine(driver, 'nack', (returns) => driver.nack(returns));
+    const { deadLetter, lease } = this.capabilities;
+    const letters = deadLetter ? driver.deadLetters : undefined;
+    const refuse = (verb: string): void => this.#refuseIfClosed(verb);
+    this.deadLetters = (letters ? wrapDeadLetters(driver, letters, refuse) : noDeadLetters) as DeadLetters<Data>;
+    if (driver.onLeaseLost !== undefined)
+      driver.onLeaseLost((receipt) => this.#open.get(receipt)?.end('NQ_LEASE_LOST'));
+    else if (lease !== false) this.#ticker = new Ticker(clock, lease.ms, false, () => this.#expire());
+  }
+
+  async push(input: EventInput<Data>, options: WaitOptions = {}): Promise<void> {
+    checkWaiting('Cannot push', options);
+    const event = this.#driver.encode(createEvent(input, this.#clock));
+    options.signal?.throwIfAborted();
+    this.#refuseIfClosing('push');
+    await this.#pushes.push([event], false, options);
+  }
+
+  async pushMany(inputs: readonly EventInput<Data>[], options: WaitOptions = {}): Promise<void> {
+    checkWaiting('Cannot push', options);
+    // Also refuses what Array.from() would take for an empty list: a number, an object.
+    if (!Array.isArray(inputs)) throw new TypeError(`Cannot push: events must be an array, got ${describe(inputs)}`);
+    const events = Array.from(inputs, (input) => this.#driver.encode(createEvent(input, this.#clock)));
+    options.signal?.throwIfAborted();
+    this.#refuseIfClosing('push');
+    if (events.length > 0) await this.#pushes.push(events, true, options);
+  }
+
+  async pop(options: WaitOptions = {}): Promise<Delivery<Data> | undefined> {
+    return (await this.popMany(1, options))[0];
+  }
+
+  async popMany(max: number, options: WaitOptions = {}): Promise<readonly Delivery<Data>[]> {
+    checkWaiting('Cannot pop', options);
+    checkCount('Cannot pop', 'max', max, 1, Infinity);
+    options.signal?.throwIfAborted();
+    this.#refuseIfClosing('pop');
+    const deliveries = await this.#pops.pop(max, options);
+    // What was popped leaves room for what waits to be pushed.
+    if (deliveries.length > 0) this.#pushes.roomFreed();
+    return deliveries as readonly DriverDelivery<Data>[];
+  }
+
+  async size(): Promise<QueueSize> {
+    this.#refuseIfClosed('count');
+    return callDriver(this.#driver, 'count', () => this.#driver.size());
+  }
+
+  async rewind(position: RewindPosition): Promise<void> {
+    const { rewind } = this.#driver;
+    if (!this.capabilities.replay || rewind === undefined) throw unsupported('rewind', 'replay');
+    this.#refuseIfClosing('rewind');
+    await callDriver(this.#driver, 'rewind', () => rewind.call(this.#driver, position));
+  }
+
+  close(options: CloseOptions = {}): Promise<CloseReport> {
+    try {
+      checkOptions('Cannot close', options, ['drainMs']);
+      const { drainMs = 0 } = options;
+      checkMs('Cannot close', 'drainMs', drainMs);
+      if (this.#closing !== undefined) return this.#closing;
+      let answer!: (report: Promise<CloseReport>) => void;
+      // Set before anything happens: whoever hears of it, and closes too, must find it closing.
+      this.#closing = new Promise((resolve) => {
+        answer = resolve;
+      });
+      answer(this.#close(drainMs));
+      return this.#closing;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Delivery<Data>> {
+    return deliveriesOf<Data>(this);
+  }
+
+  // --- what deliveries ask for
+
+  acknowledge(receipt: unknown): Promise<boolean> {
+    return this.#acks.add(receipt);
+  }
+
+  async giveBack(back: Return): Promise<boolean> {
+    if (back.delayMs > 0 && !this.capabilities.nackDelay) throw unsupported('nack with delayMs', 'nackDelay');
+    if (back.deadLetter && !this.capabilities.deadLetter) throw unsupported('nack with deadLetter', 'deadLetter');
+    return this.#nacks.add(back);
+  }
+
+  async extend(receipt: unknown, ms: number): Promise<boolean> {
+    const { lease } = this.capabilities;
+    const { extend } = this.#driver;
+    if (lease === false || !lease.extend || extend === undefined) throw unsupported('extend', 'lease.extend');
+    const [ours] = await callDriver(this.#driver, 'extend', () => extend.call(this.#driver, [receipt], ms));
+    const delivery = this.#open.get(receipt);
+    if (ours === true && delivery !== undefined && this.#ticker !== undefined) {
+      delivery.expiresAt = this.#ticker.deadlineIn(ms);
+    }
+    return ours === true;
+  }
+
+  closed(delivery: DriverDelivery): void {
+    if (this.#open.get(delivery.receipt) === delivery) this.#open.delete(delivery.receipt);
+    this.#onSettled?.();
+  }
+
+  // --- what the line of pops asks for
+
+  handOut(lease: Lease): DriverDelivery {
+    const delivery = new DriverDelivery(this, lease);
+    this.#open.set(lease.receipt, delivery);
+    if (this.#ticker !== undefined) delivery.expiresAt = this.#ticker.deadline();
+    return delivery;
+  }
+
+  giveBackUnused(leases: readonly Lease[]): void {
+    for (const { receipt } of leases) void this.#return(receipt);
+  }
+
+  /** @returns whether the event went back. */
+  #return(receipt: unknown): Promise<boolean> {
+    return this.#nacks.add({ receipt, delayMs: 0, reason: '', deadLetter: false }).catch(() => false);
+  }
+
+  #expire(): boolean {
+    const { tick } = this.#ticker as Ticker;
+    for (const delivery of this.#open.values()) if (delivery.expiresAt <= tick) delivery.end('NQ_LEASE_LOST');
+    return this.#open.size > 0;
+  }
+
+  // --- closing
+
+  async #close(drainMs: number): Promise<CloseReport> {
+    this.#pushes.close();
+    this.#pops.close();
+    this.#limits.close();
+    if (drainMs > 0 && this.#open.size > 0) await this.#settled(drainMs);
+    const unsettled = this.#openDeliveries().filter(({ isSettling }) => !isSettling);
+    const first = this.#returnAll(unsettled);
+    // A settlement that came before is not contradicted: it has its time, as have the other requests under way.
+    await within(this.#idle(), closeStepMs, undefined, this.#clock);
+    // Those whose settlement failed, or has no answer.
+    const rest = this.#openDeliveries();
+    const second = this.#returnAll(rest);
+    if (rest.length > 0) await within(second, closeStepMs, 0, this.#clock);
+    this.#acks.close();
+    this.#nacks.close();
+    const returned = (await first) + (await second);
+    this.#closed = true;
+    this.#ticker?.stop();
+    const driverClosed = callDriver(this.#driver, 'close', () => this.#driver.close()).catch(() => {});
+    await within(driverClosed, closeStepMs, undefined, this.#clock);
+    return Object.freeze({ returned, abandoned: unsettled.length + rest.length - returned });
+  }
+
+  #openDeliveries(): DriverDelivery[] {
+    return [...this.#open.values()];
+  }
+
+  /** Resolves how many of `deliveries` went back. They are no longer open. */
+  async #returnAll(deliveries: readonly DriverDelivery[]): Promise<number> {
+    const answers = deliveries.map(({ receipt }) => this.#return(receipt));
+    for (const delivery of deliveries) delivery.end('NQ_CLOSED');
+    return (await Promise.all(answers)).filter((ours) => ours).length;
+  }
+
+  /** Resolves once no request is under way: of pops last but one, for what they bring too late is given back. */
+  async #idle(): Promise<void> {
+    await Promise.all([this.#pushes.idle(), this.#pops.idle(), this.#acks.idle()]);
+    await this.#nacks.idle();
+  }
+
+  /** Resolves once no delivery is open, or after `drainMs`. */
+  #settled(drainMs: number): Promise<void> {
+    const settled = new Promise<void>((resolve) => {
+      this.#onSettled = () => {
+        if (this.#open.size === 0) resolve();
+      };
+    });
+    return within(settled, drainMs, undefined, this.#clock);
+  }
+
+  #refuseIfClosing(verb: string): void {
+    if (this.#closing !== undefined) throw new NqError('NQ_CLOSED', `Cannot ${verb}: the queue is closed`);
+  }
+
+  #refuseIfClosed(verb: string): void {
+    if (this.#closed) throw new NqError('NQ_CLOSED', `Cannot ${verb}: the queue is closed`);
+  }
+}
+
+function checkDriver(driver: QueueDriver): void {
+  const action = 'Cannot create a queue';
+  if (typeof driver !== 'object' || driver === null) {
+    throw new TypeError(`${action}: expected a QueueDriver, got ${describe(driver)}`);
+  }
+  for (const name of ['encode', 'push', 'pop', 'ack', 'nack', 'size', 'classify', 'close'] as const) {
+    checkFunction(action, `driver.${name}`, driver[name]);
+  }
+  checkCount(action, 'driver.capacity', driver.capacity, 0, Infinity);
+  const { capabilities } = driver;
+  if (capabilities?.replay) checkFunction(action, 'driver.rewind', driver.rewind);
+  if (capabilities?.lease && capabilities.lease.extend) checkFunction(action, 'driver.extend', driver.extend);
+  if (capabilities?.deadLetter && driver.deadLetters === undefined) {
+    throw new TypeError(`${action}: driver.deadLetters must be there, for capabilities.deadLetter is true`);
+  }
+}

@@ -1,0 +1,82 @@
+import type { Capabilities } from './capabilities.ts';
+import type { NqErrorCode } from './errors.ts';
+import type { QueueEvent } from './event.ts';
+import type { DeadLetters, QueueSize, RewindPosition } from './queue.ts';
+
+/** An event that the backend has handed to us. */
+export interface Lease {
+  /** What the backend needs to settle it. It must name this hand-out, not only the event; compared as the key of a `Map`. */
+  readonly receipt: unknown;
+  readonly event: QueueEvent;
+  /** The number of this hand-out, from 1, counted by the backend. */
+  readonly attempt: number;
+  /** How long the event has been in the queue, in milliseconds, if the backend knows. */
+  readonly waitedMs?: number;
+}
+
+/** A leased event on its way back. */
+export interface Return {
+  readonly receipt: unknown;
+  /** How long nobody gets the event, in milliseconds; 0 unless `capabilities.nackDelay`. */
+  readonly delayMs: number;
+  readonly reason: string;
+  /** Whether the event becomes a dead letter; `false` unless `capabilities.deadLetter`. */
+  readonly deadLetter: boolean;
+}
+
+/**
+ * What a backend author writes. Every method is one round trip and nothing else: it must not retry, wait beyond `waitMs`,
+ * gather calls, check what it is given, or log. `createQueue` does all of that once, for every backend.
+ *
+ * What a method throws is the client library's raw error; `classify` names it.
+ */
+export interface QueueDriver<Encoded = unknown> {
+  /** What the backend promises. Read once, when the queue is created. */
+  readonly capabilities: Capabilities;
+  /** How many ready and delayed events the backend takes; `Infinity` if it does not count. */
+  readonly capacity: number;
+  /**
+   * What `push` is given for `event`, in the form in which it travels: called at once when the user pushes, so that later
+   * changes of the event do not count, and before anything happens. Must not do I/O.
+   *
+   * @throws {NqError} `NQ_PAYLOAD` if the event cannot be written, or is larger than `capabilities.maxPayloadBytes`.
+   */
+  encode(event: QueueEvent): Encoded;
+  /**
+   * Stores the first of `events`, in order, as far as there is room. Must not wait for room.
+   *
+   * @returns how many are stored.
+   */
+  push(events: readonly Encoded[]): Promise<number>;
+  /**
+   * Leases up to `max` ready events, waiting at most `waitMs` milliseconds for the first one. A driver that cannot wait
+   * answers at once and is asked again, up to every 50 ms. When `signal` aborts, the wait should end early; events that are leased by then must be returned all the same.
+   *
+   * @returns the leases, oldest first; none is a normal answer.
+   */
+  pop(max: number, waitMs: number, signal: AbortSignal): Promise<readonly Lease[]>;
+  /** Forgets leased events for good. @returns for each whether it was still ours. Must be safe to repeat. */
+  ack(receipts: readonly unknown[]): Promise<readonly boolean[]>;
+  /** Puts leased events back, or among the dead letters. @returns for each whether it was still ours. */
+  nack(returns: readonly Return[]): Promise<readonly boolean[]>;
+  /** Makes leases end `ms` from now. Needed if `capabilities.lease.extend`. @returns for each whether it was still ours. */
+  extend?(receipts: readonly unknown[], ms: number): Promise<readonly boolean[]>;
+  /**
+   * Calls `listener` with the receipt of each lease that was lost. A driver that renews leases by itself has this; without
+   * it, a lease counts as lost when `capabilities.lease.ms` have passed here.
+   */
+  onLeaseLost?(listener: (receipt: unknown) => void): void;
+  /** Counts what the backend holds. Must not change anything. */
+  size(): Promise<QueueSize>;
+  /** The dead letters. Needed if `capabilities.deadLetter`. */
+  readonly deadLetters?: DeadLetters;
+  /** Goes back to an earlier position. Needed if `capabilities.replay`. */
+  rewind?(position: RewindPosition): Promise<void>;
+  /**
+   * Names a failure: `NQ_OUTCOME_UNKNOWN` if a write may have happened, `NQ_UNAVAILABLE` if it certainly has not and may
+   * later, `NQ_BACKEND` otherwise. Called only with what the methods above threw.
+   */
+  classify(error: unknown): NqErrorCode;
+  /** Ends what is under way and lets go of what the driver itself opened, and of nothing that it was given. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,13 @@
+/**
+ * Parts for those who implement `MessageQueue` directly instead of writing a `QueueDriver`: what the queues of nq itself
+ * are made of.
+ *
+ * @module
+ */
+export { within } from './bounded.ts';
+export { checkCount, checkFunction, checkMs, checkOneOf, checkOptions, checkWaiting, describe } from './check.ts';
+export { Heap } from './heap.ts';
+export { noDeadLetters, unsupported } from './unsupported.ts';
+export { deliveriesOf } from './iterate.ts';
+export { Ticker } from './ticker.ts';
+export { done, Waiter, WaitingLine, WaitLimits } from './waiting.ts';

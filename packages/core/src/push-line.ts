@@ -1,0 +1,225 @@
+import { describe } from './check.ts';
+import type { Clock, Timer } from './clock.ts';
+import type { QueueDriver } from './driver.ts';
+import { wrapDriverError } from './driver-calls.ts';
+import { NqError, type NqErrorCode } from './errors.ts';
+import type { WaitOptions } from './queue.ts';
+import { Waiter, WaitingLine, type WaitLimits } from './waiting.ts';
+
+/** A call of `push` or `pushMany`. */
+interface PushCall {
+  /** As the driver has encoded them. */
+  readonly events: readonly unknown[];
+  /** Whether it is a `pushMany`, which learns how many of its events are stored. */
+  readonly many: boolean;
+  /** Whether it tries once and does not wait for room. */
+  readonly once: boolean;
+  /** How many of its events are stored. */
+  stored: number;
+  /** How many of its events are in the request that is under way. */
+  sent: number;
+  /** Why it wants to give up; it cannot as long as a request is under way. */
+  givenUp: { readonly reason: Reason; readonly grace: Timer } | undefined;
+}
+
+/** Why a call gives up, told when it does: until then some of its events may be stored. */
+type Reason = (call: PushCall) => unknown;
+
+type PushWaiter = Waiter<PushCall, void>;
+
+/** The most events in one request: what the Redis and Kafka adapters found best (500 to 512), and no driver must split. */
+const largestBatch = 500;
+/** A full backend is tried again after so long, doubled up to the longest, in milliseconds, and at once after a pop of ours. */
+const firstRetryMs = 1;
+const longestRetryMs = 50;
+/** How long a call that was aborted, or is out of time, waits for the answer to its request, in milliseconds. */
+const answerMs = 1000;
+
+/**
+ * The calls that push, first come, first served. One request is under way at a time; what comes meanwhile goes with the
+ * next one, so that many callers cost few round trips and order is kept.
+ */
+export class PushLine {
+  readonly #driver: QueueDriver;
+  readonly #clock: Clock;
+  readonly #limits: () => WaitLimits;
+  readonly #onStored: () => void;
+  readonly line = new WaitingLine<PushCall, void>(
+    (waiter) => this.#giveUp(waiter, timedOut),
+    (waiter, reason) => this.#giveUp(waiter, () => reason),
+  );
+  /** The request that is under way; ends when its answer has been dealt with. */
+  #sending: Promise<void> | undefined;
+  #scheduled = false;
+  #closed = false;
+  #retry: Timer | undefined;
+  #retryMs = firstRetryMs;
+
+  /** @param onStored is called after each request that stored events. */
+  constructor(driver: QueueDriver, clock: Clock, limits: () => WaitLimits, onStored: () => void) {
+    this.#driver = driver;
+    this.#clock = clock;
+    this.#limits = limits;
+    this.#onStored = onStored;
+  }
+
+  push(events: readonly unknown[], many: boolean, options: WaitOptions): Promise<void> {
+    const once = options.timeoutMs === 0;
+    const waiter: PushWaiter = new Waiter({ events, many, once, stored: 0, sent: 0, givenUp: undefined });
+    if (once && this.#retry !== undefined) return Promise.reject(full(waiter.item));
+    this.line.join(waiter);
+    // A single try is bounded by the answer to its request, not by a deadline that has passed already.
+    this.#limits().apply(waiter, once ? { signal: options.signal } : options);
+    this.#schedule();
+    return waiter.promise;
+  }
+
+  /** There may be room again. */
+  roomFreed(): void {
+    if (this.#retry === undefined) return;
+    this.#retry.cancel();
+    this.#retry = undefined;
+    this.#retryMs = firstRetryMs;
+    this.#schedule();
+  }
+
+  /** Releases every call: those that were not sent with `NQ_CLOSED`, the others with the answer to their request. */
+  close(): void {
+    this.#closed = true;
+    this.#retry?.cancel();
+    this.#retry = undefined;
+    for (let waiter = this.line.first; waiter !== null; waiter = this.line.first) {
+      this.line.leave(waiter);
+      this.#giveUp(waiter, closed);
+    }
+  }
+
+  /** Resolves once the request that is under way has its answer: never, if the backend does not answer. */
+  async idle(): Promise<void> {
+    await this.#sending;
+  }
+
+  #schedule(): void {
+    if (this.#sending !== undefined || this.#scheduled || this.#retry !== undefined || this.#closed) return;
+    this.#scheduled = true;
+    process.nextTick(() => {
+      this.#scheduled = false;
+      if (this.line.first !== null && !this.#closed) this.#sending = this.#request();
+    });
+  }
+
+  async #request(): Promise<void> {
+    await this.#send();
+    this.#sending = undefined;
+    this.#schedule();
+  }
+
+  async #send(): Promise<void> {
+    const waiters: PushWaiter[] = [];
+    const events: unknown[] = [];
+    for (let waiter = this.line.first; waiter !== null && events.length < largestBatch; waiter = waiter.next) {
+      const call = waiter.item;
+      const part = call.events.slice(call.stored, call.stored + largestBatch - events.length);
+      call.sent = part.length;
+      events.push(...part);
+      waiters.push(waiter);
+    }
+    let stored = 0;
+    let failure: NqError | undefined;
+    try {
+      stored = await this.#driver.push(events);
+      if (!(Number.isInteger(stored) && stored >= 0 && stored <= events.length))
+        failure = noCount(stored, events.length);
+    } catch (error) {
+      failure = wrapDriverError(this.#driver, 'push', error);
+    }
+    if (failure !== undefined) stored = 0;
+    if (stored > 0) this.#onStored();
+    const isFull = failure === undefined && stored < events.length;
+    for (const waiter of waiters) {
+      const taken = Math.min(waiter.item.sent, stored);
+      stored -= taken;
+      this.#answer(waiter, taken, failure);
+    }
+    if (isFull) this.#refuseSingleTries();
+    if (isFull && this.line.first !== null) this.#retryLater();
+    else this.#retryMs = firstRetryMs;
+  }
+
+  #answer(waiter: PushWaiter, taken: number, failure: NqError | undefined): void {
+    const call = waiter.item;
+    call.stored += taken;
+    call.sent = 0;
+    const { stored, givenUp, events } = call;
+    givenUp?.grace.cancel();
+    if (stored === events.length) this.#end(waiter, () => waiter.resolve());
+    else if (failure !== undefined) this.#end(waiter, () => waiter.reject(withStored(failure, call)));
+    else if (givenUp !== undefined) this.#end(waiter, () => waiter.reject(givenUp.reason(call)));
+  }
+
+  /** There is no room for those in front, so there is none for those behind them either, sent or not. */
+  #refuseSingleTries(): void {
+    for (let waiter = this.line.first; waiter !== null;) {
+      const { item, next }: PushWaiter = waiter;
+      if (item.once) {
+        this.line.leave(waiter);
+        waiter.reject(full(item));
+      }
+      waiter = next;
+    }
+  }
+
+  #end(waiter: PushWaiter, settle: () => void): void {
+    if (waiter.line !== null) this.line.leave(waiter);
+    settle();
+  }
+
+  /** `waiter` has left the line. If its request is under way, the answer decides, unless it does not come. */
+  #giveUp(waiter: PushWaiter, reason: Reason): void {
+    const call = waiter.item;
+    if (call.sent === 0) {
+      waiter.reject(reason(call));
+      return;
+    }
+    const grace = this.#clock.schedule(() => waiter.reject(unanswered(reason, call)), answerMs);
+    call.givenUp = { reason, grace };
+  }
+
+  #retryLater(): void {
+    if (this.#closed) return;
+    const delayMs = this.#retryMs * (1 + this.#clock.random());
+    this.#retryMs = Math.min(longestRetryMs, this.#retryMs * 2);
+    this.#retry = this.#clock.schedule(() => {
+      this.#retry = undefined;
+      this.#schedule();
+    }, delayMs);
+  }
+}
+
+function noRoom(code: NqErrorCode, when: string, call: PushCall): NqError {
+  const { stored, events } = call;
+  const left = events.length - stored;
+  return withStored(new NqError(code, `Cannot push: no room ${when} for ${left} of ${events.length} events`), call);
+}
+
+const full = (call: PushCall): NqError => noRoom('NQ_FULL', 'now', call);
+const timedOut = (call: PushCall): NqError => noRoom('NQ_TIMEOUT', 'in time', call);
+const closed = (call: PushCall): NqError =>
+  withStored(new NqError('NQ_CLOSED', 'Cannot push: the queue was closed meanwhile'), call);
+
+function unanswered(reason: Reason, call: PushCall): NqError {
+  const message = 'Cannot push: the backend has not answered in time; the event may be stored';
+  return withStored(new NqError('NQ_OUTCOME_UNKNOWN', message, { cause: reason(call) }), call);
+}
+
+/** A driver that does not say what it stored may have stored anything. */
+function noCount(answer: unknown, sent: number): NqError {
+  const expected = `the driver must answer how many of ${sent} events are stored`;
+  return new NqError('NQ_OUTCOME_UNKNOWN', `Cannot push: ${expected}, got ${describe(answer)}`);
+}
+
+/** `error`, saying how many events of a `pushMany` are stored. */
+function withStored(error: NqError, { many, stored }: PushCall): NqError {
+  if (!many) return error;
+  return new NqError(error.code, error.message, 'cause' in error ? { cause: error.cause, stored } : { stored });
+}

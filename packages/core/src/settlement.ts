@@ -1,0 +1,170 @@
+import type { Clock, Timer } from './clock.ts';
+import type { DispatcherCounters, ReportError } from './dispatcher-options.ts';
+import { NqError } from './errors.ts';
+import { InlineDelivery } from './inline-delivery.ts';
+import type { Outcome } from './outcome.ts';
+import type { Delivery, MessageQueue } from './queue.ts';
+import type { RetryPlan } from './retry.ts';
+import { done } from './waiting.ts';
+
+/** What a settlement needs of its dispatcher. */
+export interface SettlementParts {
+  readonly queue: MessageQueue;
+  readonly plan: RetryPlan;
+  readonly deadLetterQueue: MessageQueue | undefined;
+  readonly clock: Clock;
+  readonly counters: DispatcherCounters;
+  readonly report: ReportError;
+  /** Called whenever a settlement that took time has ended. */
+  readonly onSettled: () => void;
+}
+
+/** How long a dead-letter queue may take to accept an event before the event is kept instead, in milliseconds. */
+const deadLetterTimeoutMs = 10_000;
+/** A reason is a sentence for people; a stack or a document that ended up in an error message is cut off. */
+const longestReason = 500;
+
+/** Settles deliveries as their handlers went: done, again later, or given up. */
+export class Settlement {
+  readonly #parts: SettlementParts;
+  /** Deliveries that wait here, because their queue cannot delay, until they are given back. */
+  readonly #held = new Map<Delivery, Timer>();
+  /** How many settlements are on their way. */
+  pending = 0;
+
+  constructor(parts: SettlementParts) {
+    this.#parts = parts;
+  }
+
+  get held(): Iterable<Delivery> {
+    return this.#held.keys();
+  }
+
+  /** The handlers are done: the event is acknowledged. */
+  acknowledge(delivery: Delivery): void {
+    const { counters } = this.#parts;
+    const acked = delivery.ack();
+    if (acked === done) counters.handled++;
+    else
+      this.#track(
+        acked.then(
+          () => void counters.handled++,
+          (error) => this.#lost(error, delivery),
+        ),
+      );
+  }
+
+  /** A handler failed, and no run in place is left. */
+  fail(delivery: Delivery, error: unknown): void {
+    if (delivery instanceof InlineDelivery) {
+      delivery.refuse(reasonOf(error), error);
+      return;
+    }
+    const { plan } = this.#parts;
+    const reason = reasonOf(error);
+    if (delivery.attempt >= plan.maxAttempts) this.#track(this.#bury(delivery, reason));
+    else this.#retry(delivery, plan.redeliveryDelay(delivery.attempt), reason);
+  }
+
+  /** A handler said what is to become of the event. */
+  follow(delivery: Delivery, outcome: Outcome): void {
+    if (delivery instanceof InlineDelivery) delivery.refuse(outcome.reason);
+    else if (outcome.kind === 'retry') this.#retry(delivery, outcome.delayMs, outcome.reason);
+    else this.#track(this.#bury(delivery, outcome.reason));
+  }
+
+  /** No handler is registered: another process may know the type, or this one after its next release. */
+  refuseUnknownType(delivery: Delivery): void {
+    const { counters, report } = this.#parts;
+    const { type } = delivery.event;
+    const error = new NqError('NQ_NO_HANDLER', `No handler is registered for events of type ${JSON.stringify(type)}`);
+    counters.unknownType++;
+    report(error, { phase: 'handle', event: delivery.event });
+    this.fail(delivery, error);
+  }
+
+  /** Gives the event back at once, unhandled. @returns whether the queue has taken it. */
+  async giveBack(delivery: Delivery): Promise<boolean> {
+    this.#held.get(delivery)?.cancel();
+    this.#held.delete(delivery);
+    try {
+      await delivery.nack();
+      return true;
+    } catch {
+      // Out of reach or out of time: the lease ends by itself then, and the event is handed out again.
+      return false;
+    }
+  }
+
+  #retry(delivery: Delivery, delayMs: number, reason: string): void {
+    this.#parts.counters.retried++;
+    this.#track(this.#return(delivery, delayMs, reason));
+  }
+
+  /** The event becomes a dead letter, and is forgotten by its queue only after that is certain. Otherwise it is kept. */
+  async #bury(delivery: Delivery, reason: string): Promise<void> {
+    const { queue, deadLetterQueue, plan, counters, report } = this.#parts;
+    try {
+      if (deadLetterQueue !== undefined) {
+        await deadLetterQueue.push(deadLetterOf(delivery, reason), { timeoutMs: deadLetterTimeoutMs });
+        await delivery.ack();
+      } else if (queue.capabilities.deadLetter) {
+        await delivery.nack({ deadLetter: true, reason });
+      } else {
+        throw new NqError(
+          'NQ_UNSUPPORTED',
+          'Cannot give the event up: its queue keeps no dead letters and no deadLetterQueue is set',
+        );
+      }
+      counters.deadLettered++;
+    } catch (error) {
+      counters.kept++;
+      report(error, { phase: 'dead-letter', event: delivery.event });
+      await this.#return(delivery, plan.maxDelayMs, reason);
+    }
+  }
+
+  async #return(delivery: Delivery, delayMs: number, reason: string): Promise<void> {
+    const { queue, clock } = this.#parts;
+    if (delayMs > 0 && !queue.capabilities.nackDelay) {
+      const timer = clock.schedule(() => void this.giveBack(delivery), delayMs);
+      this.#held.set(delivery, timer);
+      return;
+    }
+    try {
+      await delivery.nack({ delayMs, reason });
+    } catch (error) {
+      this.#lost(error, delivery);
+    }
+  }
+
+  /** The delivery could not be settled: its lease is over or will end, and the event is handed out again. */
+  #lost(error: unknown, delivery: Delivery): void {
+    this.#parts.counters.unsettled++;
+    this.#parts.report(error, { phase: 'settle', event: delivery.event });
+  }
+
+  #track(settled: Promise<void>): void {
+    this.pending++;
+    const end = (): void => {
+      this.pending--;
+      this.#parts.onSettled();
+    };
+    settled.then(end, end);
+  }
+}
+
+/** The event as it is pushed into a dead-letter queue: unchanged, with what happened in its headers. */
+function deadLetterOf({ event, attempt }: Delivery, reason: string): Delivery['event'] {
+  return { ...event, headers: { ...event.headers, nqreason: reason, nqattempts: String(attempt) } };
+}
+
+/** Why, in one line: the name and the message of an error, or what else was thrown. */
+function reasonOf(error: unknown): string {
+  const text = error instanceof Error ? `${error.name}: ${error.message}` : `thrown: ${describeThrown(error)}`;
+  return text.length <= longestReason ? text : `${text.slice(0, longestReason)}…`;
+}
+
+function describeThrown(value: unknown): string {
+  return typeof value === 'object' && value !== null ? 'an object that is no Error' : String(value);
+}

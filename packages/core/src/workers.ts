@@ -1,0 +1,350 @@
+import type { Capabilities } from './capabilities.ts';
+import type { Clock, Timer } from './clock.ts';
+import type { DispatcherCounters, ReportError } from './dispatcher-options.ts';
+import { NqError } from './errors.ts';
+import type { Handler, Handlers } from './handler.ts';
+import { HandlerRun, type Measured, Worker } from './handler-run.ts';
+import type { Histogram } from './histogram.ts';
+import { Outcome } from './outcome.ts';
+import type { Delivery } from './queue.ts';
+import type { RetryPlan } from './retry.ts';
+import type { Settlement } from './settlement.ts';
+import { Ticker } from './ticker.ts';
+import { done } from './waiting.ts';
+
+/** What workers need of their dispatcher. */
+export interface WorkersParts {
+  readonly handlers: Handlers;
+  readonly settlement: Settlement;
+  readonly plan: RetryPlan;
+  readonly clock: Clock;
+  readonly lease: Capabilities['lease'];
+  readonly handlerTimeoutMs: number;
+  /** One in this many events is measured; a power of two. */
+  readonly sampleEvery: number;
+  readonly timeInQueueMs: Histogram;
+  readonly handlerMs: Histogram;
+  readonly counters: DispatcherCounters;
+  readonly report: ReportError;
+  /** Called when a worker has become free. */
+  readonly onFree: () => void;
+}
+
+/** What became of the deliveries that were still open when time was up. */
+export interface LeftOver {
+  readonly returned: number;
+  readonly abandoned: number;
+}
+
+/** How long giving events back may take once time is up, in milliseconds: the backend may be the reason why it is. */
+const giveBackMs = 1000;
+/** Leases are renewed when a third of them is over: two renewals may fail before one is lost. */
+const beatsPerLease = 3;
+
+/**
+ * Runs handlers, at most `limit` of those that take time at once. A synchronous handler is run and settled in line and
+ * costs no promise; only one that returns a promise occupies a worker.
+ */
+export class Workers {
+  readonly #parts: WorkersParts;
+  readonly #idle: Worker[] = [];
+  /** In no order: each knows its place, so that leaving costs nothing. */
+  readonly #busy: Worker[] = [];
+  readonly #timeouts: Ticker | undefined;
+  #beat: Timer | undefined;
+  readonly #sampleMask: number;
+  #started = 0;
+  /** The run whose handler is on the stack right now: whoever calls `stop()` meanwhile is that handler. */
+  current: HandlerRun | undefined;
+  limit = 0;
+  /** Those who wait for a condition, and how often it may have changed. */
+  #conditions: (() => void)[] = [];
+  #changes = 0;
+
+  constructor(parts: WorkersParts) {
+    this.#parts = parts;
+    this.#sampleMask = parts.sampleEvery - 1;
+    const { handlerTimeoutMs, clock } = parts;
+    if (handlerTimeoutMs !== Infinity)
+      this.#timeouts = new Ticker(clock, handlerTimeoutMs, false, () => this.#expire());
+  }
+
+  /** How many more handlers may run. */
+  get free(): number {
+    return this.limit - this.#busy.length;
+  }
+
+  get running(): number {
+    return this.#busy.length;
+  }
+
+  /** Whether nothing runs and nothing is being settled. */
+  get idle(): boolean {
+    return this.#busy.length === 0 && this.#parts.settlement.pending === 0;
+  }
+
+  /**
+   * Runs the handlers of `delivery` and settles it. Never throws.
+   *
+   * @param measure whether it is measured in any case; otherwise one in `sampleEvery` is.
+   */
+  start(delivery: Delivery, measure: boolean): void {
+    const { handlers, settlement } = this.#parts;
+    const chain = handlers.of(delivery.event.type);
+    if (chain.length === 0) {
+      settlement.refuseUnknownType(delivery);
+      return;
+    }
+    const measured = (this.#started++ & this.#sampleMask) === 0 || measure ? this.#measure(delivery) : undefined;
+    this.#execute(new HandlerRun(delivery, chain, measured), null);
+  }
+
+  /** Tells those who wait for a condition that something has changed. */
+  changed(): void {
+    this.#changes++;
+    for (const check of this.#conditions) check();
+  }
+
+  /** Resolves `true` once `condition` holds, `false` after `timeoutMs`. */
+  until(condition: () => boolean, timeoutMs: number): Promise<boolean> {
+    if (condition()) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const end = (held: boolean): void => {
+        timer?.cancel();
+        this.#conditions = this.#conditions.filter((one) => one !== check);
+        resolve(held);
+      };
+      const check = (): void => {
+        if (condition()) end(true);
+      };
+      const timer = timeoutMs === Infinity ? undefined : this.#parts.clock.schedule(() => end(false), timeoutMs);
+      this.#conditions = [...this.#conditions, check];
+    });
+  }
+
+  /** Resolves at the next change, or after `timeoutMs`. */
+  nextChange(timeoutMs: number): Promise<boolean> {
+    const seen = this.#changes;
+    return this.until(() => this.#changes !== seen, timeoutMs);
+  }
+
+  /**
+   * Waits until everything but `except` is settled; after `deadlineMs` tells the handlers that still run and gives their
+   * events back.
+   */
+  async finish(deadlineMs: number, except: HandlerRun | undefined): Promise<LeftOver> {
+    const { settlement } = this.#parts;
+    // If a handler called us, it becomes a busy worker only after it has returned its promise.
+    await done;
+    const ended = (): boolean => {
+      for (const { run } of this.#busy) if (run !== except) return false;
+      return settlement.pending === 0;
+    };
+    const returning = [...settlement.held].map((delivery) => settlement.giveBack(delivery));
+    if (!(await this.until(ended, deadlineMs))) returning.push(...this.#cutOff(except));
+    const taken = await this.#inTime(returning);
+    const returned = taken.filter((one) => one).length;
+    return { returned, abandoned: taken.length - returned + settlement.pending };
+  }
+
+  /** Lets go of every timer. */
+  close(): void {
+    this.#timeouts?.stop();
+    this.#beat?.cancel();
+    this.#beat = undefined;
+  }
+
+  #measure(delivery: Delivery): Measured {
+    const { waitedMs } = delivery;
+    if (waitedMs !== undefined && delivery.attempt === 1) this.#parts.timeInQueueMs.record(waitedMs);
+    return { startedAt: this.#parts.clock.now() };
+  }
+
+  /** Runs the handlers from `run.index` on, in line as long as they answer at once. */
+  #execute(run: HandlerRun, worker: Worker | null): void {
+    const { handlers } = run;
+    const { event } = run.delivery;
+    this.current = run;
+    let outcome: Outcome | undefined;
+    try {
+      for (; run.index < handlers.length; run.index++) {
+        const result = (handlers[run.index] as Handler)(event, run);
+        if (result === undefined || result === null) continue;
+        if (isThenable(result)) {
+          this.#wait(run, worker ?? this.#occupy(run), result);
+          this.current = undefined;
+          return;
+        }
+        if (result instanceof Outcome) {
+          outcome = result;
+          break;
+        }
+      }
+    } catch (error) {
+      this.current = undefined;
+      this.#failed(run, worker, error);
+      return;
+    }
+    this.current = undefined;
+    this.#ended(run, worker, outcome);
+  }
+
+  #wait(run: HandlerRun, worker: Worker, result: PromiseLike<unknown>): void {
+    if (this.#timeouts !== undefined) worker.deadline = this.#timeouts.deadline();
+    // A foreign thenable may call back twice, or at once: a promise made of it does not.
+    const promise = result instanceof Promise ? result : Promise.resolve(result);
+    promise.then(worker.onFulfilled, worker.onRejected);
+  }
+
+  #fulfilled(worker: Worker, result: unknown): void {
+    const { run } = worker;
+    if (run === null) return;
+    if (result instanceof Outcome) this.#ended(run, worker, result);
+    else if (++run.index < run.handlers.length) this.#execute(run, worker);
+    else this.#ended(run, worker, undefined);
+  }
+
+  #rejected(worker: Worker, error: unknown): void {
+    if (worker.run !== null) this.#failed(worker.run, worker, error);
+  }
+
+  #ended(run: HandlerRun, worker: Worker | null, outcome: Outcome | undefined): void {
+    const { settlement } = this.#parts;
+    if (outcome === undefined) settlement.acknowledge(run.delivery);
+    else settlement.follow(run.delivery, outcome);
+    this.#leave(run, worker);
+  }
+
+  /** Runs the handler again in place, as often as the plan says; then the event goes back to its queue. */
+  #failed(run: HandlerRun, worker: Worker | null, error: unknown): void {
+    const { plan, counters, report, settlement, clock } = this.#parts;
+    counters.failed++;
+    report(error, { phase: 'handle', event: run.delivery.event });
+    if (run.retry >= plan.inPlace) {
+      settlement.fail(run.delivery, error);
+      this.#leave(run, worker);
+      return;
+    }
+    run.retry++;
+    counters.retried++;
+    const occupied = worker ?? this.#occupy(run);
+    // Between two runs no handler can be late.
+    occupied.deadline = Infinity;
+    occupied.pause = clock.schedule(() => {
+      occupied.pause = undefined;
+      this.#execute(run, occupied);
+    }, plan.inPlaceDelay(run.retry));
+  }
+
+  #leave(run: HandlerRun, worker: Worker | null): void {
+    const { measured } = run;
+    if (measured !== undefined) this.#parts.handlerMs.record(this.#parts.clock.now() - measured.startedAt);
+    if (worker === null) {
+      if (this.#conditions.length > 0) this.changed();
+      return;
+    }
+    this.#remove(worker);
+    this.#idle.push(worker);
+    this.#freed();
+  }
+
+  #remove(worker: Worker): void {
+    const last = this.#busy.pop() as Worker;
+    if (last !== worker) {
+      this.#busy[worker.place] = last;
+      last.place = worker.place;
+    }
+    worker.run = null;
+  }
+
+  #freed(): void {
+    if (this.#conditions.length > 0) this.changed();
+    this.#parts.onFree();
+  }
+
+  #occupy(run: HandlerRun): Worker {
+    const worker =
+      this.#idle.pop() ??
+      new Worker(
+        (one, result) => this.#fulfilled(one, result),
+        (one, error) => this.#rejected(one, error),
+      );
+    worker.run = run;
+    worker.beaten = false;
+    worker.place = this.#busy.length;
+    this.#busy.push(worker);
+    if (this.#beat === undefined) this.#startBeat();
+    return worker;
+  }
+
+  /** Ends the work of `worker` from outside. Its handler may go on, but nobody listens to it any more. */
+  #giveUpOn(worker: Worker, reason: NqError): Delivery {
+    const run = worker.run as HandlerRun;
+    worker.pause?.cancel();
+    this.#remove(worker);
+    run.abort(reason);
+    return run.delivery;
+  }
+
+  /** Ends what has run for too long: the event is retried as after any failure. */
+  #expire(): boolean {
+    const { tick } = this.#timeouts as Ticker;
+    const { handlerTimeoutMs, counters, report, settlement } = this.#parts;
+    for (const worker of [...this.#busy]) {
+      if (worker.deadline > tick) continue;
+      const error = new NqError('NQ_HANDLER_TIMEOUT', `The handler did not end within ${handlerTimeoutMs} ms`);
+      const delivery = this.#giveUpOn(worker, error);
+      counters.failed++;
+      counters.timedOut++;
+      report(error, { phase: 'handle', event: delivery.event });
+      settlement.fail(delivery, error);
+      this.#freed();
+    }
+    return this.#busy.length > 0;
+  }
+
+  #cutOff(except: HandlerRun | undefined): Promise<boolean>[] {
+    const error = new NqError('NQ_STOPPED', 'The dispatcher was stopped before the handler ended');
+    const returning: Promise<boolean>[] = [];
+    for (const worker of [...this.#busy]) {
+      if (worker.run !== except) returning.push(this.#parts.settlement.giveBack(this.#giveUpOn(worker, error)));
+    }
+    return returning;
+  }
+
+  /** What each of `answers` said, `false` for one that takes longer than {@link giveBackMs}. */
+  async #inTime(answers: readonly Promise<boolean>[]): Promise<readonly boolean[]> {
+    if (answers.length === 0) return [];
+    const { promise, timer } = this.#after(giveBackMs);
+    const taken = await Promise.all(answers.map((answer) => Promise.race([answer, promise])));
+    timer.cancel();
+    return taken;
+  }
+
+  #after(ms: number): { readonly promise: Promise<false>; readonly timer: Timer } {
+    let end: (value: false) => void = () => {};
+    const promise = new Promise<false>((resolve) => (end = resolve));
+    return { promise, timer: this.#parts.clock.schedule(() => end(false), ms) };
+  }
+
+  /** Renews the leases of what takes long, also of what waits to be given back. */
+  #startBeat(): void {
+    const { lease, clock, settlement } = this.#parts;
+    if (lease === false || !lease.extend) return;
+    const extend = (delivery: Delivery): void => void delivery.extend(lease.ms).catch(() => {});
+    const beat = (): void => {
+      for (const worker of this.#busy) {
+        if (worker.beaten && worker.run !== null) extend(worker.run.delivery);
+        worker.beaten = true;
+      }
+      for (const delivery of settlement.held) extend(delivery);
+      this.#beat = undefined;
+      if (this.#busy.length > 0) this.#startBeat();
+    };
+    this.#beat = clock.schedule(beat, lease.ms / beatsPerLease, { keepAlive: false });
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as Partial<PromiseLike<unknown>>).then === 'function';
+}

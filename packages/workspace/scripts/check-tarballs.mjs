@@ -1,0 +1,200 @@
+// `pnpm check-tarballs`: packs what would be published and uses it as a stranger would, in a folder outside of the
+// workspace, with plain npm, on the oldest Node we support and on a current one.
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, parse } from 'node:path';
+import { checkRun, firstProgram } from './readme-program.mjs';
+import { build, exitWith, run, step, StepFailed } from './steps.mjs';
+import { publishedWorkspaces, readManifest, root } from './workspaces.mjs';
+
+const published = publishedWorkspaces();
+const oldestNode = readManifest('.').engines.node.replace('>=', '');
+const nodeTypes = readManifest('packages/workspace/node_modules/@types/node').version;
+const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
+
+/** Every subpath a consumer can import, `@nq/core/package.json` aside. */
+const entryPoints = published.flatMap(({ manifest }) =>
+  Object.keys(manifest.exports)
+    .filter((subpath) => subpath !== './package.json')
+    .map((subpath) => subpath.replace('.', manifest.name)),
+);
+
+await exitWith(async () => {
+  await build(published.map(({ manifest }) => manifest.name));
+  const folder = mkdtempSync(join(tmpdir(), 'nq-tarballs-'));
+  try {
+    const tarballs = await step('Packing with npm', () => pack(folder));
+    const project = join(folder, 'project');
+    await step('Installing the tarballs into an empty project', () => installInto(project, tarballs));
+    await step('Reading what was packed', async () => checkContents(project));
+    await step('Compiling a project that uses them, strictly and with library checks', () => compile(project));
+    const node = await step(`Fetching Node ${oldestNode}`, () => fetchNode(join(folder, 'node')));
+    await step(`Using the packages on Node ${oldestNode}`, () => runAll(project, node));
+    await step(`Using the packages on Node ${process.versions.node}`, () => runAll(project, process.execPath));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  return 0;
+});
+
+/** @param {string} folder */
+async function pack(folder) {
+  const files = [];
+  for (const { folder: source } of published) {
+    const before = new Set(readdirSync(folder));
+    await command(npm, ['pack', '--pack-destination', folder], join(root, source));
+    files.push(...readdirSync(folder).filter((file) => !before.has(file)));
+  }
+  return files.map((file) => join(folder, file));
+}
+
+/**
+ * @param {string} project
+ * @param {readonly string[]} tarballs
+ */
+async function installInto(project, tarballs) {
+  mkdirSync(project);
+  writeFileSync(join(project, 'package.json'), JSON.stringify({ private: true, type: 'module' }));
+  await command(npm, ['install', '--no-audit', '--no-fund', ...tarballs, `@types/node@${nodeTypes}`], project);
+}
+
+/** @param {string} project */
+function checkContents(project) {
+  const problems = published.flatMap(({ manifest: { name } }) => {
+    const folder = join(project, 'node_modules', name);
+    const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+    return [...checkRanges(manifest), ...checkFiles(folder, manifest)].map((problem) => `${name}: ${problem}`);
+  });
+  if (problems.length > 0) throw new StepFailed(problems.join('\n'));
+}
+
+/**
+ * What npm will resolve for a consumer must mean something outside of this workspace. devDependencies are nobody's
+ * business there.
+ *
+ * @param {Record<string, Record<string, string> | undefined>} manifest
+ * @returns {string[]}
+ */
+function checkRanges(manifest) {
+  return ['dependencies', 'optionalDependencies', 'peerDependencies'].flatMap((field) =>
+    Object.entries(manifest[field] ?? {})
+      .filter(([, range]) => range.includes(':'))
+      .map(([name, range]) => `${field} has ${name} ${range}, which means nothing outside of this workspace`),
+  );
+}
+
+/**
+ * @param {string} folder
+ * @param {{ exports: Record<string, string | Record<string, string>> }} manifest
+ * @returns {string[]}
+ */
+function checkFiles(folder, manifest) {
+  const promised = ['README.md', 'LICENSE', 'CHANGELOG.md'].concat(
+    Object.values(manifest.exports).flatMap((target) => (typeof target === 'string' ? target : Object.values(target))),
+  );
+  const missing = promised.filter((file) => !existsSync(join(folder, file))).map((file) => `${file} was not packed`);
+  const stale = readdirSync(join(folder, 'dist'), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.js') && !existsSync(join(folder, 'src', file.replace(/\.js$/, '.ts'))))
+    .map((file) => `dist/${file} has no source`);
+  return [...missing, ...stale];
+}
+
+/** @returns the programs of the READMEs, by the name of the file that each is run from */
+function programs() {
+  const readmes = ['README.md', ...published.map(({ folder }) => `${folder}/README.md`)];
+  return readmes.map((readme) => {
+    const program = firstProgram(readFileSync(join(root, readme), 'utf8'));
+    if (program === undefined) throw new StepFailed(`${readme} has no program, and its first screen should show one.`);
+    return { readme, program, name: readme.replace(/\.md$/, '').replaceAll('/', '-') };
+  });
+}
+
+/**
+ * Compiles one file that imports everything, and the READMEs' programs: those in TypeScript are run from the result.
+ *
+ * @param {string} project
+ */
+async function compile(project) {
+  const types = entryPoints.map((name, i) => `import * as entry${i} from '${name}';\nexport { entry${i} };\n`);
+  writeFileSync(join(project, 'everything.ts'), types.join(''));
+  for (const { name, program } of programs()) writeFileSync(join(project, `${name}.${program.language}`), program.code);
+  const compilerOptions = {
+    target: 'es2022',
+    module: 'nodenext',
+    lib: ['es2023', 'esnext.disposable'],
+    types: ['node'],
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    skipLibCheck: false,
+    outDir: 'compiled',
+    rootDir: '.',
+  };
+  writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts'] }));
+  await command(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', project], project);
+}
+
+/** @param {string} folder */
+async function fetchNode(folder) {
+  mkdirSync(folder);
+  // The package fetches the binary of this platform in its install script, which newer npms ask to be allowed.
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, allowScripts: { node: true } }));
+  await command(npm, ['install', '--no-audit', '--no-fund', '--ignore-scripts=false', `node@${oldestNode}`], folder);
+  return join(folder, 'node_modules/node/bin', process.platform === 'win32' ? 'node.exe' : 'node');
+}
+
+/**
+ * @param {string} project
+ * @param {string} node
+ */
+async function runAll(project, node) {
+  const problems = [];
+  for (const { readme, program, name } of programs()) {
+    const file = program.language === 'ts' ? `compiled/${name}.js` : `${name}.js`;
+    const result = await capture(node, [file], project);
+    problems.push(...checkRun(program, result).map((problem) => `The program of ${readme}: ${problem}`));
+  }
+
+  // What CommonJS gets must be what ES modules get: two copies would not know each other's errors.
+  const script = `
+    const assert = require('node:assert/strict');
+    (async () => {
+      for (const name of ${JSON.stringify(entryPoints)}) {
+        const required = require(name);
+        assert.notEqual(Object.keys(required).length, 0, name + ' exports nothing');
+        assert.equal(required, await import(name), name);
+      }
+    })();`;
+  writeFileSync(join(project, 'require.cjs'), script);
+  const { code, stderr } = await capture(node, ['require.cjs'], project);
+  if (code !== 0) problems.push(`require() of the packages: exit code ${code}\n${stderr}`);
+  if (problems.length > 0) throw new StepFailed(problems.join('\n\n'));
+}
+
+/**
+ * Runs a command that has to succeed.
+ *
+ * @param {string} file
+ * @param {readonly string[]} args
+ * @param {string} cwd
+ */
+async function command(file, args, cwd) {
+  const { code, stdout, stderr } = await capture(file, args, cwd);
+  if (code === 0) return;
+  throw new StepFailed(`${parse(file).name} ${args[0]} failed with exit code ${code}.`, stdout + stderr);
+}
+
+/**
+ * @param {string} file
+ * @param {readonly string[]} args
+ * @param {string} cwd
+ */
+async function capture(file, args, cwd) {
+  const printed = { stdout: '', stderr: '' };
+  const code = await run(file, args, {
+    cwd,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    shell: file.endsWith('.cmd'),
+    onOutput: (text, stream) => (printed[stream] += text),
+  });
+  return { code, ...printed };
+}

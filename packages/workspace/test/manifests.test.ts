@@ -1,0 +1,138 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { checkPins, checkPrivate, checkPublished, type Manifest } from '../rules/manifests.ts';
+import { publishedWorkspaces, readManifest, root, workspaces } from '../scripts/workspaces.mjs';
+
+const rootManifest: Manifest = readManifest('.');
+const published = publishedWorkspaces();
+const version: string = readManifest('packages/core').version;
+const node = rootManifest.engines?.['node'] ?? '';
+
+describe('in this repository', () => {
+  test('there are packages to publish', () => {
+    expect(published.map(({ manifest }) => manifest.name)).toEqual(expect.arrayContaining(['@nq/core', '@nq/channel']));
+  });
+
+  test.for(published)('the manifest of $manifest.name is fit to publish', ({ folder, manifest }) => {
+    const exists = (path: string) => existsSync(join(root, folder, path));
+    expect(checkPublished(manifest, { node, version, exists })).toEqual([]);
+  });
+
+  test.for(workspaces().filter(({ manifest }) => manifest.private === true))(
+    'the manifest of $manifest.name cannot be mistaken for a published one',
+    ({ manifest }) => expect(checkPrivate(manifest)).toEqual([]),
+  );
+
+  test.for([{ manifest: rootManifest }, ...workspaces()])('$manifest.name pins its tools', ({ manifest }) => {
+    expect(checkPins(manifest)).toEqual([]);
+  });
+
+  test('package.json pins pnpm to one version', () => {
+    expect(rootManifest.packageManager).toMatch(/^pnpm@\d+\.\d+\.\d+$/);
+  });
+
+  test('tests run on the Node of the devDependencies, whatever Node the host has', () => {
+    expect(process.versions.node).toBe(rootManifest.devDependencies?.['node']);
+  });
+});
+
+const good: Manifest = {
+  name: '@nq/redis',
+  version: '1.2.3',
+  description: 'A queue',
+  license: 'MIT',
+  type: 'module',
+  sideEffects: false,
+  files: ['dist', 'src', 'CHANGELOG.md'],
+  engines: { node: '>=20.19.0' },
+  exports: {
+    '.': { '@nq/source': './src/index.ts', types: './dist/index.d.ts', default: './dist/index.js' },
+    './package.json': './package.json',
+  },
+  publishConfig: { access: 'public', provenance: true },
+  scripts: { build: 'a', typecheck: 'b', test: 'c', 'package-check': 'd' },
+  peerDependencies: { '@nq/core': '^1.2.3', ioredis: '^6.0.0' },
+  devDependencies: { '@nq/core': 'workspace:*' },
+};
+const goodCore: Manifest = { ...without(good, 'peerDependencies'), name: '@nq/core' };
+
+describe('checkPublished()', () => {
+  const check = (manifest: Manifest, exists = (_path: string) => true) =>
+    checkPublished(manifest, { node: '>=20.19.0', version: '1.2.3', exists });
+
+  test('accepts an adapter, and core', () => {
+    expect([check(good), check(goodCore)]).toEqual([[], []]);
+  });
+
+  test.for(['description', 'license', 'type', 'sideEffects', 'files', 'engines', 'publishConfig', 'peerDependencies'])(
+    'finds that %s is missing',
+    (field) => expect(check(without(good, field))).toHaveLength(1),
+  );
+
+  test.for(['bugs', 'homepage', 'repository'])('finds an address in %s', (field) => {
+    expect(check({ ...good, [field]: 'somewhere' })).toHaveLength(1);
+  });
+
+  const entry = { '@nq/source': './src/index.ts', types: './dist/index.d.ts', default: './dist/index.js' };
+  const entries: readonly (readonly [string, NonNullable<Manifest['exports']>])[] = [
+    ['there is no "."', { './package.json': './package.json' }],
+    ['there is no "./package.json"', { '.': entry }],
+    ['a target is a pattern', { ...good.exports, './*': './dist/*.js' }],
+    ['a source is a pattern', { ...good.exports, './*': { ...entry, '@nq/source': './src/*.ts' } }],
+    [
+      'the conditions have another order',
+      { ...good.exports, '.': { types: entry.types, default: entry.default, '@nq/source': './src/index.ts' } },
+    ],
+    ['the types are those of another file', { ...good.exports, '.': { ...entry, types: './dist/other.d.ts' } }],
+  ];
+  test.for(entries)('finds in exports that %s', ([, exports]) => {
+    expect(check({ ...good, exports })).toHaveLength(1);
+  });
+
+  test('finds an entry point whose source does not exist', () => {
+    expect(check(good, (path) => path !== './src/index.ts')).toEqual([
+      '@nq/redis: exports "." leads to ./src/index.ts, which does not exist',
+    ]);
+  });
+
+  test('finds a missing README', () => {
+    expect(check(good, (path) => path !== 'README.md')).toEqual(['@nq/redis: README.md is missing']);
+  });
+
+  const ranges: readonly (readonly [string, Partial<Manifest>])[] = [
+    ['a protocol of the workspace', { dependencies: { ioredis: 'catalog:' } }],
+    ['a sibling', { peerDependencies: { ...good.peerDependencies, '@nq/channel': '^1.2.3' } }],
+    ['core as a dependency, which would install it twice', { dependencies: { '@nq/core': '^1.2.3' } }],
+    ['a peer range of another release', { peerDependencies: { '@nq/core': '^1.1.0' } }],
+    ['core from the registry in development', { devDependencies: { '@nq/core': '1.2.3' } }],
+    ['another version than that of core', { version: '1.2.4' }],
+    ['a name that is not ours', { name: 'redis' }],
+    ['an override that only pnpm applies', { publishConfig: { ...good.publishConfig, exports: {} } }],
+  ];
+  test.for(ranges)('finds %s', ([, change]) => expect(check({ ...good, ...change })).toHaveLength(1));
+
+  test('finds a dependency of core', () => {
+    expect(check({ ...goodCore, dependencies: { ioredis: '^6.0.0' } })).toEqual(['@nq/core: core has no dependencies']);
+  });
+});
+
+describe('checkPrivate()', () => {
+  test('finds a name and a version that look published', () => {
+    expect(checkPrivate({ name: '@nq/example', version: '1.0.0' })).toHaveLength(2);
+  });
+});
+
+describe('checkPins()', () => {
+  test('accepts exact versions, the catalog and the workspace', () => {
+    expect(checkPins({ devDependencies: { a: '1.2.3', b: 'catalog:', c: 'workspace:*' } })).toEqual([]);
+  });
+
+  test('finds a range', () => {
+    expect(checkPins({ devDependencies: { a: '^1.2.3', b: 'latest' } })).toHaveLength(2);
+  });
+});
+
+function without(manifest: Manifest, field: string): Manifest {
+  return Object.fromEntries(Object.entries(manifest).filter(([name]) => name !== field));
+}

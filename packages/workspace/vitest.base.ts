@@ -1,0 +1,18 @@
+import { defineConfig } from 'vitest/config';
+
+// `@nq/*` means the sources, as it does for the compiler: no test runs against a stale build. Setting conditions
+// replaces vite's own for code that runs in Node, so those are repeated.
+const conditions = ['@nq/source', 'module', 'node', 'development|production'];
+
+/** What the tests of all packages have in common; each package's vitest.config.ts re-exports it. */
+export default defineConfig({
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
+  test: {
+    include: ['test/**/*.test.ts'],
+    reporters: ['default', ['json', { outputFile: 'test-results/vitest.json' }]],
+    // A test that passes at the second try is a defect that hides.
+    retry: 0,
+    passWithNoTests: false,
+  },
+});
