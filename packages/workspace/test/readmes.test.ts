@@ -19,7 +19,11 @@ function run(name: string, { language, code }: Program) {
 }
 
 describe('in this repository', () => {
-  const readmes = ['README.md', ...publishedWorkspaces().map((workspace) => `${workspace.folder}/README.md`)];
+  const readmes = [
+    'README.md',
+    'docs/1-start.md',
+    ...publishedWorkspaces().map((workspace) => `${workspace.folder}/README.md`),
+  ];
 
   test.for(readmes)('the first program of %s runs, and prints what it says', (path) => {
     const program = firstProgram(readRepositoryFile(path).text);

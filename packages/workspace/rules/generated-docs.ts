@@ -1,0 +1,72 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { type ErrorCodeEntry, errorCodes } from '@nq/core';
+import { root } from '../scripts/workspaces.mjs';
+import { optionsOf } from './options.ts';
+import { readRepositoryFile, type RepositoryFile } from './repository.ts';
+
+/** The tables of options, by the name of their section: which interface of which file they show. */
+const optionTables: Readonly<Record<string, readonly [file: string, name: string]>> = {
+  'channel-options': ['packages/channel/src/channel-options.ts', 'ChannelOptions'],
+  'dispatcher-options': ['packages/core/src/dispatcher-options.ts', 'DispatcherOptions'],
+  'retry-options': ['packages/core/src/retry.ts', 'RetryOptions'],
+};
+
+/** The pages that have sections which are generated. */
+const pages = ['packages/channel/README.md', 'packages/core/README.md'];
+
+/** Every file of the documentation that comes from the code, as it should be, formatted. */
+export function generatedDocs(): readonly RepositoryFile[] {
+  const filled = pages.map((path) => ({ path, text: fillSections(readRepositoryFile(path).text, section) }));
+  return [{ path: 'docs/errors.md', text: errorsPage(errorCodes) }, ...filled].map(formatted);
+}
+
+/** The page of all error codes. */
+export function errorsPage(codes: Readonly<Record<string, ErrorCodeEntry>>): string {
+  const sections = Object.entries(codes).map(
+    ([code, { meaning, retryable, action }]) =>
+      `## ${code}\n\n${meaning}\n\n${retryable ? 'The same call may succeed later.' : 'The same call will fail again.'} ${action}\n`,
+  );
+  return `# Errors
+
+<!-- Generated from packages/core/src/errors.ts by \`pnpm docs:generate\`. -->
+
+Everything that a caller may want to handle is an \`NqError\` with one of these codes: act on \`code\`, read \`message\`, and find the client library's own error in \`cause\`. \`isNqError(error, code)\` recognises them, also across two installed copies. Codes are never renamed.
+
+Misuse, such as a wrong type or a value out of range, is a \`TypeError\` or a \`RangeError\` without a code: correct the program. An abort rejects with the \`reason\` of your signal, untouched.
+
+${sections.join('\n')}`;
+}
+
+/**
+ * \`markdown\` with what is between \`<!-- generated: name -->\` and \`<!-- /generated -->\` made anew.
+ *
+ * @throws {Error} if a section does not end.
+ */
+export function fillSections(markdown: string, make: (name: string) => string): string {
+  return markdown.replaceAll(
+    /(<!-- generated: ([a-z-]+) -->\n)([^]*?)(<!-- \/generated -->|$)/g,
+    (_all, begin, name, _old, end) => {
+      if (end === '') throw new Error(`The section ${name} does not end`);
+      return `${begin}\n${make(name)}\n${end}`;
+    },
+  );
+}
+
+function section(name: string): string {
+  const table = optionTables[name];
+  if (table === undefined) throw new Error(`Nobody makes the section ${name}`);
+  const [file, type] = table;
+  const rows = optionsOf(readRepositoryFile(file), type).map(
+    ({ option, initial, meaning }) => `| \`${option}\` | ${initial} | ${meaning} |`,
+  );
+  return ['| Option | Default | Meaning |', '| --- | --- | --- |', ...rows].join('\n');
+}
+
+function formatted({ path, text }: RepositoryFile): RepositoryFile {
+  const formatter = join(root, 'node_modules/.bin/oxfmt');
+  return {
+    path,
+    text: execFileSync(formatter, ['--stdin-filepath', path], { cwd: root, input: text, encoding: 'utf8' }),
+  };
+}

@@ -1,0 +1,55 @@
+import { describe, expect, test } from 'vitest';
+import { errorsPage, fillSections, generatedDocs } from '../rules/generated-docs.ts';
+import { optionsOf } from '../rules/options.ts';
+import { readRepositoryFile } from '../rules/repository.ts';
+
+describe('generated documentation', () => {
+  test.each(generatedDocs().map(({ path, text }) => [path, text]))('%s is what the code says', (path, text) => {
+    expect(readRepositoryFile(path).text).toBe(text);
+  });
+
+  test('the page of errors tells of every code what it means, whether to try again, and what to do', () => {
+    const page = errorsPage({ NQ_ODD: { meaning: 'It is odd.', retryable: true, action: 'Make it even.' } });
+    expect(page).toContain('## NQ_ODD\n\nIt is odd.\n\nThe same call may succeed later. Make it even.\n');
+  });
+
+  test('a section is replaced between its marks, and what is around it stays', () => {
+    const page = 'a\n<!-- generated: one -->\nold\n<!-- /generated -->\nb\n';
+    expect(fillSections(page, (name) => `new ${name}`)).toBe(
+      'a\n<!-- generated: one -->\n\nnew one\n<!-- /generated -->\nb\n',
+    );
+  });
+
+  test('a section that does not end is refused', () => {
+    expect(() => fillSections('<!-- generated: one -->\nold\n', () => '')).toThrow('The section one does not end');
+  });
+});
+
+describe('a table of options', () => {
+  const file = (text: string) => ({ path: 'some.ts', text });
+
+  test('has a row for each member, with the default and the words of its comment', () => {
+    const text = `export interface Some {
+  /** How long, in milliseconds. @default 30_000 */
+  readonly waitMs?: number;
+  /**
+   * How it
+   * is done.
+   *
+   * @default as the queue says
+   */
+  readonly how?: string;
+}`;
+    expect(optionsOf(file(text), 'Some')).toEqual([
+      { option: 'waitMs', initial: '`30_000`', meaning: 'How long, in milliseconds.' },
+      { option: 'how', initial: 'as the queue says', meaning: 'How it is done.' },
+    ]);
+  });
+
+  test('refuses a member without a comment, and an interface that is not there', () => {
+    expect(() => optionsOf(file('export interface Some { readonly a?: number }'), 'Some')).toThrow(
+      'some.ts: Some.a has no comment',
+    );
+    expect(() => optionsOf(file(''), 'Some')).toThrow('some.ts has no interface Some');
+  });
+});
