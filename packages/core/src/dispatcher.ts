@@ -86,6 +86,7 @@ class QueueDispatcher implements Dispatcher {
   readonly #source: Source;
   readonly #options: ResolvedOptions;
   readonly #handlers: Handlers;
+  readonly #checksData: boolean;
   readonly #timeInQueueMs = new Histogram();
   readonly #handlerMs = new Histogram();
   readonly #counters: DispatcherCounters = {
@@ -109,6 +110,7 @@ class QueueDispatcher implements Dispatcher {
     this.#source = source;
     this.#options = options;
     this.#handlers = new Handlers(options.schemas);
+    this.#checksData = this.#handlers.schemas.size > 0;
     if ('queue' in source) this.#engine = this.#makeEngine(source.queue);
   }
 
@@ -137,7 +139,7 @@ class QueueDispatcher implements Dispatcher {
 
   dispatch(event: DispatchInput<Record<string, unknown>>, options?: WaitOptions): Promise<DispatchResult> {
     const engine = this.#engine;
-    if (engine === undefined || this.#stopping !== undefined || this.#handlers.schemas.size > 0) {
+    if (engine === undefined || this.#stopping !== undefined || this.#checksData) {
       return this.#dispatchLater(event, options);
     }
     return this.#offer(engine, event, options);
@@ -159,7 +161,10 @@ class QueueDispatcher implements Dispatcher {
           `Cannot drain: ${ready + inFlight + delayed} events are left after ${timeoutMs} ms`,
         );
       }
-      await workers.nextChange(Math.min(drainPollMs, deadline - clock.now()));
+      const pauseMs = Math.min(drainPollMs, deadline - clock.now());
+      // Asking the queue after every event would cost more than the event.
+      if (workers.idle) await workers.nextChange(pauseMs);
+      else await workers.until(() => workers.idle, pauseMs);
     }
   }
 

@@ -56,8 +56,8 @@ export class HandlerRun implements HandlerContext {
 export class Worker {
   /** What it works on; `null` for an idle one, and for one whose handler was given up on. */
   run: HandlerRun | null = null;
-  /** Its place among the busy workers. */
-  place = -1;
+  /** The next idle worker, while it is idle. */
+  nextIdle: Worker | null = null;
   /** The tick of the ticker for handler time-outs at which its time is over. */
   deadline = 0;
   /** The pause before its handler is run again in place. */
@@ -67,11 +67,14 @@ export class Worker {
   readonly onFulfilled: (result: unknown) => void;
   readonly onRejected: (error: unknown) => void;
 
-  constructor(
-    fulfilled: (worker: Worker, result: unknown) => void,
-    rejected: (worker: Worker, error: unknown) => void,
-  ) {
-    this.onFulfilled = (result) => fulfilled(this, result);
-    this.onRejected = (error) => rejected(this, error);
+  constructor(boss: WorkerBoss) {
+    this.onFulfilled = (result) => boss.fulfilled(this, result);
+    this.onRejected = (error) => boss.rejected(this, error);
   }
+}
+
+/** Who is told how the handler of a worker has ended. */
+interface WorkerBoss {
+  fulfilled(worker: Worker, result: unknown): void;
+  rejected(worker: Worker, error: unknown): void;
 }

@@ -47,9 +47,11 @@ const beatsPerLease = 3;
  */
 export class Workers {
   readonly #parts: WorkersParts;
-  readonly #idle: Worker[] = [];
-  /** In no order: each knows its place, so that leaving costs nothing. */
-  readonly #busy: Worker[] = [];
+  /** All of them, busy or idle; the idle ones are chained besides, from the one that worked last. */
+  readonly #workers = new Set<Worker>();
+  #firstIdle: Worker | null = null;
+  /** How many are busy. */
+  running = 0;
   readonly #timeouts: Ticker | undefined;
   #beat: Timer | undefined;
   readonly #sampleMask: number;
@@ -71,16 +73,12 @@ export class Workers {
 
   /** How many more handlers may run. */
   get free(): number {
-    return this.limit - this.#busy.length;
-  }
-
-  get running(): number {
-    return this.#busy.length;
+    return this.limit - this.running;
   }
 
   /** Whether nothing runs and nothing is being settled. */
   get idle(): boolean {
-    return this.#busy.length === 0 && this.#parts.settlement.pending === 0;
+    return this.running === 0 && this.#parts.settlement.pending === 0;
   }
 
   /**
@@ -137,7 +135,7 @@ export class Workers {
     // If a handler called us, it becomes a busy worker only after it has returned its promise.
     await done;
     const ended = (): boolean => {
-      for (const { run } of this.#busy) if (run !== except) return false;
+      for (const { run } of this.#workers) if (run !== null && run !== except) return false;
       return settlement.pending === 0;
     };
     const returning = [...settlement.held].map((delivery) => settlement.giveBack(delivery));
@@ -196,7 +194,7 @@ export class Workers {
     promise.then(worker.onFulfilled, worker.onRejected);
   }
 
-  #fulfilled(worker: Worker, result: unknown): void {
+  fulfilled(worker: Worker, result: unknown): void {
     const { run } = worker;
     if (run === null) return;
     if (result instanceof Outcome) this.#ended(run, worker, result);
@@ -204,7 +202,7 @@ export class Workers {
     else this.#ended(run, worker, undefined);
   }
 
-  #rejected(worker: Worker, error: unknown): void {
+  rejected(worker: Worker, error: unknown): void {
     if (worker.run !== null) this.#failed(worker.run, worker, error);
   }
 
@@ -243,18 +241,11 @@ export class Workers {
       if (this.#conditions.length > 0) this.changed();
       return;
     }
-    this.#remove(worker);
-    this.#idle.push(worker);
-    this.#freed();
-  }
-
-  #remove(worker: Worker): void {
-    const last = this.#busy.pop() as Worker;
-    if (last !== worker) {
-      this.#busy[worker.place] = last;
-      last.place = worker.place;
-    }
     worker.run = null;
+    worker.nextIdle = this.#firstIdle;
+    this.#firstIdle = worker;
+    this.running--;
+    this.#freed();
   }
 
   #freed(): void {
@@ -263,16 +254,14 @@ export class Workers {
   }
 
   #occupy(run: HandlerRun): Worker {
-    const worker =
-      this.#idle.pop() ??
-      new Worker(
-        (one, result) => this.#fulfilled(one, result),
-        (one, error) => this.#rejected(one, error),
-      );
+    let worker = this.#firstIdle;
+    if (worker === null) {
+      worker = new Worker(this);
+      this.#workers.add(worker);
+    } else this.#firstIdle = worker.nextIdle;
     worker.run = run;
     worker.beaten = false;
-    worker.place = this.#busy.length;
-    this.#busy.push(worker);
+    this.running++;
     if (this.#beat === undefined) this.#startBeat();
     return worker;
   }
@@ -281,7 +270,9 @@ export class Workers {
   #giveUpOn(worker: Worker, reason: NqError): Delivery {
     const run = worker.run as HandlerRun;
     worker.pause?.cancel();
-    this.#remove(worker);
+    worker.run = null;
+    this.#workers.delete(worker);
+    this.running--;
     run.abort(reason);
     return run.delivery;
   }
@@ -290,8 +281,8 @@ export class Workers {
   #expire(): boolean {
     const { tick } = this.#timeouts as Ticker;
     const { handlerTimeoutMs, counters, report, settlement } = this.#parts;
-    for (const worker of [...this.#busy]) {
-      if (worker.deadline > tick) continue;
+    for (const worker of this.#workers) {
+      if (worker.run === null || worker.deadline > tick) continue;
       const error = new NqError('NQ_HANDLER_TIMEOUT', `The handler did not end within ${handlerTimeoutMs} ms`);
       const delivery = this.#giveUpOn(worker, error);
       counters.failed++;
@@ -300,14 +291,14 @@ export class Workers {
       settlement.fail(delivery, error);
       this.#freed();
     }
-    return this.#busy.length > 0;
+    return this.running > 0;
   }
 
   #cutOff(except: HandlerRun | undefined): Promise<boolean>[] {
     const error = new NqError('NQ_STOPPED', 'The dispatcher was stopped before the handler ended');
     const returning: Promise<boolean>[] = [];
-    for (const worker of [...this.#busy]) {
-      if (worker.run !== except) returning.push(this.#parts.settlement.giveBack(this.#giveUpOn(worker, error)));
+    for (const worker of this.#workers) {
+      if (worker.run !== null && worker.run !== except) returning.push(this.#parts.settlement.giveBack(this.#giveUpOn(worker, error)));
     }
     return returning;
   }
@@ -333,13 +324,13 @@ export class Workers {
     if (lease === false || !lease.extend) return;
     const extend = (delivery: Delivery): void => void delivery.extend(lease.ms).catch(() => {});
     const beat = (): void => {
-      for (const worker of this.#busy) {
+      for (const worker of this.#workers) {
         if (worker.beaten && worker.run !== null) extend(worker.run.delivery);
         worker.beaten = true;
       }
       for (const delivery of settlement.held) extend(delivery);
       this.#beat = undefined;
-      if (this.#busy.length > 0) this.#startBeat();
+      if (this.running > 0) this.#startBeat();
     };
     this.#beat = clock.schedule(beat, lease.ms / beatsPerLease, { keepAlive: false });
   }
