@@ -4,7 +4,7 @@ import type { Arrival } from './arrivals.ts';
 import type { Stored } from './channel-codec.ts';
 
 /** How a delivery stands. Numbers, because they are compared for every event. */
-export const open = 0;
+const open = 0;
 const acked = 1;
 const nacked = 2;
 /** The lease ended: the event went back to the queue. */

@@ -182,7 +182,8 @@ class ChannelQueue<Data> implements SynchronousQueue<Data> {
     await this.#channel.settled(drainMs);
     const { open, kept } = this.#channel.end();
     this.#closed = true;
-    return Object.freeze({ returned: open, abandoned: kept + open });
+    // What was open went back to a queue that is gone: nobody will hand it out again.
+    return Object.freeze({ returned: 0, abandoned: kept + open });
   }
 }
 

@@ -298,6 +298,41 @@ describe.each(queues)('a dispatcher on %s', (_, make) => {
     });
   });
 
+  describe('onUnknownType()', () => {
+    test('registers a handler for every type that has none of its own, inside the middleware', async () => {
+      const { clock, dispatcher } = stage(make);
+      const seen: string[] = [];
+      dispatcher.use((_event, _context, next) => (seen.push('middleware'), next()));
+      dispatcher.on('a', () => void seen.push('own a'));
+      const remove = dispatcher.onUnknownType(({ type }) => void seen.push(`unknown ${type}`));
+      await dispatcher.start();
+      for (const type of ['a', 'b', 'c']) await dispatcher.dispatch(event(1, type));
+      await clock.settle();
+      expect(seen).toEqual(['middleware', 'own a', 'middleware', 'unknown b', 'middleware', 'unknown c']);
+      expect(await dispatcher.stats()).toMatchObject({ handled: 3, unknownType: 0 });
+      remove();
+      await dispatcher.dispatch(event(1, 'b'));
+      await clock.settle();
+      expect(await dispatcher.stats()).toMatchObject({ handled: 3, unknownType: 1 });
+    });
+
+    test('and on() for the type afterwards takes its place', async () => {
+      const { clock, dispatcher } = stage(make);
+      const seen: string[] = [];
+      dispatcher.onUnknownType(() => void seen.push('unknown'));
+      await dispatcher.start();
+      await dispatcher.dispatch(event(1, 'b'));
+      await clock.settle();
+      const remove = dispatcher.on('b', () => void seen.push('own'));
+      await dispatcher.dispatch(event(1, 'b'));
+      await clock.settle();
+      remove();
+      await dispatcher.dispatch(event(1, 'b'));
+      await clock.settle();
+      expect(seen).toEqual(['unknown', 'own', 'unknown']);
+    });
+  });
+
   describe('handlerTimeoutMs', () => {
     test('bounds a handler that never returns: its signal aborts, the event is retried, the worker is free', async () => {
       const { clock, dispatcher, errors } = stage(make, { handlerTimeoutMs: 1600 });

@@ -25,11 +25,11 @@ export interface StopOptions {
   readonly deadlineMs?: number;
 }
 
-/** What became of the events while a dispatcher stopped. */
+/** What became of the events while a dispatcher stopped. No event is counted twice. */
 export interface StopReport {
   /** Events that were handled to the end after `stop()` was called. */
   readonly completed: number;
-  /** Events that went back to the queue unhandled, or while their handler still ran. */
+  /** Events that went back to the queue unhandled, or while their handler still ran: they will be handed out again. */
   readonly returned: number;
   /**
    * Events that are gone with this process, because the queue that the dispatcher opened keeps nothing; and those whose
@@ -65,6 +65,13 @@ export interface Dispatcher<Events extends EventMap = Record<string, unknown>> e
    * @returns a function that removes this registration. @throws {TypeError} if `type` or `handler` is not one.
    */
   on<Type extends keyof Events & string>(type: Type, handler: Handler<Events[Type], Type>): () => void;
+  /**
+   * Registers a handler for the events of every type that has no handler of its own. Without one, such an event is given
+   * back, for another process may know its type, and becomes a dead letter after the last attempt.
+   *
+   * @returns a function that removes this registration.
+   */
+  onUnknownType(handler: Handler): () => void;
   /** Puts `middleware` around the handlers of every event, inside of what was put there before. */
   use(middleware: Middleware): void;
   /**
@@ -81,7 +88,12 @@ export interface Dispatcher<Events extends EventMap = Record<string, unknown>> e
    * schema, `NQ_HANDLER_FAILED` if it was run inline and failed: the event is not stored.
    */
   dispatch(event: DispatchInput<Events>, options?: WaitOptions): Promise<DispatchResult>;
-  /** Resolves once the queue is empty and every handler has ended. Someone else may dispatch right after. */
+  /**
+   * Resolves once the queue is empty and every handler has ended. Someone else may dispatch right after. An event that can
+   * neither be handled nor given up is kept and comes back for ever: bound the wait where that can be.
+   *
+   * @throws {NqError} `NQ_TIMEOUT` after `timeoutMs`. @throws `signal.reason` if aborted.
+   */
   drain(options?: WaitOptions): Promise<void>;
   /**
    * Takes nothing any more, lets running handlers end, and after `deadlineMs` aborts their signals and gives their

@@ -122,6 +122,11 @@ class QueueDispatcher implements Dispatcher {
     return this.#handlers.add(type, handler as Handler);
   }
 
+  onUnknownType(handler: Handler): () => void {
+    checkFunction('Cannot register a handler', 'handler', handler);
+    return this.#handlers.addForUnknown(handler);
+  }
+
   use(middleware: Middleware): void {
     checkFunction('Cannot use', 'middleware', middleware);
     this.#handlers.use(middleware);
@@ -329,19 +334,22 @@ class QueueDispatcher implements Dispatcher {
     const left = await engine.workers.finish(deadlineMs, caller);
     const completed = this.#counters.handled - handled;
     if (caller === undefined) {
-      const closed = await this.#letGo(engine);
-      return Object.freeze({ completed, returned: left.returned, abandoned: left.abandoned + closed });
+      const gone = await this.#letGo(engine);
+      // What was given back to a queue that is gone by now is among what is gone with it.
+      const returned = gone === undefined ? left.returned : 0;
+      return Object.freeze({ completed, returned, abandoned: left.abandoned + (gone ?? 0) });
     }
     // The handler that called us gets its answer first, so that it can end; then its event is settled, then we close.
     void engine.workers.until(() => engine.workers.idle, deadlineMs).then(() => this.#letGo(engine));
     return Object.freeze({ completed, ...left });
   }
 
-  /** Ends what the dispatcher opened itself. @returns how many events are gone with it. */
-  async #letGo(engine: Engine): Promise<number> {
-    engine.workers.close();
-    if ('queue' in this.#source) return 0;
+  /** Closes what the dispatcher opened itself. @returns how many events are gone with it, if it keeps nothing. */
+  async #letGo({ queue, workers }: Engine): Promise<number | undefined> {
+    workers.close();
+    if ('queue' in this.#source) return undefined;
     this.#engine = undefined;
-    return (await engine.queue.close()).abandoned;
+    const { abandoned } = await queue.close();
+    return queue.capabilities.durable === 'none' ? abandoned : undefined;
   }
 }

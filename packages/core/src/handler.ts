@@ -37,9 +37,11 @@ const none: readonly Handler[] = [];
 /** The handlers of each type, with the middleware around them. */
 export class Handlers {
   readonly #byType = new Map<string, Handler[]>();
+  readonly #forUnknown: Handler[] = [];
   readonly #middleware: Middleware[] = [];
   /** What is run for a type, made when it is first asked for. */
   readonly #chains = new Map<string, readonly Handler[]>();
+  #unknownChain: readonly Handler[] | undefined;
   /** Most events are of the type of the one before: comparing costs less than looking up. */
   #lastType: string | undefined;
   #lastChain = none;
@@ -52,15 +54,14 @@ export class Handlers {
 
   /** @returns a function that removes this registration. */
   add(type: string, handler: Handler): () => void {
-    const handlers = this.#byType.get(type);
-    if (handlers === undefined) this.#byType.set(type, [handler]);
-    else handlers.push(handler);
-    this.#forgetChains();
-    let registered = true;
-    return () => {
-      if (registered) this.#remove(type, handler);
-      registered = false;
-    };
+    const handlers = this.#byType.get(type) ?? [];
+    this.#byType.set(type, handlers);
+    return this.#register(handlers, handler);
+  }
+
+  /** For the types that have no handler of their own. @returns a function that removes this registration. */
+  addForUnknown(handler: Handler): () => void {
+    return this.#register(this.#forUnknown, handler);
   }
 
   use(middleware: Middleware): void {
@@ -71,33 +72,44 @@ export class Handlers {
   /** What to run for an event of `type`, in this order; nothing if no handler is registered. */
   of(type: string): readonly Handler[] {
     if (type === this.#lastType) return this.#lastChain;
-    let chain = this.#chains.get(type);
-    if (chain === undefined) {
-      chain = this.#chain(type, this.#byType.get(type) ?? none);
-      // Unknown types come from outside and may be any number of strings: only known ones are remembered.
-      if (chain.length > 0) this.#chains.set(type, chain);
-    }
+    this.#lastChain = this.#chains.get(type) ?? this.#makeChain(type);
     this.#lastType = type;
-    this.#lastChain = chain;
-    return chain;
+    return this.#lastChain;
   }
 
-  #remove(type: string, handler: Handler): void {
-    const handlers = this.#byType.get(type) ?? [];
-    handlers.splice(handlers.indexOf(handler), 1);
-    if (handlers.length === 0) this.#byType.delete(type);
+  #register(handlers: Handler[], handler: Handler): () => void {
+    handlers.push(handler);
     this.#forgetChains();
+    let registered = true;
+    return () => {
+      if (!registered) return;
+      registered = false;
+      handlers.splice(handlers.indexOf(handler), 1);
+      this.#forgetChains();
+    };
   }
 
   #forgetChains(): void {
     this.#chains.clear();
+    this.#unknownChain = undefined;
     this.#lastType = undefined;
   }
 
-  #chain(type: string, handlers: readonly Handler[]): readonly Handler[] {
-    if (handlers.length === 0) return none;
-    const schema = this.schemas.get(type);
-    if (this.#middleware.length === 0 && schema === undefined) return [...handlers];
+  #makeChain(type: string): readonly Handler[] {
+    const own = this.#byType.get(type) ?? none;
+    if (own.length === 0) {
+      // Types that nobody has registered come from outside and may be any number of strings: they are not remembered.
+      this.#unknownChain ??= this.#wrap(this.#forUnknown, undefined);
+      return this.#unknownChain;
+    }
+    const chain = this.#wrap(own, this.schemas.get(type));
+    this.#chains.set(type, chain);
+    return chain;
+  }
+
+  #wrap(handlers: readonly Handler[], schema: StandardSchema | undefined): readonly Handler[] {
+    const plain = this.#middleware.length === 0 && schema === undefined;
+    if (handlers.length === 0 || plain) return [...handlers];
     const wrapped = wrap([...this.#middleware], [...handlers]);
     return [schema === undefined ? wrapped : withSchema(schema, wrapped)];
   }

@@ -74,9 +74,9 @@ export interface CloseOptions {
 
 /** What became of the events that a closed queue still held. */
 export interface CloseReport {
-  /** Deliveries that were not settled in time and went back to the queue: they will be handed out again. */
+  /** Deliveries that were not settled in time and went back to the queue: their events will be handed out again. */
   readonly returned: number;
-  /** Events that are gone with this queue object: what an in-process queue still held, or could not give back. */
+  /** Events that are gone with this queue object, because it keeps nothing; and those that could not be given back. */
   readonly abandoned: number;
 }
 

@@ -298,7 +298,8 @@ export class Workers {
     const error = new NqError('NQ_STOPPED', 'The dispatcher was stopped before the handler ended');
     const returning: Promise<boolean>[] = [];
     for (const worker of this.#workers) {
-      if (worker.run !== null && worker.run !== except) returning.push(this.#parts.settlement.giveBack(this.#giveUpOn(worker, error)));
+      if (worker.run !== null && worker.run !== except)
+        returning.push(this.#parts.settlement.giveBack(this.#giveUpOn(worker, error)));
     }
     return returning;
   }

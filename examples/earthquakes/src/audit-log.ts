@@ -1,0 +1,73 @@
+import { createReadStream } from 'node:fs';
+import { type FileHandle, open, stat } from 'node:fs/promises';
+import type { WriteStream } from 'node:fs';
+import { Failure, reasonOf } from './failure.ts';
+
+/** A file with one line for each event that was handled. */
+export class AuditLog {
+  readonly path: string;
+  readonly #stream: WriteStream;
+  readonly #isFile: boolean;
+  #appended = 0;
+
+  private constructor(path: string, handle: FileHandle, isFile: boolean) {
+    this.path = path;
+    this.#isFile = isFile;
+    this.#stream = handle.createWriteStream();
+    // Whoever appends is told by a rejection; without a listener the process would end besides.
+    this.#stream.on('error', () => {});
+  }
+
+  /**
+   * Opens the file at `path`, and empties it.
+   *
+   * @throws {Failure} if that cannot be, or if it is the file at `input`: nothing was emptied then.
+   */
+  static async open(path: string, input: string): Promise<AuditLog> {
+    if (await isSameFile(path, input)) throw new Failure(`Cannot write the audit log over the input ${path}`, 2);
+    try {
+      const handle = await open(path, 'w');
+      return new AuditLog(path, handle, (await handle.stat()).isFile());
+    } catch (error) {
+      throw new Failure(`Cannot write the audit log ${path}: ${reasonOf(error)}`, 1, error);
+    }
+  }
+
+  /** Adds a line. Resolves once the system has it, so that no event is acknowledged before. @throws {Failure} */
+  append(entry: Readonly<Record<string, unknown>>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#stream.write(`${JSON.stringify(entry)}\n`, (error) => {
+        if (error) {
+          reject(new Failure(`Cannot write the audit log ${this.path}: ${reasonOf(error)}`, 1, error));
+          return;
+        }
+        this.#appended++;
+        resolve();
+      });
+    });
+  }
+
+  /** Closes the file. @returns how many lines are in it, counted in the file itself where it can be read again. */
+  async close(): Promise<number> {
+    if (!this.#stream.destroyed) await new Promise<void>((resolve) => this.#stream.end(resolve));
+    return this.#isFile ? countLines(this.path) : this.#appended;
+  }
+}
+
+async function countLines(path: string): Promise<number> {
+  let lines = 0;
+  for await (const chunk of createReadStream(path) as AsyncIterable<Uint8Array>) {
+    for (const byte of chunk) if (byte === 0x0a) lines++;
+  }
+  return lines;
+}
+
+async function isSameFile(path: string, other: string): Promise<boolean> {
+  try {
+    const [one, two] = await Promise.all([stat(path), stat(other)]);
+    return one.isFile() && one.ino === two.ino && one.dev === two.dev;
+  } catch {
+    // One of them does not exist.
+    return false;
+  }
+}

@@ -1,0 +1,89 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { makeFolder, reportLine, runForSummary } from './run-program.ts';
+
+/**
+ * A folder in which a package `odd` is installed, a queue type that differs from a channel.
+ *
+ * @param source a module with `channelQueue`, `NqError` and `change` in scope, that exports `open`
+ */
+function makeOddQueue(source: string): string {
+  const folder = makeFolder();
+  const odd = join(folder, 'node_modules/odd');
+  mkdirSync(odd, { recursive: true });
+  writeFileSync(join(odd, 'package.json'), '{"type":"module","exports":"./odd.js"}');
+  writeFileSync(
+    join(odd, 'odd.js'),
+    `import { channelQueue } from ${JSON.stringify(import.meta.resolve('@nq/channel'))};
+     import { NqError } from ${JSON.stringify(import.meta.resolve('@nq/core'))};
+     const change = (target, changes) => new Proxy(target, {
+       get(_, name) {
+         if (name in changes) return changes[name];
+         const value = Reflect.get(target, name, target);
+         return typeof value === 'function' ? value.bind(target) : value;
+       },
+     });
+     ${source}
+     export const queueType = { type: 'odd', options: {}, open };`,
+  );
+  return folder;
+}
+
+describe('a queue that outlives the program', () => {
+  test('has its events found, its dead letters not counted again, and what is left counted', async () => {
+    // Somebody else holds it: closing it is not the end of it, and opening it again gives the same one.
+    const cwd = makeOddQueue(`
+      const queue = channelQueue({ deadLetterCapacity: 2 });
+      await queue.push({ type: 'earthquake', id: 'dead' });
+      await (await queue.pop()).nack({ deadLetter: true, reason: 'before' });
+      await queue.push({ type: 'earthquake', id: 'found', data: { mag: 1, rms: 0.1 } });
+      const capabilities = { ...queue.capabilities, durable: 'process' };
+      const open = () => change(queue, { capabilities, close: async () => ({ returned: 0, abandoned: 0 }) });`);
+    const input = reportLine('r1', { mag: null }) + reportLine('r2', { mag: null }) + reportLine('r3');
+    const { code, summary } = await runForSummary(['--input', '-', '--queue', 'odd://'], { cwd, input });
+    expect(code).toBe(1);
+    // There is room for one of r1 and r2 as a dead letter; the run ends when the other one needs it.
+    expect(summary).toMatchObject({
+      found: 1,
+      dispatched: 3,
+      handled: 2,
+      deadLettered: 1,
+      left: 1,
+      accounted: 4,
+      expected: 4,
+    });
+    expect(summary.deadLetters).toEqual([
+      expect.objectContaining({ reason: expect.stringContaining('has no magnitude') }),
+    ]);
+  });
+});
+
+describe('a queue that hands out an event again though it was handled', () => {
+  test('changes no result', async () => {
+    const cwd = makeOddQueue(`
+      const queue = channelQueue();
+      const late = (delivery) => delivery.attempt > 1 ? delivery : change(delivery, {
+        ack: async () => {
+          await delivery.nack();
+          throw new NqError('NQ_LEASE_LOST', 'Cannot ack: too late');
+        },
+      });
+      // Without its synchronous side, so that there is one way in and one way out.
+      const open = () => change(queue, {
+        tryPop: undefined,
+        popMany: async (...args) => (await queue.popMany(...args)).map(late),
+      });`);
+    const input = reportLine('r1', { mag: 5 }) + reportLine('r2') + '{"type":"other","id":"o1"}';
+    const { code, summary } = await runForSummary(['--input', '-', '--queue', 'odd://'], { cwd, input });
+    expect(code).toBe(0);
+    expect(summary).toMatchObject({
+      handled: 3,
+      alerts: 1,
+      audit: { lines: 3 },
+      retries: { redelivered: 3 },
+      problems: [],
+    });
+    expect(summary.types.map(({ handled }) => handled)).toEqual([2, 1]);
+  });
+});
