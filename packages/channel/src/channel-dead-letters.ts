@@ -6,8 +6,9 @@ export class ChannelDeadLetters<Data> implements DeadLetters<Data> {
   readonly #capacity: number;
   readonly #replay: (letter: DeadLetter<Data>) => void;
   #letters: DeadLetter<Data>[] = [];
+  #closed = false;
 
-  /** @param replay makes the event of a dead letter ready again; it throws if it cannot. */
+  /** @param replay makes the event of a dead letter ready again. */
   constructor(capacity: number, replay: (letter: DeadLetter<Data>) => void) {
     this.#capacity = capacity;
     this.#replay = replay;
@@ -33,21 +34,35 @@ export class ChannelDeadLetters<Data> implements DeadLetters<Data> {
     this.#letters.push(letter);
   }
 
+  /** They are gone with the channel. */
+  close(): void {
+    this.#closed = true;
+    this.#letters = [];
+  }
+
   async count(): Promise<number> {
+    this.#refuseIfClosed('count');
     return this.#letters.length;
   }
 
   async list({ limit = 100 }: { readonly limit?: number } = {}): Promise<readonly DeadLetter<Data>[]> {
+    this.#refuseIfClosed('list');
     checkCount('Cannot list dead letters', 'limit', limit, 0, Infinity);
     return this.#letters.slice(0, limit);
   }
 
   async replay(ids?: readonly string[]): Promise<number> {
+    this.#refuseIfClosed('replay');
     return this.#takeOut(ids, this.#replay);
   }
 
   async remove(ids?: readonly string[]): Promise<number> {
+    this.#refuseIfClosed('remove');
     return this.#takeOut(ids, () => {});
+  }
+
+  #refuseIfClosed(verb: string): void {
+    if (this.#closed) throw new NqError('NQ_CLOSED', `Cannot ${verb} dead letters: the channel is closed`);
   }
 
   /** Removes each letter of `ids` once `use` has taken it. */

@@ -17,11 +17,11 @@ import {
   checkCount,
   checkMs,
   checkOptions,
-  checkWaiting,
   deliveriesOf,
   done,
   noDeadLetters,
   unsupported,
+  WaitingCheck,
 } from '@nq/core/parts';
 import { Channel, type PopResult } from './channel.ts';
 import { type ChannelCodec, CopyCodec, ReferenceCodec, type Stored } from './channel-codec.ts';
@@ -44,6 +44,7 @@ class ChannelQueue<Data> implements SynchronousQueue<Data> {
   readonly #channel: Channel<Data>;
   readonly #codec: ChannelCodec<Data>;
   readonly #clock: Clock;
+  readonly #check = new WaitingCheck();
   #closing: Promise<CloseReport> | undefined;
   #closed = false;
 
@@ -145,8 +146,7 @@ class ChannelQueue<Data> implements SynchronousQueue<Data> {
 
   /** What every call with options starts with. @throws as the call is to reject. */
   #begin(action: string, options: WaitOptions): void {
-    checkWaiting(action, options);
-    options.signal?.throwIfAborted();
+    this.#check.begin(action, options);
     this.#refuseIfClosing(action);
   }
 

@@ -282,6 +282,7 @@ export class Channel<Data> implements DeliveryOwner<Data> {
     const open = this.#leases.endAll();
     for (const delivery of open) delivery.revoke(cutOff);
     this.#returned.close();
+    this.deadLetters.close();
     this.#tellListeners();
     return { open: open.length, kept: this.#fresh.length + this.#returned.readyCount + this.#returned.delayedCount };
   }

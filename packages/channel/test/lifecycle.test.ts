@@ -37,6 +37,10 @@ describe('close()', () => {
       () => queue.pop(),
       () => queue.popMany(1),
       () => queue.size(),
+      () => queue.deadLetters.count(),
+      () => queue.deadLetters.list(),
+      () => queue.deadLetters.replay(),
+      () => queue.deadLetters.remove(),
       () => delivery?.ack(),
       () => delivery?.nack(),
       () => delivery?.extend(10),
@@ -91,8 +95,10 @@ describe('close()', () => {
     await queue.push(event(1));
     await (await queue.pop())?.nack({ delayMs: 5000 });
     const waiting = [1, 2, 3].map((data) => queue.push(event(data), { signal, timeoutMs: 9000 }).catch(() => {}));
+    await clock.settle();
     expect(listeners).toBe(1);
-    expect(clock.timers).toBeGreaterThan(0);
+    // The delay of the nack and the time of the calls: with the ticker of the leases there are three.
+    expect(clock.timers).toBe(3);
     await queue.close();
     await Promise.all(waiting);
     await clock.settle();
@@ -117,6 +123,7 @@ describe('waiting calls', () => {
     const queue = channelQueue({ clock });
     const controller = new AbortController();
     const pop = queue.pop({ timeoutMs: 60_000, signal: controller.signal });
+    await clock.settle();
     expect(clock.timers).toBe(1);
     await queue.push(event(1));
     await (await pop)?.ack();

@@ -95,7 +95,30 @@ export function checkWaiting(action: string, options: Waiting): void {
   }
   const { timeoutMs, signal } = options;
   if (timeoutMs !== undefined) checkMs(action, 'timeoutMs', timeoutMs);
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+  // Not by instanceof: the signal of another realm is one too.
+  if (signal !== undefined && (typeof signal?.aborted !== 'boolean' || typeof signal.addEventListener !== 'function')) {
     throw new TypeError(`${action}: signal must be an AbortSignal, got ${describe(signal)}`);
+  }
+}
+
+/**
+ * Checks the options of calls that may wait. Callers often give the same object every time, and looking for unknown
+ * members costs as much as storing an event: that is done once for each object, the rest at every call. What is changed
+ * in such an object later is refused only if it is a time below 0 or no number, or an aborted signal.
+ */
+export class WaitingCheck {
+  #known: Waiting | undefined;
+
+  /** @throws as {@link checkWaiting}; and `signal.reason` if it is aborted already. */
+  begin(action: string, options: Waiting): void {
+    if (options !== this.#known) {
+      checkWaiting(action, options);
+      this.#known = options;
+    }
+    const { timeoutMs, signal } = options;
+    const wrong = (timeoutMs !== undefined && !(timeoutMs >= 0)) || (signal !== undefined && signal.aborted !== false);
+    if (!wrong) return;
+    checkWaiting(action, options);
+    throw signal?.reason;
   }
 }

@@ -229,11 +229,23 @@ class DriverQueue<Data> implements MessageQueue<Data>, DeliveryOwner, LeaseOwner
     this.#acks.close();
     this.#nacks.close();
     const returned = (await first) + (await second);
+    const gone = await this.#goneWithDriver();
     this.#closed = true;
     this.#ticker?.stop();
     const driverClosed = callDriver(this.#driver, 'close', () => this.#driver.close()).catch(() => {});
     await within(driverClosed, closeStepMs, undefined, this.#clock);
-    return Object.freeze({ returned, abandoned: unsettled.length + rest.length - returned });
+    const lost = unsettled.length + rest.length - returned;
+    // What was given back to a backend that is gone by now is among what is gone with it.
+    return Object.freeze(gone === undefined ? { returned, abandoned: lost } : { returned: 0, abandoned: lost + gone });
+  }
+
+  /** How many events are gone with the driver; `undefined` if its backend keeps them, or others hold it too. */
+  async #goneWithDriver(): Promise<number | undefined> {
+    const { durable, multiInstance } = this.capabilities;
+    if (durable !== 'none' || multiInstance) return undefined;
+    const counted = callDriver(this.#driver, 'count', () => this.#driver.size()).catch(() => undefined);
+    const size = await within(counted, closeStepMs, undefined, this.#clock);
+    return size === undefined ? undefined : size.ready + size.delayed;
   }
 
   #openDeliveries(): DriverDelivery[] {

@@ -50,7 +50,8 @@ export interface QueueDriver<Encoded = unknown> {
   push(events: readonly Encoded[]): Promise<number>;
   /**
    * Leases up to `max` ready events, waiting at most `waitMs` milliseconds for the first one. A driver that cannot wait
-   * answers at once and is asked again, up to every 50 ms. When `signal` aborts, the wait should end early; events that are leased by then must be returned all the same.
+   * answers at once and is asked again, at least every 50 ms. When `signal` aborts, the wait should end early; events that
+   * are leased by then must be returned all the same.
    *
    * @returns the leases, oldest first; none is a normal answer.
    */

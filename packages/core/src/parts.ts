@@ -5,7 +5,16 @@
  * @module
  */
 export { within } from './bounded.ts';
-export { checkCount, checkFunction, checkMs, checkOneOf, checkOptions, checkWaiting, describe } from './check.ts';
+export {
+  checkCount,
+  checkFunction,
+  checkMs,
+  checkOneOf,
+  checkOptions,
+  checkWaiting,
+  describe,
+  WaitingCheck,
+} from './check.ts';
 export { Heap } from './heap.ts';
 export { noDeadLetters, unsupported } from './unsupported.ts';
 export { deliveriesOf } from './iterate.ts';

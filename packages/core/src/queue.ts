@@ -32,7 +32,7 @@ export interface Delivery<Data = unknown> extends AsyncDisposable {
    * Says that the event is done. Resolves once the queue has forgotten it. Repeating it is a no-op.
    *
    * @throws {NqError} `NQ_ALREADY_SETTLED` after a nack; `NQ_LEASE_LOST` if too late; `NQ_CLOSED` after the queue closed.
-   * Nothing is changed then.
+   * Nothing is changed then. `NQ_OUTCOME_UNKNOWN` if the backend vanished meanwhile: repeat it, or let the lease end.
    */
   ack(): Promise<void>;
   /**
@@ -76,7 +76,10 @@ export interface CloseOptions {
 export interface CloseReport {
   /** Deliveries that were not settled in time and went back to the queue: their events will be handed out again. */
   readonly returned: number;
-  /** Events that are gone with this queue object, because it keeps nothing; and those that could not be given back. */
+  /**
+   * Events that are gone with this queue object, because it keeps nothing; and those that could not be given back. The
+   * dead letters of a queue that keeps nothing are gone too, and not counted: list them before.
+   */
   readonly abandoned: number;
 }
 
@@ -91,7 +94,10 @@ export interface DeadLetter<Data = unknown> {
   readonly deadAt: number;
 }
 
-/** The dead letters of a queue. Every method rejects `NQ_UNSUPPORTED` if the queue does not declare `deadLetter`. */
+/**
+ * The dead letters of a queue. Every method rejects `NQ_UNSUPPORTED` if the queue does not declare `deadLetter`, and
+ * `NQ_CLOSED` once it is closed.
+ */
 export interface DeadLetters<Data = unknown> {
   count(): Promise<number>;
   /** The oldest `limit` dead letters, oldest first. @default limit 100 */
@@ -132,7 +138,8 @@ export interface MessageQueue<Data = unknown> extends AsyncDisposable, AsyncIter
   /**
    * Stores events in order, waiting for room where needed. Resolves once all are stored.
    *
-   * @throws as `push`. The first events may be stored then: `stored` of the {@link NqError} says how many.
+   * @throws as `push`. The first events may be stored then: `stored` of the {@link NqError} says how many. The reason of an
+   * abort stays untouched and cannot say it: push one by one where that matters.
    */
   pushMany(events: readonly EventInput<Data>[], options?: WaitOptions): Promise<void>;
   /**

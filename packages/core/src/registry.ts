@@ -90,8 +90,10 @@ export function parseConfig(config: string | QueueConfig): ParsedConfig {
     throw new NqError('NQ_CONFIG', `${cannot}: unknown member "${other}"; known are type, bufferSize, extra`);
   if (typeof type !== 'string' || type === '')
     throw new TypeError(`${cannot}: type must be a non-empty string, got ${describe(type)}`);
-  if (typeof extra !== 'object' || extra === null)
-    throw new TypeError(`${cannot}: extra must be an object, got ${describe(extra)}`);
+  if (typeof extra !== 'object' || extra === null || Array.isArray(extra)) {
+    // Not shown: it may be a URL with a password.
+    throw new TypeError(`${cannot}: extra must be an object`);
+  }
   return { type, read: (queueType) => readExtra(queueType, bufferSize, extra) };
 }
 
@@ -116,7 +118,7 @@ function readUrl(url: URL, queueType: QueueType): Record<string, unknown> {
   const { type, options, readAddress } = queueType;
   const known: Readonly<Record<string, OptionKind>> = { capacity: 'count', ...options };
   if (url.hash !== '') throw new NqError('NQ_CONFIG', `${cannot}: a ${type} URL has no part after #`);
-  if (readAddress === undefined && (url.host !== '' || url.username !== '' || !['', '/'].includes(url.pathname))) {
+  if (readAddress === undefined && (url.host !== '' || !['', '/'].includes(url.pathname))) {
     throw new NqError('NQ_CONFIG', `${cannot}: a ${type} URL has no host and no path: write ${type}://?name=value`);
   }
   const read: Record<string, unknown> = { ...readAddress?.(url) };

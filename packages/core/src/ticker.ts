@@ -1,6 +1,9 @@
 import type { Clock, Timer } from './clock.ts';
 
-/** Ticks in one full duration. A deadline is met no sooner than the duration and at most about 1/16 later. */
+/**
+ * Ticks in one full duration. A deadline is met no sooner than the duration and at most about 1/16 later; a tick is never
+ * shorter than a millisecond, so that durations below 16 ms end up to 17 ms late.
+ */
 const ticksPerDuration = 16;
 
 /**

@@ -1,0 +1,15 @@
+/** `38.7 M`: events per second. */
+export function formatRate(perSecond: number): string {
+  const millions = perSecond / 1e6;
+  return `${millions.toFixed(millions >= 10 ? 1 : 2)} M`;
+}
+
+/** `1.89` */
+export function formatRatio(ratio: number): string {
+  return ratio.toFixed(ratio >= 10 ? 1 : 2);
+}
+
+/** `1,457`, `85.3`, `5.2`, `0.34`: at least three digits, without zeros at the end. */
+export function formatNumber(value: number): string {
+  return value >= 100 ? Math.round(value).toLocaleString('en-US') : String(Number(value.toPrecision(3)));
+}

@@ -1,0 +1,479 @@
+import { execFile } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import {
+  createQueue,
+  isNqError,
+  type MessageQueue,
+  openQueue,
+  type QueueConfig,
+  type QueueType,
+  registerQueueType,
+} from '../src/index.ts';
+import { memoryDriver } from '../src/testing.ts';
+import { rejection } from './support/promises.ts';
+
+type Options = Readonly<Record<string, unknown>>;
+
+const undo: (() => void)[] = [];
+afterEach(() => {
+  for (const takeBack of undo.splice(0)) takeBack();
+});
+
+/** Registers a type that notes with which options it was opened. */
+function registered(changes: Partial<QueueType> = {}): { readonly opened: Options[]; readonly queue: MessageQueue } {
+  const queue = createQueue(memoryDriver());
+  const opened: Options[] = [];
+  const type: QueueType = {
+    type: 'memo',
+    options: {
+      queueKey: 'text',
+      waitMs: 'ms',
+      maxAttempts: 'count',
+      isLazy: 'flag',
+      mode: ['list', 'stream'],
+      clock: 'value',
+    },
+    aliases: { queue_key: 'queueKey', addr: 'address' },
+    open: (options) => {
+      opened.push(options);
+      return queue;
+    },
+    ...changes,
+  };
+  undo.push(registerQueueType(type));
+  return { opened, queue };
+}
+
+const withAddress: Partial<QueueType> = {
+  options: { address: 'text', password: 'text', db: 'count' },
+  readAddress: ({ host, password, pathname }) => ({ address: host, password, ...(pathname > '/' && { db: 3 }) }),
+};
+
+const expectCode = async (config: unknown, code: string, message: string) => {
+  const error = await rejection(openQueue(config as QueueConfig));
+  expect(error).toMatchObject({ code });
+  expect((error as Error).message).toContain(message);
+};
+
+describe('openQueue() with a URL', () => {
+  test('opens a registered type with its parameters, each of its kind', async () => {
+    const { opened, queue } = registered();
+    const url = 'memo://?capacity=5&queueKey=a%3Ab&waitMs=1.5&maxAttempts=3&isLazy=true&mode=stream';
+    expect(await openQueue(url)).toBe(queue);
+    const options = { capacity: 5, queueKey: 'a:b', waitMs: 1.5, maxAttempts: 3, isLazy: true, mode: 'stream' };
+    expect(opened).toEqual([options]);
+    for (const bare of ['memo:', 'memo://', 'memo:///', 'memo:?']) await openQueue(bare);
+    expect(opened.slice(1)).toEqual([{}, {}, {}, {}]);
+  });
+
+  test('reads the address where the type has one', async () => {
+    const { opened } = registered(withAddress);
+    await openQueue('memo://user:hunter2@host:6379/0?capacity=1');
+    expect(opened).toEqual([{ address: 'host:6379', password: 'hunter2', db: 3, capacity: 1 }]);
+  });
+
+  test.for<[string, string]>([
+    ['memo://?colour=red', 'unknown URL parameter "colour"; known are capacity, queueKey'],
+    ['memo://?clock=1', 'unknown URL parameter "clock"'],
+    ['memo://?queue_key=a', 'unknown URL parameter "queue_key"'],
+    ['memo://?toString=1', 'unknown URL parameter "toString"'],
+    ['memo://?__proto__=1', 'unknown URL parameter "__proto__"'],
+    ['memo://?bufferSize=1', 'unknown URL parameter "bufferSize"'],
+    ['memo://?capacity=1&capacity=1', '"capacity" is given twice'],
+    ['memo://?mode=list&capacity=1&mode=stream', '"mode" is given twice'],
+    ['memo://host?capacity=1', 'has no host and no path'],
+    ['memo://host', 'has no host and no path'],
+    ['memo://user@host', 'has no host and no path'],
+    ['memo:///0', 'has no host and no path'],
+    ['memo:path', 'has no host and no path'],
+    ['memo://?capacity=1#part', 'has no part after #'],
+    ['', 'expected a URL such as channel://?capacity=1000'],
+    ['memo', 'expected a URL such as channel://?capacity=1000'],
+    ['//memo', 'expected a URL such as channel://?capacity=1000'],
+  ])('rejects NQ_CONFIG and opens nothing: %s', async ([url, message]) => {
+    const { opened } = registered();
+    await expectCode(url, 'NQ_CONFIG', message);
+    expect(opened).toEqual([]);
+  });
+
+  test('does not list a parameter that no URL can hold', async () => {
+    registered();
+    const error = await rejection(openQueue('memo://?x=1'));
+    expect((error as Error).message).toMatch(/known are capacity, queueKey, waitMs, maxAttempts, isLazy, mode$/);
+  });
+
+  test('rejects NQ_CONFIG when a parameter repeats what the address says', async () => {
+    const { opened } = registered(withAddress);
+    await expectCode('memo://host/0?db=1', 'NQ_CONFIG', '"db" is given twice');
+    expect(opened).toEqual([]);
+  });
+
+  test.for<[string, string, typeof TypeError | typeof RangeError]>([
+    ['capacity=', 'capacity must be a number, got ""', TypeError],
+    ['capacity=1e3', 'capacity must be a number, got "1e3"', TypeError],
+    ['capacity=-1', 'capacity must be a number, got "-1"', TypeError],
+    ['capacity=1.5', 'capacity must be a whole number >= 0, got 1.5', RangeError],
+    ['waitMs=1s', 'waitMs must be a number, got "1s"', TypeError],
+    ['isLazy=yes', 'isLazy must be true or false, got "yes"', TypeError],
+    ['mode=set', 'mode must be one of list, stream, got "set"', RangeError],
+  ])('refuses a malformed parameter and opens nothing: %s', async ([parameter, message, type]) => {
+    const { opened } = registered();
+    const error = await rejection(openQueue(`memo://?${parameter}`));
+    expect(error).toBeInstanceOf(type);
+    expect((error as Error).message).toBe(`Cannot open a queue of type memo: ${message}`);
+    expect(opened).toEqual([]);
+  });
+});
+
+describe('openQueue() with { type, bufferSize, extra }', () => {
+  test('opens a registered type: bufferSize is the capacity, extra has options by name or alias', async () => {
+    const { opened, queue } = registered();
+    const clock = { any: 'value' };
+    expect(await openQueue({ type: 'memo', bufferSize: 5, extra: { queue_key: 'k', isLazy: false, clock } })).toBe(
+      queue,
+    );
+    await openQueue({ type: 'memo', extra: { queueKey: 'k', capacity: Infinity } });
+    await openQueue({ type: 'memo' });
+    expect(opened).toEqual([
+      { capacity: 5, queueKey: 'k', isLazy: false, clock },
+      { queueKey: 'k', capacity: Infinity },
+      {},
+    ]);
+    expect(opened[0]?.['clock']).toBe(clock);
+  });
+
+  test('waits for a type that opens later', async () => {
+    const queue = createQueue(memoryDriver());
+    registered({ open: async () => queue });
+    expect(await openQueue({ type: 'memo' })).toBe(queue);
+  });
+
+  test.for<[string, Record<string, unknown>, string]>([
+    [
+      'an unknown member',
+      { type: 'memo', capacity: 5 },
+      'unknown member "capacity"; known are type, bufferSize, extra',
+    ],
+    [
+      'an unknown member of extra',
+      { type: 'memo', extra: { colour: 1 } },
+      'unknown member of extra "colour"; known are capacity',
+    ],
+    ['an inherited name in extra', { type: 'memo', extra: { toString: 1 } }, 'unknown member of extra "toString"'],
+    ['an alias of nothing', { type: 'memo', extra: { addr: 'x' } }, 'unknown member of extra "addr"'],
+    [
+      'an option and its alias',
+      { type: 'memo', extra: { queue_key: 'a', queueKey: 'b' } },
+      '"queueKey" is given twice',
+    ],
+    ['the capacity twice', { type: 'memo', bufferSize: 1, extra: { capacity: 1 } }, '"capacity" is given twice'],
+  ])('rejects NQ_CONFIG and opens nothing: %s', async ([, config, message]) => {
+    const { opened } = registered();
+    await expectCode(config, 'NQ_CONFIG', message);
+    expect(opened).toEqual([]);
+  });
+
+  test.for<[unknown, string, typeof TypeError | typeof RangeError]>([
+    [null, 'Cannot open a queue: expected a URL or { type, bufferSize, extra }, got null', TypeError],
+    [undefined, 'Cannot open a queue: expected a URL or { type, bufferSize, extra }, got undefined', TypeError],
+    [5, 'Cannot open a queue: expected a URL or { type, bufferSize, extra }, got 5', TypeError],
+    [{}, 'Cannot open a queue: type must be a non-empty string, got undefined', TypeError],
+    [{ type: '' }, 'Cannot open a queue: type must be a non-empty string, got ""', TypeError],
+    [{ type: 5 }, 'Cannot open a queue: type must be a non-empty string, got 5', TypeError],
+    [{ type: 'memo', extra: null }, 'Cannot open a queue: extra must be an object', TypeError],
+    [{ type: 'memo', extra: [] }, 'Cannot open a queue: extra must be an object', TypeError],
+    [{ type: 'memo', extra: 'x' }, 'Cannot open a queue: extra must be an object', TypeError],
+    [{ type: 'memo', bufferSize: '5' }, 'of type memo: bufferSize must be a number, got "5"', TypeError],
+    [{ type: 'memo', bufferSize: -1 }, 'of type memo: bufferSize must be a whole number >= 0, got -1', RangeError],
+    [
+      { type: 'memo', extra: { queue_key: 5 } },
+      'of type memo: extra.queue_key must be a string, got number',
+      TypeError,
+    ],
+    [
+      { type: 'memo', extra: { mode: 'set' } },
+      'of type memo: extra.mode must be one of list, stream, got "set"',
+      RangeError,
+    ],
+    [{ type: 'memo', extra: { waitMs: NaN } }, 'of type memo: extra.waitMs must be >= 0, got NaN', RangeError],
+  ])('refuses %o and opens nothing: %s', async ([config, message, type]) => {
+    const { opened } = registered();
+    const error = await rejection(openQueue(config as QueueConfig));
+    expect(error).toBeInstanceOf(type);
+    expect((error as Error).message).toContain(message);
+    expect(opened).toEqual([]);
+  });
+});
+
+describe('a password', () => {
+  test.for<[unknown]>([
+    ['memo//:hunter2@host'],
+    ['memo://:hunter2@host:port'],
+    ['memo://:hunter2@host?colour=red'],
+    ['memo://:hunter2@host?password=hunter2'],
+    ['memo://:hunter2@host?db=x'],
+    ['memo://:hunter2@host#part'],
+    ['bare://:hunter2@host'],
+    ['no-such-type://:hunter2@host'],
+    [{ type: 'memo://:hunter2@host' }],
+    [{ type: 'memo', extra: 'memo://:hunter2@host' }],
+    [{ type: 'memo', extra: { password: 'hunter2', pasword: 'hunter2' } }],
+    [{ type: 'memo', extra: { password: ['hunter2'] } }],
+    [{ type: 'memo', extra: { password: 'hunter2', secret: 'hunter2' } }],
+    [{ type: 'no-such-type', extra: { password: 'hunter2' } }],
+  ])('is never in a message: %o', async ([config]) => {
+    registered({ ...withAddress, aliases: { secret: 'password' } });
+    registered({ type: 'bare' });
+    const error = (await rejection(openQueue(config as QueueConfig))) as Error;
+    expect(error).toBeInstanceOf(Error);
+    expect(`${error.message} ${error.stack} ${String(error.cause)}`).not.toContain('hunter2');
+  });
+});
+
+describe('registerQueueType()', () => {
+  test('may be taken back, which leaves a later type of that name alone', async () => {
+    const type: QueueType = { type: 'memo', options: {}, open: () => createQueue(memoryDriver()) };
+    const takeBack = registerQueueType(type);
+    takeBack();
+    const { opened } = registered();
+    takeBack();
+    await openQueue('memo:');
+    expect(opened).toHaveLength(1);
+  });
+
+  test('rejects NQ_CONFIG for a name that is taken', () => {
+    registered();
+    const register = () => registerQueueType({ type: 'memo', options: {}, open: () => createQueue(memoryDriver()) });
+    expect(register).toThrow('the queue type "memo" is registered already');
+    let caught: unknown;
+    try {
+      register();
+    } catch (error) {
+      caught = error;
+    }
+    expect(isNqError(caught, 'NQ_CONFIG')).toBe(true);
+  });
+
+  test.for([null, undefined, 'memo', {}, { type: 'memo', options: {} }, { type: 'memo', open: () => {} }, { type: 5 }])(
+    'refuses %o',
+    (type) => expect(() => registerQueueType(type as never)).toThrow(TypeError),
+  );
+
+  test.for(['', 'Memo', '1memo', 'me mo', '@nq/memo', 'me_mo', '-memo'])('refuses %o as a name', (type) => {
+    const register = () => registerQueueType({ type, options: {}, open: () => createQueue(memoryDriver()) });
+    expect(register).toThrow('Cannot register: type must match');
+  });
+});
+
+describe('a queue type that is a package', () => {
+  const source = fileURLToPath(new URL('../src/', import.meta.url));
+  const root = mkdtempSync(join(tmpdir(), 'nq-registry-'));
+  const write = (path: string, text: string) => {
+    mkdirSync(dirname(join(root, path)), { recursive: true });
+    writeFileSync(join(root, path), text);
+  };
+  const installed = (path: string, manifest: object, files: Record<string, string>) => {
+    write(`${path}/package.json`, JSON.stringify({ version: '1.0.0', ...manifest }));
+    for (const [file, text] of Object.entries(files)) write(`${path}/${file}`, text);
+  };
+  const queueType = (tag: string) =>
+    `{ type: 'x', options: { n: 'count' }, open: (options) => ({ tag: '${tag}', options }) }`;
+  const esm = (tag: string) => `export const queueType = ${queueType(tag)};\n`;
+  const main = { type: 'module', exports: './index.js' };
+
+  /** What a program in `folder`, run in `cwd`, gets for each configuration. */
+  const run = async (program: string, cwd: string, configs: readonly unknown[], core = source) => {
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      [join(root, program), pathToFileURL(join(core, 'registry.ts')).href, JSON.stringify(configs)],
+      { cwd: join(root, cwd) },
+    );
+    return JSON.parse(stdout) as Record<string, unknown>[];
+  };
+
+  const program = `
+    const { openQueue } = await import(process.argv[2]);
+    const results = [];
+    for (const config of JSON.parse(process.argv[3])) {
+      try {
+        results.push(await openQueue(config));
+      } catch ({ name, code, message, cause }) {
+        results.push({ name, code, message, cause: cause?.message });
+      }
+    }
+    if (globalThis.ran) results.push('ran what is refused');
+    console.log(JSON.stringify(results));
+  `;
+
+  beforeAll(() => {
+    for (const folder of ['app', 'elsewhere', 'core']) write(`${folder}/package.json`, '{ "type": "module" }');
+    write('app/main.js', program);
+    write('elsewhere/main.js', program);
+    const modules = 'app/node_modules';
+    installed(`${modules}/@nq/good`, main, { 'index.js': esm('good') });
+    installed(
+      `${modules}/@nq/import-only`,
+      { exports: { '.': { import: './index.mjs' } } },
+      { 'index.mjs': esm('import-only') },
+    );
+    installed(
+      `${modules}/@nq/dual`,
+      { exports: { '.': { types: './x.d.ts', node: { require: './index.cjs', import: './index.mjs' } } } },
+      { 'index.cjs': `exports.queueType = ${queueType('required')};`, 'index.mjs': esm('imported') },
+    );
+    installed(
+      `${modules}/@nq/default`,
+      { type: 'module', exports: { default: './index.js' } },
+      { 'index.js': esm('default') },
+    );
+    const either = { exports: { require: './index.cjs', default: './index.mjs' } };
+    const files = { 'index.cjs': `exports.queueType = ${queueType('required')};`, 'index.mjs': esm('by default') };
+    installed(`${modules}/@nq/either`, either, files);
+    installed(`${modules}/old`, { main: './lib.js' }, { 'lib.js': `exports.queueType = ${queueType('old')};` });
+    installed(`${modules}/@acme/queue`, main, { 'index.js': esm('acme') });
+    installed(`${modules}/@nq/both`, main, { 'index.js': esm('ours') });
+    installed(`${modules}/both`, main, { 'index.js': esm('theirs') });
+    installed(`${modules}/@nq/no-queue`, main, { 'index.js': 'export const queue = 1;' });
+    installed(`${modules}/@nq/half-queue`, main, {
+      'index.js': 'export const queueType = { type: "x", options: {} };',
+    });
+    installed(`${modules}/@acme/no-queue`, main, { 'index.js': '' });
+    installed(`${modules}/unrelated`, main, { 'index.js': 'export const queueType = "mine";' });
+    installed(`${modules}/@nq/needs`, main, { 'index.js': `import 'the-client'; ${esm('needs')}` });
+    installed(`${modules}/@nq/needs-scoped`, main, { 'index.js': `import '@the/client/part'; ${esm('needs')}` });
+    installed(`${modules}/@nq/needs-required`, { main: 'index.js' }, { 'index.js': `require('the-client/part');` });
+    installed(`${modules}/@nq/broken`, main, { 'index.js': `import './gone.js';` });
+    installed(`${modules}/@nq/broken-required`, { main: 'index.js' }, { 'index.js': `require('./gone.js');` });
+    installed(`${modules}/@nq/throws`, main, { 'index.js': `throw new Error('at load');` });
+    write('app/evil.js', `globalThis.ran = true; ${esm('evil')}`);
+  });
+  afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+  const whatWorks = ['good', 'import-only', 'dual', 'default', 'either', 'old', '@acme/queue', '@nq/good', 'both'].map(
+    (type) => ({ type }),
+  );
+  const tags = ['good', 'import-only', 'imported', 'default', 'by default', 'old', 'acme', 'good', 'ours'];
+
+  test('is found from the program that runs, wherever that is, with the conditions of an import', async () => {
+    const found = await run('app/main.js', 'elsewhere', whatWorks);
+    expect(found.map(({ tag, message }) => tag ?? message)).toEqual(tags);
+  });
+
+  test('is found from the folder in which the program runs', async () => {
+    const found = await run('elsewhere/main.js', 'app', whatWorks);
+    expect(found.map(({ tag, message }) => tag ?? message)).toEqual(tags);
+  });
+
+  test('is found beside this package first', async () => {
+    cpSync(source, join(root, 'core/src'), { recursive: true });
+    installed('core/node_modules/@nq/good', main, { 'index.js': esm('beside core') });
+    const found = await run('app/main.js', 'app', [{ type: 'good' }, { type: 'default' }], join(root, 'core/src'));
+    expect(found.map(({ tag }) => tag)).toEqual(['beside core', 'default']);
+  });
+
+  test('is read as strictly as any other', async () => {
+    const [url, config, unknown] = await run('app/main.js', 'app', [
+      'good://?n=5',
+      { type: 'good', bufferSize: 7, extra: { n: 1 } },
+      'good://?m=5',
+    ]);
+    expect([url, config]).toMatchObject([{ options: { n: 5 } }, { options: { capacity: 7, n: 1 } }]);
+    expect(unknown).toMatchObject({ name: 'NqError', code: 'NQ_CONFIG' });
+  });
+
+  test('and is not there is NQ_NOT_INSTALLED, with the line that installs it', async () => {
+    const found = await run('app/main.js', 'app', [
+      { type: 'rabbit' },
+      'rabbit://host',
+      { type: '@acme/rabbit' },
+      { type: 'unrelated' },
+      { type: 'fs' },
+    ]);
+    const line = (name: string) => expect.stringMatching(new RegExp(` Run: npm install ${name}$`)) as unknown;
+    expect(found).toMatchObject([
+      { code: 'NQ_NOT_INSTALLED', message: line('@nq/rabbit') },
+      { code: 'NQ_NOT_INSTALLED', message: line('@nq/rabbit') },
+      { code: 'NQ_NOT_INSTALLED', message: line('@acme/rabbit') },
+      { code: 'NQ_NOT_INSTALLED', message: line('@nq/unrelated') },
+      { code: 'NQ_NOT_INSTALLED', message: line('@nq/fs') },
+    ]);
+  });
+
+  test('and whose own dependency is missing is NQ_NOT_INSTALLED, with the line that installs that', async () => {
+    const found = await run(
+      'app/main.js',
+      'elsewhere',
+      ['needs', 'needs-scoped', 'needs-required'].map((type) => ({ type })),
+    );
+    for (const [index, name] of ['the-client', '@the/client', 'the-client'].entries()) {
+      expect(found[index]).toMatchObject({ code: 'NQ_NOT_INSTALLED', cause: expect.stringContaining(name) as unknown });
+      expect(found[index]?.['message']).toMatch(new RegExp(`npm install ${name}$`));
+    }
+  });
+
+  test('and is no queue is NQ_CONFIG', async () => {
+    const types = ['no-queue', 'half-queue', '@nq/no-queue', '@acme/no-queue'];
+    const found = await run(
+      'app/main.js',
+      'app',
+      types.map((type) => ({ type })),
+    );
+    for (const [index, name] of ['@nq/no-queue', '@nq/half-queue', '@nq/no-queue', '@acme/no-queue'].entries()) {
+      expect(found[index]).toMatchObject({ code: 'NQ_CONFIG' });
+      expect(found[index]?.['message']).toContain(`the package ${name} is no nq queue`);
+    }
+  });
+
+  test('and is broken tells its own error, and no line that would not help', async () => {
+    const found = await run(
+      'app/main.js',
+      'app',
+      ['broken', 'broken-required', 'throws'].map((type) => ({ type })),
+    );
+    expect(found.map(({ name, code }) => [name, code])).toEqual([
+      ['Error', 'ERR_MODULE_NOT_FOUND'],
+      ['Error', 'MODULE_NOT_FOUND'],
+      ['Error', undefined],
+    ]);
+    expect(JSON.stringify(found)).not.toContain('npm install');
+  });
+
+  test('is never a path, a URL or a file of a package: such a type is refused, and nothing runs', async () => {
+    const evil = join(root, 'app/evil.js');
+    const types = [
+      './evil.js',
+      '../app/evil.js',
+      evil,
+      pathToFileURL(evil).href,
+      'data:text/javascript,globalThis.ran=true',
+      'node:fs',
+      'node:child_process',
+      '@nq/good/index.js',
+      'good/index.js',
+      '..',
+      '.',
+      '@nq',
+      'Good',
+      ' good',
+      '#good',
+    ];
+    const found = await run(
+      'app/main.js',
+      'app',
+      types.map((type) => ({ type })),
+    );
+    expect(found).toHaveLength(types.length);
+    expect(found.map(({ code }) => code)).toEqual(types.map(() => 'NQ_CONFIG'));
+  });
+
+  test('is asked for last: a registered type wins', async () => {
+    const { opened } = registered({ type: 'channel' });
+    await openQueue('channel://?capacity=3');
+    expect(opened).toEqual([{ capacity: 3 }]);
+  });
+});
