@@ -314,26 +314,23 @@ class QueueDispatcher implements Dispatcher {
   #runInline({ workers }: Engine, event: QueueEvent): Promise<DispatchResult> {
     const delivery = new InlineDelivery(event);
     this.#counters.ranInline++;
-    // The handler that dispatches stays the one that is on the stack.
-    const { current } = workers;
     workers.start(delivery, false);
-    workers.current = current;
     return delivery.settled;
   }
 
   // --- stopping
 
   async #stop(deadlineMs: number): Promise<StopReport> {
-    const caller = this.#engine?.workers.current;
+    const byHandler = this.#engine?.workers.stopCalled() ?? false;
     const engine = this.#engine ?? (await this.#opening?.catch(() => undefined));
     if (engine === undefined) return Object.freeze({ completed: 0, returned: 0, abandoned: 0 });
     const { handled } = this.#counters;
     const intake = this.#intake;
     this.#intake = undefined;
     await intake?.stop();
-    const left = await engine.workers.finish(deadlineMs, caller);
+    const left = await engine.workers.finish(deadlineMs);
     const completed = this.#counters.handled - handled;
-    if (caller === undefined) {
+    if (!byHandler) {
       const gone = await this.#letGo(engine);
       // What was given back to a queue that is gone by now is among what is gone with it.
       const returned = gone === undefined ? left.returned : 0;

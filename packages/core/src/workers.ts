@@ -56,8 +56,11 @@ export class Workers {
   #beat: Timer | undefined;
   readonly #sampleMask: number;
   #started = 0;
-  /** The run whose handler is on the stack right now: whoever calls `stop()` meanwhile is that handler. */
-  current: HandlerRun | undefined;
+  /** Whether a handler is on the stack right now: whoever calls `stop()` meanwhile is that handler. */
+  #onStack = false;
+  #stopCalled = false;
+  /** The run whose handler has called `stop()`. */
+  #stopper: HandlerRun | undefined;
   limit = 0;
   /** Those who wait for a condition, and how often it may have changed. */
   #conditions: (() => void)[] = [];
@@ -126,14 +129,23 @@ export class Workers {
     return this.until(() => this.#changes !== seen, timeoutMs);
   }
 
+  /** To be called by `stop()` at once. @returns whether it was called by a handler. */
+  stopCalled(): boolean {
+    // Which one is noted when the handler returns: noting it before each call would cost as much as looking it up.
+    this.#stopCalled = this.#onStack;
+    return this.#onStack;
+  }
+
   /**
-   * Waits until everything but `except` is settled; after `deadlineMs` tells the handlers that still run and gives their
-   * events back.
+   * Waits until everything is settled but the run whose handler has called `stop()`; after `deadlineMs` tells the handlers
+   * that still run and gives their events back.
    */
-  async finish(deadlineMs: number, except: HandlerRun | undefined): Promise<LeftOver> {
+  async finish(deadlineMs: number): Promise<LeftOver> {
     const { settlement } = this.#parts;
     // If a handler called us, it becomes a busy worker only after it has returned its promise.
     await done;
+    const except = this.#stopper;
+    this.#stopper = undefined;
     const ended = (): boolean => {
       for (const { run } of this.#workers) if (run !== null && run !== except) return false;
       return settlement.pending === 0;
@@ -162,7 +174,7 @@ export class Workers {
   #execute(run: HandlerRun, worker: Worker | null): void {
     const { handlers } = run;
     const { event } = run.delivery;
-    this.current = run;
+    this.#onStack = true;
     let outcome: Outcome | undefined;
     try {
       for (; run.index < handlers.length; run.index++) {
@@ -170,7 +182,7 @@ export class Workers {
         if (result === undefined || result === null) continue;
         if (isThenable(result)) {
           this.#wait(run, worker ?? this.#occupy(run), result);
-          this.current = undefined;
+          this.#offStack(run);
           return;
         }
         if (result instanceof Outcome) {
@@ -179,12 +191,19 @@ export class Workers {
         }
       }
     } catch (error) {
-      this.current = undefined;
+      this.#offStack(run);
       this.#failed(run, worker, error);
       return;
     }
-    this.current = undefined;
+    this.#offStack(run);
     this.#ended(run, worker, outcome);
+  }
+
+  #offStack(run: HandlerRun): void {
+    this.#onStack = false;
+    if (!this.#stopCalled) return;
+    this.#stopCalled = false;
+    this.#stopper = run;
   }
 
   #wait(run: HandlerRun, worker: Worker, result: PromiseLike<unknown>): void {
