@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs';
+import { createReadStream, fstatSync } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import type { WriteStream } from 'node:fs';
 import { Failure, reasonOf } from './failure.ts';
@@ -21,10 +21,11 @@ export class AuditLog {
   /**
    * Opens the file at `path`, and empties it.
    *
-   * @throws {Failure} if that cannot be, or if it is the file at `input`: nothing was emptied then.
+   * @param input the path of the input, or `-` for standard input.
+   * @throws {Failure} if that cannot be, or if it is the file of the input, by whatever name: nothing was emptied then.
    */
   static async open(path: string, input: string): Promise<AuditLog> {
-    if (await isSameFile(path, input)) throw new Failure(`Cannot write the audit log over the input ${path}`, 2);
+    if (await isInput(path, input)) throw new Failure(`Cannot write the audit log over the input ${path}`, 2);
     try {
       const handle = await open(path, 'w');
       return new AuditLog(path, handle, (await handle.stat()).isFile());
@@ -62,12 +63,17 @@ async function countLines(path: string): Promise<number> {
   return lines;
 }
 
-async function isSameFile(path: string, other: string): Promise<boolean> {
+/** Whether the file at `path` is the one that is read: symbolic and hard links, and a redirected standard input, too. */
+async function isInput(path: string, input: string): Promise<boolean> {
   try {
-    const [one, two] = await Promise.all([stat(path), stat(other)]);
+    // Some file systems number their files beyond what a double holds.
+    const options = { bigint: true } as const;
+    const one = await stat(path, options);
+    // 0 is standard input. Asking `process.stdin` would begin to read it.
+    const two = input === '-' ? fstatSync(0, options) : await stat(input, options);
     return one.isFile() && one.ino === two.ino && one.dev === two.dev;
   } catch {
-    // One of them does not exist.
+    // One of them does not exist, or standard input is closed.
     return false;
   }
 }

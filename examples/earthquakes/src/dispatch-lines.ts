@@ -3,7 +3,7 @@ import { type Events, readEvent } from './events.ts';
 import { formatCount } from './format.ts';
 import type { Input } from './input.ts';
 import type { Line } from './lines.ts';
-import { markEntry } from './once.ts';
+import type { OncePerEvent } from './once.ts';
 import type { Progress } from './progress.ts';
 import { increment } from './results.ts';
 
@@ -12,7 +12,8 @@ export interface DispatchParts {
   readonly input: Input;
   readonly signal: AbortSignal;
   readonly dispatcher: Dispatcher<Events>;
-  /** Makes sure that a type has handlers. */
+  readonly once: OncePerEvent;
+  /** Makes sure that a type has its handlers. */
   readonly register: (type: string, isReport: boolean) => void;
   readonly keyMember: string | undefined;
   readonly lines: { read: number; broken: number };
@@ -47,11 +48,13 @@ async function dispatchLine(line: Line, parts: DispatchParts): Promise<string | 
   try {
     const { event, isReport } = readEvent(line.text, parts.keyMember);
     parts.register(event.type, isReport);
-    await parts.dispatcher.dispatch(markEntry(event, line.number), { signal: parts.signal });
+    await parts.dispatcher.dispatch(parts.once.mark(event, line.number), { signal: parts.signal });
     increment(parts.dispatchedByType, event.type);
     return undefined;
   } catch (error) {
-    if (isNqError(error, 'NQ_PAYLOAD')) return error.message;
-    throw error;
+    // After any other error it may be in the queue all the same.
+    if (!isNqError(error, 'NQ_PAYLOAD')) throw error;
+    parts.once.unmark(line.number);
+    return error.message;
   }
 }

@@ -2,7 +2,7 @@ import type { Dispatcher, Handler, Middleware, QueueEvent } from '@nq/core';
 import type { AuditLog } from './audit-log.ts';
 import { alertMagnitude, type Events, numberOf, type Report, reportTypes, type ReportType } from './events.ts';
 import { gradeOf } from './grade.ts';
-import { oncePerEvent } from './once.ts';
+import type { OncePerEvent } from './once.ts';
 import type { Results } from './results.ts';
 
 /** How often handlers were run again. */
@@ -16,14 +16,15 @@ export interface HandlerParts {
   readonly results: Results;
   readonly retries: Retries;
   readonly audit: AuditLog;
+  readonly once: OncePerEvent;
   /** Is told that the audit log cannot be written: no later event could be recorded either. */
   readonly onAuditFailed: (error: unknown) => void;
 }
 
 /**
- * Registers the handlers of all reports, and of other types as they are met.
+ * Registers the handlers of the known reports, and those of all other types.
  *
- * @returns a function that makes sure that `type` has handlers. The first event of a type decides which.
+ * @returns a function that makes sure that `type` has its handlers. The first event of a type decides which.
  */
 export function registerHandlers(
   dispatcher: Dispatcher<Events>,
@@ -58,18 +59,17 @@ export function registerHandlers(
   const countEvent: Handler = (event) => results.count(event);
 
   dispatcher.use(countRetries(parts.retries));
-  dispatcher.use(oncePerEvent());
+  dispatcher.use(parts.once.middleware);
+
+  for (const handler of [writeEvent, countEvent]) dispatcher.onUnknownType(handler);
 
   const known = new Set<string>();
   const register = (type: string, isReport: boolean): void => {
     if (known.has(type)) return;
     known.add(type);
-    if (isReport) {
-      for (const handler of [gradeSolution, writeReport, raiseAlert, countReport])
-        dispatcher.on(type as ReportType, handler);
-    } else {
-      for (const handler of [writeEvent, countEvent]) dispatcher.on(type, handler);
-    }
+    if (!isReport) return;
+    for (const handler of [gradeSolution, writeReport, raiseAlert, countReport])
+      dispatcher.on(type as ReportType, handler);
   };
   for (const type of reportTypes) register(type, true);
   return register;

@@ -19,7 +19,7 @@ export interface Alert {
   readonly place: string;
 }
 
-/** What the handlers found out. Every event counts once, whatever the number of its hand-outs: see `oncePerEvent()`. */
+/** What the handlers found out. Every event counts once, whatever the number of its hand-outs: see `OncePerEvent`. */
 export class Results {
   readonly handledByType = new Map<string, number>();
   readonly alertsByType = new Map<string, number>();

@@ -6,6 +6,7 @@ import type { Events } from './events.ts';
 import { Failure } from './failure.ts';
 import { registerHandlers } from './handlers.ts';
 import { openInput } from './input.ts';
+import { OncePerEvent } from './once.ts';
 import { createProgress, type Progress } from './progress.ts';
 import { countDead, countLeft, listDead, sizeOf } from './queue-counts.ts';
 import { Results } from './results.ts';
@@ -26,10 +27,10 @@ const stopDeadlineMs = 2000;
 export async function run(args: Arguments, ending: AbortController, env: NodeJS.ProcessEnv): Promise<Summary> {
   const { signal } = ending;
   let progress: Progress | undefined;
-  const onError = (error: unknown, { phase }: ErrorContext): void => {
+  const onError = (error: unknown, { during }: ErrorContext): void => {
     // A failed handler is no news here: the report counts it. An event that cannot be given up would be kept for ever.
-    if (phase === 'dead-letter') ending.abort(error);
-    else if (phase !== 'handle') progress?.say(`${phase}: ${messageOf(error)}`);
+    if (during === 'dead-letter') ending.abort(error);
+    else if (during !== 'handle') progress?.say(`${during}: ${messageOf(error)}`);
   };
 
   // Whatever goes wrong from here on, the dispatcher is stopped, and closes the queue that it opened.
@@ -44,8 +45,9 @@ export async function run(args: Arguments, ending: AbortController, env: NodeJS.
 
   const results = new Results();
   const retries = { inPlace: 0, redelivered: 0 };
+  const once = new OncePerEvent();
   const onAuditFailed = (error: unknown): void => ending.abort(error);
-  const register = registerHandlers(dispatcher, { results, retries, audit, onAuditFailed });
+  const register = registerHandlers(dispatcher, { results, retries, audit, once, onAuditFailed });
   const lines = { read: 0, broken: 0 };
   const dispatchedByType = new Map<string, number>();
   const problems: string[] = [];
@@ -56,7 +58,7 @@ export async function run(args: Arguments, ending: AbortController, env: NodeJS.
     await dispatcher.start(args.workers);
     const { key: keyMember } = args;
     try {
-      await dispatchLines({ input, signal, dispatcher, register, keyMember, lines, dispatchedByType, progress });
+      await dispatchLines({ input, signal, dispatcher, once, register, keyMember, lines, dispatchedByType, progress });
     } catch (error) {
       // What was read before the input broke off is handled all the same.
       if (signal.aborted || !(error instanceof Failure)) throw error;

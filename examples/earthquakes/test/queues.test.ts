@@ -59,6 +59,18 @@ describe('a queue that outlives the program', () => {
   });
 });
 
+describe('a queue with an event of a type that the input does not have', () => {
+  test('has it handled by the handlers of other events', async () => {
+    const cwd = makeOddQueue(`
+      const queue = channelQueue();
+      await queue.push({ type: 'other', id: 'found' });
+      const open = () => queue;`);
+    const { code, summary } = await runForSummary(['--input', '-', '--queue', 'odd://'], { cwd });
+    expect(code).toBe(0);
+    expect(summary).toMatchObject({ found: 1, handled: 1, deadLettered: 0, failed: 0, audit: { lines: 1 } });
+  });
+});
+
 describe('a queue that hands out an event again though it was handled', () => {
   test('changes no result', async () => {
     const cwd = makeOddQueue(`

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, spawn, type SpawnOptions } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,8 +10,10 @@ const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 
 /** How the program is run. */
 export interface RunOptions {
-  /** What standard input holds. */
+  /** What standard input holds, where it is a pipe. */
   readonly input?: string | Uint8Array;
+  /** What standard input is: a pipe, nothing, or the open file with this descriptor. @default 'pipe' */
+  readonly stdin?: 'pipe' | 'ignore' | number;
   readonly cwd?: string;
   readonly env?: NodeJS.ProcessEnv;
 }
@@ -24,16 +26,22 @@ export interface Run {
 }
 
 /** Starts the program from its sources, against the sources of the workspace. */
-export function startProgram(args: readonly string[], { cwd, env = {} }: RunOptions = {}) {
+export function startProgram(
+  args: readonly string[],
+  { cwd, env = {}, stdin = 'pipe' }: RunOptions = {},
+): ChildProcessWithoutNullStreams {
   // npm sets INIT_CWD for the tests too.
   const { INIT_CWD: _, ...inherited } = process.env;
-  return spawn(process.execPath, ['--conditions=@nq/source', main, ...args], { cwd, env: { ...inherited, ...env } });
+  const options: SpawnOptions = { cwd, env: { ...inherited, ...env }, stdio: [stdin, 'pipe', 'pipe'] };
+  const child = spawn(process.execPath, ['--conditions=@nq/source', main, ...args], options);
+  // Whoever asks for another stdin does not write to it.
+  return child as ChildProcessWithoutNullStreams;
 }
 
 /** Runs the program to its end. */
 export function runProgram(args: readonly string[], options: RunOptions = {}): Promise<Run> {
   const child = startProgram(args, options);
-  child.stdin.end(options.input ?? '');
+  if ((options.stdin ?? 'pipe') === 'pipe') child.stdin.end(options.input ?? '');
   return ended(child);
 }
 

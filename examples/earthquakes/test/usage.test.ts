@@ -1,6 +1,6 @@
-import { chmodSync, existsSync, readFileSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, linkSync, openSync, readFileSync, symlinkSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { makeFile, makeFolder, reportLine, runForSummary, runProgram } from './run-program.ts';
 
 describe('--help', () => {
@@ -46,7 +46,36 @@ describe('a wrong call', () => {
     expect([code, stderr]).toEqual([2, `error: Cannot write the audit log over the input ${input}\n`]);
     expect(readFileSync(input, 'utf8')).toBe(reportLine('r1'));
   });
+
+  const names: readonly (readonly [what: string, nameOf: (input: string) => string])[] = [
+    ['the file itself', (input) => input],
+    ['a hard link to it', (input) => linked(linkSync, input)],
+    ['a symbolic link to it', (input) => linked(symlinkSync, input)],
+  ];
+
+  test.for(names)('that would write it over %s ends like that, for standard input too', async ([, nameOf]) => {
+    const input = makeFile(reportLine('r1'));
+    const audit = nameOf(input);
+    const stdin = openForTest(input);
+    const refused = { code: 2, stdout: '', stderr: `error: Cannot write the audit log over the input ${audit}\n` };
+    expect(await runProgram(['--input', input, '--audit', audit])).toEqual(refused);
+    expect(await runProgram(['--input', '-', '--audit', audit], { stdin })).toEqual(refused);
+    expect(readFileSync(input, 'utf8')).toBe(reportLine('r1'));
+  });
 });
+
+function linked(link: (target: string, path: string) => void, target: string): string {
+  const path = join(makeFolder(), 'link.ndjson');
+  link(target, path);
+  return path;
+}
+
+/** A descriptor of the file, closed when the test is over. */
+function openForTest(path: string): number {
+  const descriptor = openSync(path, 'r');
+  onTestFinished(() => closeSync(descriptor));
+  return descriptor;
+}
 
 describe('a file', () => {
   test.for(['--input', '--audit'])('that is a directory ends the program with one sentence: %s', async (option) => {
@@ -80,6 +109,17 @@ describe('a file', () => {
     const summary = JSON.parse(stdout);
     expect(summary.left).toBeGreaterThan(0);
     expect(summary).toMatchObject({ handled: 0, accounted: summary.expected });
+  });
+
+  test('that is there already is written anew, whatever standard input is', async () => {
+    const audit = makeFile('before\n');
+    const file = openForTest(makeFile(reportLine('r1')));
+    for (const options of [{ stdin: file }, { input: reportLine('r1') }]) {
+      const { code, summary } = await runForSummary(['--input', '-', '--audit', audit], options);
+      expect([code, summary.audit.lines]).toEqual([0, 1]);
+    }
+    const { code, summary } = await runForSummary(['--input', '-', '--audit', audit], { stdin: 'ignore' });
+    expect([code, summary.audit.lines]).toEqual([0, 0]);
   });
 
   test('with a relative path is looked for where the person is, whatever folder npm runs the program in', async () => {

@@ -1,9 +1,17 @@
 import type { Clock } from '@nq/core';
 
-/** The events from number `from` on, up to the next arrival, came at `time` (in the time of the clock). */
-export interface Arrival {
-  readonly from: number;
+/**
+ * When an event came, in the time of the clock. One object for a run of events: a number of its own in each delivery
+ * would be an allocation. It refers to nothing, so who holds it keeps no other arrival alive.
+ */
+export interface Arrived {
   readonly time: number;
+}
+
+/** The events from number `from` on, up to the next arrival, came at `arrived`. */
+interface Arrival {
+  readonly from: number;
+  readonly arrived: Arrived;
   next: Arrival | null;
 }
 
@@ -21,7 +29,7 @@ export class Arrivals {
   };
   /** Whether the clock was read in this turn. */
   #known = false;
-  #last: Arrival = { from: 0, time: 0, next: null };
+  #last: Arrival = { from: 0, arrived: { time: 0 }, next: null };
   #current: Arrival = this.#last;
 
   constructor(clock: Clock) {
@@ -34,19 +42,20 @@ export class Arrivals {
   }
 
   /** When event `number` came. Numbers are asked for in rising order. */
-  of(number: number): Arrival {
+  of(number: number): Arrived {
     let current = this.#current;
     while (current.next !== null && current.next.from <= number) current = current.next;
     this.#current = current;
-    return current;
+    return current.arrived;
   }
 
   #read(number: number): void {
     this.#known = true;
     setImmediate(this.#forgetTurn);
     const time = this.#clock.now();
-    if (time - this.#last.time < resolutionMs && this.#last.time > 0) return;
-    this.#last.next = { from: number, time, next: null };
+    const { time: lastTime } = this.#last.arrived;
+    if (time - lastTime < resolutionMs && lastTime > 0) return;
+    this.#last.next = { from: number, arrived: { time }, next: null };
     this.#last = this.#last.next;
   }
 }

@@ -1,16 +1,25 @@
 import { type DeadLetter, type DeadLetters, NqError } from '@nq/core';
-import { checkCount } from '@nq/core/parts';
+import { checkCount, checkIds, checkOptions } from '@nq/core/parts';
+import type { ChannelCodec, Stored } from './channel-codec.ts';
+
+/** A dead letter as it is kept: who lists it gets the event in the isolation of the channel. */
+export interface StoredLetter<Data> extends Omit<DeadLetter<Data>, 'event'> {
+  readonly stored: Stored<Data>;
+  readonly id: string;
+}
 
 /** The dead letters of a channel: in memory, oldest first, bounded. */
 export class ChannelDeadLetters<Data> implements DeadLetters<Data> {
   readonly #capacity: number;
-  readonly #replay: (letter: DeadLetter<Data>) => void;
-  #letters: DeadLetter<Data>[] = [];
+  readonly #codec: ChannelCodec<Data>;
+  readonly #replay: (letter: StoredLetter<Data>) => void;
+  #letters: StoredLetter<Data>[] = [];
   #closed = false;
 
   /** @param replay makes the event of a dead letter ready again. */
-  constructor(capacity: number, replay: (letter: DeadLetter<Data>) => void) {
+  constructor(capacity: number, codec: ChannelCodec<Data>, replay: (letter: StoredLetter<Data>) => void) {
     this.#capacity = capacity;
+    this.#codec = codec;
     this.#replay = replay;
   }
 
@@ -24,7 +33,7 @@ export class ChannelDeadLetters<Data> implements DeadLetters<Data> {
   }
 
   /** @throws {NqError} `NQ_FULL` if there is no room: the letter is not kept. */
-  add(letter: DeadLetter<Data>): void {
+  add(letter: StoredLetter<Data>): void {
     if (this.full) {
       throw new NqError(
         'NQ_FULL',
@@ -45,18 +54,24 @@ export class ChannelDeadLetters<Data> implements DeadLetters<Data> {
     return this.#letters.length;
   }
 
-  async list({ limit = 100 }: { readonly limit?: number } = {}): Promise<readonly DeadLetter<Data>[]> {
-    this.#refuseIfClosed('list');
+  async list(options: { readonly limit?: number } = {}): Promise<readonly DeadLetter<Data>[]> {
+    checkOptions('Cannot list dead letters', options, ['limit']);
+    const { limit = 100 } = options;
     checkCount('Cannot list dead letters', 'limit', limit, 0, Infinity);
-    return this.#letters.slice(0, limit);
+    this.#refuseIfClosed('list');
+    return this.#letters.slice(0, limit).map(({ stored, attempts, reason, deadAt }) => {
+      return { event: this.#codec.decode(stored), attempts, reason, deadAt };
+    });
   }
 
   async replay(ids?: readonly string[]): Promise<number> {
+    checkIds('Cannot replay dead letters', ids);
     this.#refuseIfClosed('replay');
     return this.#takeOut(ids, this.#replay);
   }
 
   async remove(ids?: readonly string[]): Promise<number> {
+    checkIds('Cannot remove dead letters', ids);
     this.#refuseIfClosed('remove');
     return this.#takeOut(ids, () => {});
   }
@@ -65,18 +80,21 @@ export class ChannelDeadLetters<Data> implements DeadLetters<Data> {
     if (this.#closed) throw new NqError('NQ_CLOSED', `Cannot ${verb} dead letters: the channel is closed`);
   }
 
-  /** Removes each letter of `ids` once `use` has taken it. */
-  #takeOut(ids: readonly string[] | undefined, use: (letter: DeadLetter<Data>) => void): number {
+  /** Removes each letter of `ids` that `use` has taken; where it fails, that letter and those after it stay. */
+  #takeOut(ids: readonly string[] | undefined, use: (letter: StoredLetter<Data>) => void): number {
     const wanted = ids === undefined ? undefined : new Set(ids);
-    const kept: DeadLetter<Data>[] = [];
-    let taken = 0;
-    for (const letter of this.#letters) {
-      if (wanted === undefined || wanted.has(letter.event.id)) {
-        use(letter);
-        taken++;
-      } else kept.push(letter);
+    const letters = this.#letters;
+    const kept: StoredLetter<Data>[] = [];
+    let seen = 0;
+    try {
+      for (const letter of letters) {
+        if (wanted === undefined || wanted.has(letter.id)) use(letter);
+        else kept.push(letter);
+        seen++;
+      }
+    } finally {
+      this.#letters = [...kept, ...letters.slice(seen)];
     }
-    this.#letters = kept;
-    return taken;
+    return letters.length - this.#letters.length;
   }
 }

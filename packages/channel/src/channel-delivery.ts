@@ -1,6 +1,6 @@
 import { type Delivery, type NackOptions, NqError, type QueueEvent } from '@nq/core';
 import { done } from '@nq/core/parts';
-import type { Arrival } from './arrivals.ts';
+import type { Arrived } from './arrivals.ts';
 import type { Stored } from './channel-codec.ts';
 
 /** How a delivery stands. Numbers, because they are compared for every event. */
@@ -22,8 +22,8 @@ export interface DeliveryOwner<Data> {
   takeBack(delivery: ChannelDelivery<Data>, options: NackOptions): void;
   /** Makes the lease end `ms` from now. @throws {TypeError} or {RangeError} if `ms` is not a duration. */
   extend(delivery: ChannelDelivery<Data>, ms: number): void;
-  /** Milliseconds since `arrival`. */
-  since(arrival: Arrival): number;
+  /** Milliseconds since `arrived`. */
+  since(arrived: Arrived): number;
 }
 
 /** A delivery of a channel. What is not part of `Delivery` is for the queue alone. */
@@ -33,7 +33,7 @@ export class ChannelDelivery<Data> implements Delivery<Data> {
   readonly stored: Stored<Data>;
   /** The place of the event in the order of the pushes. */
   readonly number: number;
-  readonly arrival: Arrival;
+  readonly arrived: Arrived;
   readonly #owner: DeliveryOwner<Data>;
   /** The tick of the queue's ticker at which the lease ends. */
   expiresAt: number;
@@ -48,7 +48,7 @@ export class ChannelDelivery<Data> implements Delivery<Data> {
     stored: Stored<Data>,
     attempt: number,
     number: number,
-    arrival: Arrival,
+    arrived: Arrived,
     expiresAt: number,
   ) {
     this.#owner = owner;
@@ -56,12 +56,12 @@ export class ChannelDelivery<Data> implements Delivery<Data> {
     this.stored = stored;
     this.attempt = attempt;
     this.number = number;
-    this.arrival = arrival;
+    this.arrived = arrived;
     this.expiresAt = expiresAt;
   }
 
   get waitedMs(): number {
-    return this.#owner.since(this.arrival);
+    return this.#owner.since(this.arrived);
   }
 
   get signal(): AbortSignal {
@@ -104,9 +104,16 @@ export class ChannelDelivery<Data> implements Delivery<Data> {
     if (this.#state === open) await this.nack();
   }
 
-  /** Ends the lease from the side of the queue, which has the event back already. */
+  /**
+   * Ends the lease from the side of the queue. Nobody is told yet: listeners of a signal may settle other deliveries, so
+   * all that end together are revoked, and back in the queue, before {@link tellRevoked} is called for the first.
+   */
   revoke(state: typeof lost | typeof cutOff): void {
     this.#state = state;
+  }
+
+  /** Aborts the signal of a revoked delivery. */
+  tellRevoked(): void {
     this.#controller?.abort(this.#refusal('use'));
   }
 

@@ -1,5 +1,5 @@
 import { type Capabilities, type Clock, defineCapabilities, systemClock } from '@nq/core';
-import { checkCount, checkMs, checkOneOf, checkOptions } from '@nq/core/parts';
+import { checkClock, checkCount, checkMs, checkOneOf, checkOptions } from '@nq/core/parts';
 
 /** How a channel is made. Everything has a default; the object is copied. */
 export interface ChannelOptions {
@@ -21,7 +21,12 @@ export interface ChannelOptions {
   readonly isolation?: 'reference' | 'copy';
   /** The largest event as structured CloudEvents JSON, in bytes. Needs `isolation: 'copy'`. @default 1_048_576 */
   readonly maxPayloadBytes?: number;
-  /** An event that comes back after this many hand-outs becomes a dead letter. @default Infinity */
+  /**
+   * An event that comes back after this many hand-outs becomes a dead letter; while there is no room for one, it is handed
+   * out again. For consumers without a dispatcher, which counts by itself. Needs room for dead letters.
+   *
+   * @default Infinity
+   */
   readonly maxAttempts?: number;
   /** How many dead letters are kept. With `0` the channel does not declare `deadLetter`. @default 1000 */
   readonly deadLetterCapacity?: number;
@@ -70,6 +75,12 @@ export function resolveOptions(options: ChannelOptions): Required<ChannelOptions
       throw new TypeError(`${action}: maxPayloadBytes needs isolation: 'copy', for nothing is serialised without it`);
     }
   }
+  if (maxAttempts !== Infinity && deadLetterCapacity === 0) {
+    throw new TypeError(
+      `${action}: maxAttempts needs a deadLetterCapacity above 0, for there is nowhere to put the event`,
+    );
+  }
+  checkClock(action, clock);
   return {
     capacity,
     leaseMs,

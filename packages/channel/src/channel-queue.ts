@@ -14,7 +14,9 @@ import {
   type WaitOptions,
 } from '@nq/core';
 import {
+  checkArray,
   checkCount,
+  checkFunction,
   checkMs,
   checkOptions,
   deliveriesOf,
@@ -75,6 +77,7 @@ class ChannelQueue<Data> implements SynchronousQueue<Data> {
   pushMany(events: readonly EventInput<Data>[], options: WaitOptions = {}): Promise<void> {
     try {
       this.#begin('Cannot push', options);
+      checkArray('Cannot push', 'events', events);
       const stored = Array.from(events, (event) => this.#codec.encode(createEvent(event, this.#clock)));
       let count = 0;
       while (count < stored.length && this.#channel.tryPush(stored[count] as Stored<Data>)) count++;
@@ -112,6 +115,7 @@ class ChannelQueue<Data> implements SynchronousQueue<Data> {
   }
 
   onReady(listener: () => void): () => void {
+    checkFunction('Cannot listen', 'listener', listener);
     return this.#channel.onReady(listener);
   }
 
@@ -164,12 +168,16 @@ class ChannelQueue<Data> implements SynchronousQueue<Data> {
     const deadline = this.#clock.now() + timeoutMs;
     for (let index = count; index < stored.length; index++) {
       const left = timeoutMs === Infinity ? Infinity : Math.max(0, deadline - this.#clock.now());
+      // Between two events nobody else listens.
+      signal?.throwIfAborted();
       try {
         this.#refuseIfClosing('Cannot push');
         const one = stored[index] as Stored<Data>;
-        if (!this.#channel.tryPush(one)) await this.#waitForRoom(one, { signal, timeoutMs: left });
+        if (this.#channel.tryPush(one)) continue;
+        if (left === 0 && timeoutMs > 0) throw this.#channel.timedOut();
+        await this.#waitForRoom(one, { signal, timeoutMs: left });
       } catch (error) {
-        if (!isNqError(error)) throw error;
+        if (!isNqError(error) || error === signal?.reason) throw error;
         throw new NqError(error.code, `${error.message}; ${index} of ${stored.length} events are stored`, {
           stored: index,
         });

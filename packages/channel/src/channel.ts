@@ -1,7 +1,7 @@
-import { type Clock, type NackOptions, NqError, type QueueEvent, type QueueSize, type WaitOptions } from '@nq/core';
-import { checkMs, checkOptions, unsupported, Waiter, WaitingLine, WaitLimits, within } from '@nq/core/parts';
+import { type Clock, type NackOptions, NqError, type QueueSize, type WaitOptions } from '@nq/core';
+import { checkMs, resolveNack, unsupported, Waiter, WaitingLine, WaitLimits, within } from '@nq/core/parts';
 import { AdmittedProducers } from './admitted-producers.ts';
-import { type Arrival, Arrivals } from './arrivals.ts';
+import { Arrivals, type Arrived } from './arrivals.ts';
 import type { ChannelCodec, Stored } from './channel-codec.ts';
 import { ChannelDeadLetters } from './channel-dead-letters.ts';
 import { ChannelDelivery, cutOff, type DeliveryOwner, lost } from './channel-delivery.ts';
@@ -43,12 +43,12 @@ export class Channel<Data> implements DeliveryOwner<Data> {
   #storedCount = 0;
   #takenCount = 0;
   readonly #leases: Leases<Data>;
-  readonly #pushers = new WaitingLine<Stored<Data>, void>((waiter) => waiter.reject(this.#timedOut()));
+  readonly #pushers = new WaitingLine<Stored<Data>, void>((waiter) => waiter.reject(this.timedOut()));
   readonly #poppers = new WaitingLine<undefined, PopResult<Data>>((waiter) => waiter.resolve(undefined));
   readonly #limits: WaitLimits;
   readonly #admitted = new AdmittedProducers();
   /** An array, for it is asked at every push whether it is empty, and the size of a `Set` costs a call. */
-  #listeners: readonly (() => void)[] = [];
+  #listeners: readonly { readonly listener: () => void }[] = [];
   #serving = false;
   readonly #serve = (): void => this.#serveWaiting();
   #onSettled: (() => void) | undefined;
@@ -64,8 +64,8 @@ export class Channel<Data> implements DeliveryOwner<Data> {
     this.#returned = new ReturnedEvents(clock, () => this.#wake());
     this.#arrivals = new Arrivals(clock);
     this.#limits = new WaitLimits(clock, [this.#pushers, this.#poppers]);
-    this.#leases = new Leases(clock, leaseMs, (delivery) => this.#expire(delivery));
-    this.deadLetters = new ChannelDeadLetters(deadLetterCapacity, ({ event }) => this.#store(codec.encode(event)));
+    this.#leases = new Leases(clock, leaseMs, (deliveries) => this.#expire(deliveries));
+    this.deadLetters = new ChannelDeadLetters(deadLetterCapacity, codec, ({ stored }) => this.#store(stored));
   }
 
   // --- in
@@ -130,18 +130,19 @@ export class Channel<Data> implements DeliveryOwner<Data> {
   }
 
   onReady(listener: () => void): () => void {
-    this.#listeners = [...this.#listeners, listener];
+    const added = { listener };
+    this.#listeners = [...this.#listeners, added];
     this.#wake();
     return () => {
-      this.#listeners = this.#listeners.filter((one) => one !== listener);
+      this.#listeners = this.#listeners.filter((one) => one !== added);
     };
   }
 
   /** The oldest event, a returned one first. With capacity 0 it comes straight from a waiting producer. */
   #take(): PopResult<Data> {
     if (this.#returned.readyCount > 0) {
-      const { stored, attempts, number, arrival } = this.#returned.take() as ReturnedEvent<Data>;
-      return this.#handOut(stored, attempts + 1, number, arrival);
+      const { stored, attempts, number, arrived } = this.#returned.take() as ReturnedEvent<Data>;
+      return this.#handOut(stored, attempts + 1, number, arrived);
     }
     if (this.#fresh.length === 0) {
       if (this.#pushers.first === null) return undefined;
@@ -152,10 +153,10 @@ export class Channel<Data> implements DeliveryOwner<Data> {
     return this.#handOut(stored, 1, number, this.#arrivals.of(number));
   }
 
-  #handOut(stored: Stored<Data>, attempt: number, number: number, arrival: Arrival): ChannelDelivery<Data> {
+  #handOut(stored: Stored<Data>, attempt: number, number: number, arrived: Arrived): ChannelDelivery<Data> {
     const event = this.#codec.decode(stored);
     const expiresAt = this.#leases.deadline();
-    const delivery = new ChannelDelivery<Data>(this, event, stored, attempt, number, arrival, expiresAt);
+    const delivery = new ChannelDelivery<Data>(this, event, stored, attempt, number, arrived, expiresAt);
     this.#leases.start(delivery);
     if (this.#pushers.first !== null) this.#admit();
     return delivery;
@@ -185,7 +186,18 @@ export class Channel<Data> implements DeliveryOwner<Data> {
   }
 
   #tellListeners(): void {
-    for (const listener of this.#listeners) listener();
+    for (const one of this.#listeners) {
+      // Another listener may have ended it just now.
+      if (!this.#listeners.includes(one)) continue;
+      try {
+        one.listener();
+      } catch (error) {
+        // A bug of the listener, uncaught as in any event listener; the queue and the other listeners go on.
+        process.nextTick(() => {
+          throw error;
+        });
+      }
+    }
   }
 
   // --- back: what deliveries ask for
@@ -196,10 +208,7 @@ export class Channel<Data> implements DeliveryOwner<Data> {
   }
 
   takeBack(delivery: ChannelDelivery<Data>, options: NackOptions): void {
-    checkOptions('Cannot nack', options, ['delayMs', 'reason', 'deadLetter']);
-    const { delayMs = 0, reason = '', deadLetter = false } = options;
-    checkMs('Cannot nack', 'delayMs', delayMs);
-    if (delayMs === Infinity) throw new RangeError('Cannot nack: delayMs must be finite, got Infinity');
+    const { delayMs, reason, deadLetter } = resolveNack(options);
     if (!deadLetter) this.#return(delivery, delayMs, reason);
     else if (this.deadLetters.kept) this.#bury(delivery, reason);
     else throw unsupported('nack with deadLetter', 'deadLetter');
@@ -212,29 +221,33 @@ export class Channel<Data> implements DeliveryOwner<Data> {
     this.#leases.extend(delivery, ms);
   }
 
-  since(arrival: Arrival): number {
-    return this.#clock.now() - arrival.time;
+  since(arrived: Arrived): number {
+    return this.#clock.now() - arrived.time;
   }
 
   /** Makes the event ready again, or a dead letter if it came back too often and there is room for one. */
   #return(delivery: ChannelDelivery<Data>, delayMs: number, reason: string): void {
-    const { stored, attempt, number, arrival } = delivery;
+    const { stored, attempt, number, arrived } = delivery;
     if (attempt >= this.#maxAttempts && !this.deadLetters.full) {
       this.#bury(delivery, reason);
       return;
     }
-    this.#returned.add({ stored, attempts: attempt, number, arrival }, delayMs);
+    this.#returned.add({ stored, attempts: attempt, number, arrived }, delayMs);
     if (delayMs <= 0) this.#wake();
   }
 
   #bury({ stored, attempt }: ChannelDelivery<Data>, reason: string): void {
-    const event: QueueEvent<Data> = this.#codec.decode(stored);
-    this.deadLetters.add({ event, attempts: attempt, reason, deadAt: this.#clock.date() });
+    // Not the id that the delivery shows: with copies, its holder may have changed it.
+    const { id } = this.#codec.decode(stored);
+    this.deadLetters.add({ stored, id, attempts: attempt, reason, deadAt: this.#clock.date() });
   }
 
-  #expire(delivery: ChannelDelivery<Data>): void {
-    delivery.revoke(lost);
-    this.#return(delivery, 0, 'the lease ended before the delivery was settled');
+  #expire(deliveries: readonly ChannelDelivery<Data>[]): void {
+    for (const delivery of deliveries) {
+      delivery.revoke(lost);
+      this.#return(delivery, 0, 'the lease ended before the delivery was settled');
+    }
+    for (const delivery of deliveries) delivery.tellRevoked();
     if (this.#onSettled !== undefined) this.#onSettled();
   }
 
@@ -242,7 +255,7 @@ export class Channel<Data> implements DeliveryOwner<Data> {
 
   size(): QueueSize {
     const ready = this.#fresh.length + this.#returned.readyCount;
-    const oldest = this.#returned.peek()?.arrival ?? this.#arrivals.of(this.#takenCount);
+    const oldest = this.#returned.peek()?.arrived ?? this.#arrivals.of(this.#takenCount);
     return {
       ready,
       inFlight: this.#leases.count,
@@ -283,11 +296,14 @@ export class Channel<Data> implements DeliveryOwner<Data> {
     for (const delivery of open) delivery.revoke(cutOff);
     this.#returned.close();
     this.deadLetters.close();
+    const kept = this.#fresh.length + this.#returned.readyCount + this.#returned.delayedCount;
+    for (const delivery of open) delivery.tellRevoked();
     this.#tellListeners();
-    return { open: open.length, kept: this.#fresh.length + this.#returned.readyCount + this.#returned.delayedCount };
+    return { open: open.length, kept };
   }
 
-  #timedOut(): NqError {
+  /** What a push rejects with whose time is over. */
+  timedOut(): NqError {
     return new NqError(
       'NQ_TIMEOUT',
       `Cannot push: none of the ${this.#capacity} places of the channel became free in time`,

@@ -8,10 +8,11 @@ import type { ChannelDelivery } from './channel-delivery.ts';
  */
 export class Leases<Data> {
   readonly #ticker: Ticker;
-  readonly #onExpired: (delivery: ChannelDelivery<Data>) => void;
+  readonly #onExpired: (deliveries: readonly ChannelDelivery<Data>[]) => void;
   readonly #open: ChannelDelivery<Data>[] = [];
 
-  constructor(clock: Clock, leaseMs: number, onExpired: (delivery: ChannelDelivery<Data>) => void) {
+  /** @param onExpired is given the deliveries whose leases have ended together. They are no longer open. */
+  constructor(clock: Clock, leaseMs: number, onExpired: (deliveries: readonly ChannelDelivery<Data>[]) => void) {
     // A forgotten delivery in a process that has nothing else to do must not keep it alive.
     this.#ticker = new Ticker(clock, leaseMs, false, () => this.#expire());
     this.#onExpired = onExpired;
@@ -32,11 +33,14 @@ export class Leases<Data> {
     this.#open.push(delivery);
   }
 
+  /** Does nothing to a delivery that is not open. */
   end(delivery: ChannelDelivery<Data>): void {
+    const { place } = delivery;
+    if (this.#open[place] !== delivery) return;
     const last = this.#open.pop() as ChannelDelivery<Data>;
     if (last === delivery) return;
-    this.#open[delivery.place] = last;
-    last.place = delivery.place;
+    this.#open[place] = last;
+    last.place = place;
   }
 
   extend(delivery: ChannelDelivery<Data>, ms: number): void {
@@ -51,10 +55,9 @@ export class Leases<Data> {
 
   #expire(): boolean {
     const { tick } = this.#ticker;
-    for (const delivery of this.#open.filter(({ expiresAt }) => expiresAt <= tick)) {
-      this.end(delivery);
-      this.#onExpired(delivery);
-    }
+    const expired = this.#open.filter(({ expiresAt }) => expiresAt <= tick);
+    for (const delivery of expired) this.end(delivery);
+    if (expired.length > 0) this.#onExpired(expired);
     return this.#open.length > 0;
   }
 }

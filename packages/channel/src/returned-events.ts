@@ -1,6 +1,6 @@
 import type { Clock } from '@nq/core';
 import { Heap } from '@nq/core/parts';
-import type { Arrival } from './arrivals.ts';
+import type { Arrived } from './arrivals.ts';
 import type { Stored } from './channel-codec.ts';
 
 /** An event that was handed out and came back. */
@@ -9,14 +9,15 @@ export interface ReturnedEvent<Data> {
   /** How often it was handed out. */
   readonly attempts: number;
   readonly number: number;
-  readonly arrival: Arrival;
+  readonly arrived: Arrived;
   /** When it may be handed out again, in the time of the clock. */
   readonly due: number;
 }
 
 /**
- * The events that came back: those that are ready, oldest push first, and those that wait for the end of a delay. They
- * precede every event that was never handed out, so a channel keeps its order also over retries.
+ * The events that came back: those that are ready, oldest push first, and those that wait for the end of a delay. What
+ * is ready here precedes every event that was never handed out, so an event that is given back without a delay keeps its
+ * place.
  */
 export class ReturnedEvents<Data> {
   readonly #clock: Clock;

@@ -22,7 +22,7 @@ export interface Stage {
   readonly clock: VirtualClock;
   readonly queue: MessageQueue;
   readonly dispatcher: Dispatcher;
-  /** What `onError` was told, as `phase code-or-message`. */
+  /** What `onError` was told, as `during code-or-message`. */
   readonly errors: string[];
 }
 
@@ -39,9 +39,9 @@ export function stage(
     { queue },
     {
       clock,
-      onError: (error, { phase }) => {
+      onError: (error, { during }) => {
         const { code, message } = (error ?? {}) as { readonly code?: string; readonly message?: string };
-        errors.push(`${phase} ${code ?? message ?? String(error)}`);
+        errors.push(`${during} ${code ?? message ?? String(error)}`);
       },
       sampleEvery: 1,
       ...rest,

@@ -528,6 +528,61 @@ describe.each(queues)('a dispatcher on %s', (_, make) => {
     });
   });
 
+  describe('stats()', () => {
+    test('tells what is ready, in flight, delayed and running', async () => {
+      const { clock, dispatcher } = stage(make);
+      dispatcher.on('fails', () => Promise.reject(new Error('no')));
+      dispatcher.on('waits', () => new Promise(() => {}));
+      await dispatcher.start(2);
+      await dispatcher.dispatch(event(1, 'fails'));
+      await clock.settle();
+      for (let index = 0; index < 5; index++) await dispatcher.dispatch(event(index, 'waits'));
+      await clock.settle();
+      expect(await dispatcher.stats()).toMatchObject({ ready: 3, inFlight: 2, delayed: 1, running: 2, workers: 2 });
+    });
+
+    test('measures how long handlers take, runs in place included', async () => {
+      const { clock, dispatcher } = stage(make, { retry: { inPlace: 1, inPlaceDelayMs: 100 } });
+      dispatcher.on('test', async (_event, { retry }) => {
+        await new Promise<void>((end) => clock.schedule(end, 50));
+        if (retry === 0) throw new Error('no');
+      });
+      await dispatcher.start();
+      await dispatcher.dispatch(event(1));
+      await clock.advance(300);
+      const { handlerMs } = await dispatcher.stats();
+      expect(handlerMs).toMatchObject({ count: 1, max: 200 });
+      expect(handlerMs.p50).toBeLessThanOrEqual(200);
+      expect(handlerMs.p50).toBeGreaterThan(200 / 1.07);
+    });
+
+    test('measures one event in sampleEvery, and the first of what comes together', async () => {
+      const { clock, dispatcher } = stage(make, { sampleEvery: 7 });
+      dispatcher.on('test', () => {});
+      for (let index = 0; index < 33; index++) await dispatcher.dispatch(event(index));
+      await dispatcher.start(100);
+      await clock.settle();
+      // Rounded up to 8: the events 0, 8, 16, 24 and 32, and the first is event 0.
+      expect((await dispatcher.stats()).timeInQueueMs.count).toBe(5);
+    });
+  });
+
+  test('events that failed together do not come back together: chance shortens their delays', async () => {
+    const { clock, dispatcher } = stage(make, { retry: { delayMs: 1000, jitter: 0.5 } });
+    const times: number[] = [];
+    dispatcher.on('test', (_event, { attempt }) => {
+      if (attempt === 1) throw new Error('no');
+      times.push(clock.now());
+    });
+    await dispatcher.start();
+    for (let index = 0; index < 20; index++) await dispatcher.dispatch(event(index));
+    for (let step = 0; step < 110; step++) await clock.advance(10);
+    expect(times).toHaveLength(20);
+    expect(Math.min(...times)).toBeGreaterThanOrEqual(500);
+    expect(Math.max(...times)).toBeLessThanOrEqual(1000);
+    expect(new Set(times).size).toBeGreaterThan(10);
+  });
+
   describe('start()', () => {
     test('refuses a number of workers that is none', async () => {
       const { dispatcher } = stage(make);
@@ -591,6 +646,7 @@ describe.each(queues)('a dispatcher on %s', (_, make) => {
         { workers: 5 },
         'unknown option "workers"; known are onFull, onDrop, onError, handlerTimeoutMs, retry, deadLetterQueue, schemas, sampleEvery, clock',
       ],
+      [{ clock: 5 }, 'clock must be a Clock, got 5'],
       [{ onError: 'log' }, 'onError must be a function, got "log"'],
       [{ deadLetterQueue: {} }, 'deadLetterQueue must be a MessageQueue, got an object'],
       [{ schemas: { a: {} } }, 'schemas["a"] must be a Standard Schema, got an object'],

@@ -79,6 +79,19 @@ describe('a process', () => {
     expect(printed).toBe('3');
   });
 
+  test('is told once of a type that has no handler, if nobody listens', async () => {
+    const warned = await run(
+      `process.on('warning', ({ name, message }) => console.log(name + ': ' + message));
+       const dispatcher = createDispatcher(10, { retry: { maxAttempts: 3, delayMs: 1 } });
+       await dispatcher.start();
+       await dispatcher.dispatch({ type: 't', id: 'e1' });
+       await dispatcher.dispatch({ type: 'u', id: 'e2' });
+       await dispatcher.drain();
+       await dispatcher.stop();`,
+    );
+    expect(warned).toBe('NqWarning: handle of event "e1": No handler is registered for events of type "t"');
+  });
+
   test('tells on stderr what nobody listens to', async () => {
     const warned = await run(
       `process.on('warning', ({ name, message }) => console.log(name + ': ' + message));

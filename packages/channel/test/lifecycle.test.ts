@@ -106,6 +106,20 @@ describe('close()', () => {
     expect(clock.timers).toBe(0);
   });
 
+  test('has cut off every delivery before anybody hears of it', async () => {
+    const queue = channelQueue();
+    await queue.pushMany([1, 2, 3].map(event));
+    const deliveries = await queue.popMany(3);
+    const late: Promise<void>[] = [];
+    deliveries[0]?.signal.addEventListener('abort', () => {
+      for (const sibling of deliveries) late.push(sibling.ack(), sibling.nack(), sibling.extend(5));
+    });
+    expect(await queue.close()).toEqual({ returned: 0, abandoned: 3 });
+    const ends = await Promise.allSettled(late);
+    expect(ends).toHaveLength(9);
+    for (const end of ends) expect(end).toMatchObject({ status: 'rejected', reason: { code: 'NQ_CLOSED' } });
+  });
+
   test('refuses wrong options and stays open', async () => {
     const queue = channelQueue();
     await expect(queue.close({ drainMs: -1 })).rejects.toThrow(
@@ -208,6 +222,12 @@ describe('channelQueue()', () => {
       { bufferSize: 5 },
       TypeError,
       'unknown option "bufferSize"; known are capacity, leaseMs, isolation, maxPayloadBytes, maxAttempts, deadLetterCapacity, clock',
+    ],
+    [{ clock: {} }, TypeError, 'clock must be a Clock, got an object'],
+    [
+      { maxAttempts: 3, deadLetterCapacity: 0 },
+      TypeError,
+      'maxAttempts needs a deadLetterCapacity above 0, for there is nowhere to put the event',
     ],
     [5, TypeError, 'options must be an object, got 5'],
   ])('refuses %j', (options, kind, message) => {

@@ -1,4 +1,4 @@
-import { createEvent, isNqError, type NqError } from '@nq/core';
+import { createEvent, isNqError, NqError } from '@nq/core';
 import { virtualClock } from '@nq/core/testing';
 import { channelQueue } from '@nq/channel';
 import { describe, expect, test } from 'vitest';
@@ -167,6 +167,42 @@ describe('pushMany()', () => {
   test('with one event that is none stores nothing at all', async () => {
     const queue = channelQueue();
     await expect(queue.pushMany([event(1), {} as never])).rejects.toBeInstanceOf(TypeError);
+    expect((await queue.size()).ready).toBe(0);
+  });
+
+  test('that is aborted between two of its events rejects with the reason and stores no more', async () => {
+    const queue = channelQueue({ capacity: 64 });
+    await queue.pushMany(Array.from({ length: 64 }, (_, index) => event(index)));
+    const controller = new AbortController();
+    const pushed = queue.pushMany([event('x'), event('y')], { signal: controller.signal });
+    const failure = pushed.catch((error: unknown) => error);
+    // Makes room for the first, and the call goes on at the end of the turn only.
+    queue.tryPop();
+    const reason = new NqError('NQ_LEASE_LOST', 'enough');
+    controller.abort(reason);
+    expect(await stateOf(pushed)).toBe('rejected');
+    expect(await failure).toBe(reason);
+    expect((await popAll(queue)).map(dataOf)).not.toContain('y');
+  });
+
+  test('rejects NQ_TIMEOUT, not NQ_FULL, when its time is over between two of its events', async () => {
+    const virtual = virtualClock();
+    let held = 0;
+    const clock = { ...virtual, now: () => virtual.now() + held };
+    const queue = channelQueue({ capacity: 64, clock });
+    await queue.pushMany(Array.from({ length: 64 }, (_, index) => event(index)));
+    const failure = queue.pushMany([event('x'), event('y')], { timeoutMs: 50 }).catch((error: unknown) => error);
+    queue.tryPop();
+    held = 60;
+    expect(await failure).toMatchObject({ code: 'NQ_TIMEOUT', stored: 1 });
+    await expect(queue.pushMany([event('z')], { timeoutMs: 0 })).rejects.toMatchObject({ code: 'NQ_FULL', stored: 0 });
+  });
+
+  test.each([[5], [{}], ['ab'], [null]])('refuses %j', async (events) => {
+    const queue = channelQueue();
+    const error: unknown = await queue.pushMany(events as never).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(TypeError);
+    expect((error as Error).message).toContain('Cannot push: events must be an array, got ');
     expect((await queue.size()).ready).toBe(0);
   });
 

@@ -1,3 +1,4 @@
+import type { Delivery } from '@nq/core';
 import { virtualClock } from '@nq/core/testing';
 import { type ChannelOptions, channelQueue } from '@nq/channel';
 import { describe, expect, test } from 'vitest';
@@ -112,6 +113,8 @@ describe('nack()', () => {
   test.each([
     [{ delayMs: -1 }, 'Cannot nack: delayMs must be >= 0, got -1'],
     [{ delayMs: Infinity }, 'Cannot nack: delayMs must be finite, got Infinity'],
+    [{ reason: 5 }, 'Cannot nack: reason must be a string, got a number'],
+    [{ deadLetter: 'no' }, 'Cannot nack: deadLetter must be true or false, got "no"'],
     [{ delay: 5 }, 'Cannot nack: unknown option "delay"; known are delayMs, reason, deadLetter'],
   ])('refuses %j, and the delivery stays open', async (options, message) => {
     const { queue } = await open();
@@ -192,6 +195,26 @@ describe('a lease', () => {
     expect((await popAll(queue)).map(dataOf)).toEqual([1]);
   });
 
+  test.each(['ack', 'nack', 'extend'] as const)(
+    'that ends together with others is lost before anybody hears of it: %s() of a sibling comes too late',
+    async (verb) => {
+      const { clock, queue } = await open({ leaseMs: 100 }, ['a', 'b', 'c']);
+      const deliveries = [await pop(queue), await pop(queue), await pop(queue)] as const;
+      const settle = (one: Delivery) => (verb === 'extend' ? one.extend(1000) : one[verb]());
+      let late: Promise<PromiseSettledResult<void>[]> | undefined;
+      deliveries[0].signal.addEventListener('abort', () => (late = Promise.allSettled(deliveries.map(settle))));
+      await clock.advance(200);
+      const ends = await late;
+      expect(ends).toHaveLength(3);
+      for (const end of ends ?? [])
+        expect(end).toMatchObject({ status: 'rejected', reason: { code: 'NQ_LEASE_LOST' } });
+      expect(await queue.size()).toMatchObject({ ready: 3, inFlight: 0 });
+      const again = await popAll(queue);
+      expect(again.map(({ event: { data }, attempt }) => `${data}${attempt}`)).toEqual(['a2', 'b2', 'c2']);
+      expect(await queue.close()).toEqual({ returned: 0, abandoned: 3 });
+    },
+  );
+
   test('refuses to be extended by nonsense', async () => {
     const { queue } = await open();
     await expect((await pop(queue)).extend(0)).rejects.toThrow(new RangeError('Cannot extend: ms must be >= 1, got 0'));
@@ -247,6 +270,40 @@ describe('dead letters', () => {
     await (await pop(queue)).nack();
     await (await pop(queue)).nack();
     expect((await pop(queue)).attempt).toBe(2);
+  });
+
+  test('with isolation "copy" are copies: who changes a listed one changes no replay', async () => {
+    const { queue } = await open({ isolation: 'copy' }, []);
+    for (const id of ['a', 'b']) await queue.push({ type: 't', id, data: { list: [1] } });
+    for (const delivery of [await pop(queue), await pop(queue)]) {
+      Object.assign(delivery.event, { id: 'changed' });
+      await delivery.nack({ deadLetter: true });
+    }
+    const [first, second] = await queue.deadLetters.list();
+    Object.assign(first?.event.data as object, { list: [2] });
+    Object.assign(second?.event as object, { data: 1n });
+    expect((await queue.deadLetters.list()).map(({ event: { data } }) => data)).toEqual([{ list: [1] }, { list: [1] }]);
+    expect(await queue.deadLetters.replay(['b'])).toBe(1);
+    expect(await queue.deadLetters.count()).toBe(1);
+    expect(await queue.deadLetters.replay()).toBe(1);
+    expect(await queue.deadLetters.count()).toBe(0);
+    expect((await popAll(queue)).map(({ event: { id, data } }) => [id, data])).toEqual([
+      ['b', { list: [1] }],
+      ['a', { list: [1] }],
+    ]);
+  });
+
+  test.each([
+    ['list', { limmit: 1 }, 'Cannot list dead letters: unknown option "limmit"; known are limit'],
+    ['list', { limit: -1 }, 'Cannot list dead letters: limit must be a whole number >= 0, got -1'],
+    ['replay', 'abc', 'Cannot replay dead letters: ids must be an array of strings, got "abc"'],
+    ['replay', null, 'Cannot replay dead letters: ids must be an array of strings, got null'],
+    ['remove', [5], 'Cannot remove dead letters: ids must be an array of strings, got an array'],
+  ] as const)('refuse %s(%j)', async (verb, options, message) => {
+    const { queue } = await open();
+    await (await pop(queue)).nack({ deadLetter: true });
+    await expect(queue.deadLetters[verb](options as never)).rejects.toThrow(message);
+    expect(await queue.deadLetters.count()).toBe(1);
   });
 
   test('can be replayed, as new events, and removed, by id or all', async () => {

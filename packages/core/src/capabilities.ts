@@ -29,7 +29,7 @@ export interface Capabilities {
   readonly durable: 'none' | 'process' | 'broker';
   /** Whether consumers get a copy of an event, or the producer's own object. */
   readonly isolation: 'copy' | 'reference';
-  /** Whether a push that rejects `NQ_TIMEOUT` has certainly stored nothing. */
+  /** Whether a push that runs out of time always has a definite answer, and never `NQ_OUTCOME_UNKNOWN`. */
   readonly definiteTimeout: boolean;
   /** Whether waiting calls are served in the order in which they began to wait. */
   readonly fairness: boolean;

@@ -44,6 +44,25 @@ export function checkFunction(action: string, name: string, value: unknown): voi
   if (typeof value !== 'function') throw new TypeError(`${action}: ${name} must be a function, got ${describe(value)}`);
 }
 
+/** Also refuses what `Array.from()` would take for an empty list. @throws {TypeError} if `value` is not an array. */
+export function checkArray(action: string, name: string, value: unknown): asserts value is readonly unknown[] {
+  if (!Array.isArray(value)) throw new TypeError(`${action}: ${name} must be an array, got ${describe(value)}`);
+}
+
+/** Checks the ids of dead letters: `undefined` stands for all. @throws {TypeError} if they are no array of strings. */
+export function checkIds(action: string, ids: unknown): asserts ids is readonly string[] | undefined {
+  if (ids === undefined || (Array.isArray(ids) && ids.every((id) => typeof id === 'string'))) return;
+  throw new TypeError(`${action}: ids must be an array of strings, got ${describe(ids)}`);
+}
+
+/** @throws {TypeError} if `value` is no clock. */
+export function checkClock(action: string, value: unknown): void {
+  for (const method of ['now', 'date', 'schedule', 'random']) {
+    if (typeof (value as Record<string, unknown> | null | undefined)?.[method] === 'function') continue;
+    throw new TypeError(`${action}: clock must be a Clock, got ${describe(value)}`);
+  }
+}
+
 /** @throws {RangeError} if `value` is none of `allowed`. */
 export function checkOneOf<Value extends string>(
   action: string,
@@ -71,6 +90,32 @@ export function checkOptions(action: string, options: unknown, known: readonly s
       throw new TypeError(`${action}: unknown option ${JSON.stringify(name)}; known are ${known.join(', ')}`);
     }
   }
+}
+
+/** How a delivery is given back. */
+interface Nack {
+  readonly delayMs?: number;
+  readonly reason?: string;
+  readonly deadLetter?: boolean;
+}
+
+/**
+ * The options of a nack with every default filled in.
+ *
+ * @throws {TypeError} if an option is unknown or of the wrong type. @throws {RangeError} if `delayMs` is negative, `NaN`
+ * or infinite.
+ */
+export function resolveNack(options: Nack): Required<Nack> {
+  checkOptions('Cannot nack', options, ['delayMs', 'reason', 'deadLetter']);
+  const { delayMs = 0, reason = '', deadLetter = false } = options;
+  checkMs('Cannot nack', 'delayMs', delayMs);
+  if (delayMs === Infinity) throw new RangeError('Cannot nack: delayMs must be finite, got Infinity');
+  // Not shown: a reason may quote a payload.
+  if (typeof reason !== 'string') throw new TypeError(`Cannot nack: reason must be a string, got a ${typeof reason}`);
+  if (typeof deadLetter !== 'boolean') {
+    throw new TypeError(`Cannot nack: deadLetter must be true or false, got ${describe(deadLetter)}`);
+  }
+  return { delayMs, reason, deadLetter };
 }
 
 /** How long a call may wait, as every waiting method takes it. */

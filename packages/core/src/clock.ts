@@ -10,7 +10,7 @@ export interface ScheduleOptions {
   readonly keepAlive?: boolean;
 }
 
-/** The only place from which nq learns time and chance; tests put their own in its place. */
+/** The only place from which nq learns time and chance, but for the ids of events; tests put their own in its place. */
 export interface Clock {
   /** Milliseconds since an arbitrary moment, never going back: for durations and deadlines. */
   now(): number;

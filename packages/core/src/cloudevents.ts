@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { describe } from './check.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { NqError } from './errors.ts';
@@ -49,8 +50,14 @@ const ownAttributes: ReadonlySet<string> = new Set([
  * `event` as structured CloudEvents 1.0 JSON. A `Uint8Array` travels as `data_base64`, and the times of producers with
  * a precision of milliseconds.
  *
- * @throws {NqError} `NQ_PAYLOAD` if it cannot be written as JSON, would be read back as something else at the top level,
- * or is larger than `maxBytes`.
+ * `data` itself is a plain object, an array, a string, a finite number, a boolean, `null`, a `Uint8Array`, or an object
+ * with a `toJSON()`, which arrives as what that gives: a `Date` as a string. An object of a class of yours arrives as a
+ * plain object with its members. What is inside of `data` is the business of JSON alone: there, `NaN` becomes `null`, a
+ * `Map` becomes `{}`, and a `Uint8Array` an object.
+ *
+ * @throws {NqError} `NQ_PAYLOAD` if `data` cannot be written as JSON, or is itself a `Map`, a `Set`, an `Error`, a
+ * `RegExp`, a buffer or typed array other than `Uint8Array`, a promise or a boxed primitive, which JSON would make
+ * something else of; or if the event is larger than `maxBytes`.
  */
 export function encodeEvent(event: QueueEvent, { maxBytes = Infinity }: EncodeOptions = {}): string {
   const { id, type, key, data, headers, time } = event;
@@ -58,13 +65,14 @@ export function encodeEvent(event: QueueEvent, { maxBytes = Infinity }: EncodeOp
   written['time'] = formatTime(time);
   if (key !== undefined) written['partitionkey'] = key;
   if (headers !== undefined) writeHeaders(written, headers);
-  if (data instanceof Uint8Array) {
+  const isBytes = types.isUint8Array(data);
+  if (isBytes) {
     written['datacontenttype'] = 'application/octet-stream';
     written['data_base64'] = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64');
   } else if (data !== undefined) {
     written['datacontenttype'] = 'application/json';
   }
-  const json = data === undefined || data instanceof Uint8Array ? undefined : stringifyData(event);
+  const json = data === undefined || isBytes ? undefined : stringifyData(event);
   const attributes = JSON.stringify(written);
   const text = json === undefined ? attributes : `${attributes.slice(0, -1)},"data":${json}}`;
   const bytes = maxBytes === Infinity ? 0 : Buffer.byteLength(text);
@@ -94,7 +102,7 @@ export function decodeEvent(text: string, options: DecodeOptions = {}): QueueEve
     throw unreadable(`not JSON (${place})`);
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw unreadable(`expected a JSON object with a type, got ${Array.isArray(value) ? 'an array' : typeof value}`);
+    throw unreadable(`expected a JSON object with a type, got ${describeKind(value)}`);
   }
   const record = value as Readonly<Record<string, unknown>>;
   const type = record['type'];
@@ -137,6 +145,8 @@ function readForeign(record: Readonly<Record<string, unknown>>, type: string, op
     throw unreadable(`${keyMember} must be a string or a number, got ${describeKind(key)}`);
   }
   const { id } = record;
+  refuseInexact(keyMember, key);
+  refuseInexact('id', id);
   const hasId = (typeof id === 'string' && id !== '') || typeof id === 'number';
   return {
     id: hasId ? String(id) : newEventId(),
@@ -147,11 +157,22 @@ function readForeign(record: Readonly<Record<string, unknown>>, type: string, op
   };
 }
 
+/** A number that has lost digits would be the id, or the key, of other events too. */
+function refuseInexact(member: string, value: unknown): void {
+  if (typeof value !== 'number' || Number.isSafeInteger(value)) return;
+  if (!Number.isFinite(value) || Number.isInteger(value)) {
+    throw unreadable(`${member} is a number that is too large to be exact: write it as a string`);
+  }
+}
+
 function readBase64(text: string): Uint8Array {
   const bytes = new Uint8Array(Buffer.from(text, 'base64'));
-  // Buffer.from() leaves out what is not base64 instead of refusing it.
   const digits = text.replace(/={1,2}$/, '').length;
-  if (bytes.length !== Math.floor((digits * 3) / 4)) throw unreadable('data_base64 is not base64');
+  const padded = digits < text.length;
+  // A single digit is less than a byte; padding fills up to four.
+  const wrongLength = digits % 4 === 1 || (padded && text.length % 4 !== 0);
+  // Buffer.from() leaves out what is not base64 instead of refusing it.
+  if (wrongLength || bytes.length !== Math.floor((digits * 3) / 4)) throw unreadable('data_base64 is not base64');
   return bytes;
 }
 
@@ -197,10 +218,14 @@ function readOtherHeaders(value: unknown): [string, string][] {
   return entries;
 }
 
+/** RFC 3339 §5.6: complete, and with an offset. `Date.parse` alone takes "2024" and "1 May" too, in the local time zone. */
+const rfc3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/i;
+
 /** Milliseconds since the Unix epoch, of a number or of an RFC 3339 time; `undefined` where there is none. */
 function readTime(value: unknown): number | undefined {
   if (value === undefined || value === null) return undefined;
-  const time = typeof value === 'number' ? value : typeof value === 'string' ? Date.parse(value) : NaN;
+  const isText = typeof value === 'string' && rfc3339.test(value);
+  const time = isText ? Date.parse(value.toUpperCase()) : typeof value === 'number' ? value : NaN;
   if (!Number.isFinite(time)) throw unreadable('time must be an RFC 3339 time or milliseconds since the Unix epoch');
   return time;
 }
@@ -219,6 +244,7 @@ function formatTime(time: number): string {
 /** @throws {NqError} `NQ_PAYLOAD` if it has no JSON form, or one that means something else. */
 function stringifyData(event: QueueEvent): string {
   const { data } = event;
+  if (typeof data === 'object' && data !== null) refuseOtherInJson(event, data);
   try {
     // JSON has no such numbers, and JSON.stringify makes null of them.
     if (typeof data === 'number' && !Number.isFinite(data)) throw new TypeError(`data is ${data}`);
@@ -233,6 +259,33 @@ function stringifyData(event: QueueEvent): string {
     });
   }
 }
+
+/** @throws {NqError} `NQ_PAYLOAD` for a built-in object of which JSON makes another thing, mostly `{}`. */
+function refuseOtherInJson(event: QueueEvent, data: object): void {
+  if (Array.isArray(data)) return;
+  const prototype: unknown = Object.getPrototypeOf(data);
+  if (prototype === Object.prototype || prototype === null) return;
+  if (!otherInJson.some((is) => is(data)) || 'toJSON' in data) return;
+  const kind = Object.prototype.toString.call(data).slice('[object '.length, -1);
+  throw new NqError(
+    'NQ_PAYLOAD',
+    `Cannot encode event ${name(event)}: its data is of class ${kind}, which JSON does not carry`,
+  );
+}
+
+/** By what they are, not by `instanceof`: those of another realm are the same. */
+const otherInJson: readonly ((value: unknown) => boolean)[] = [
+  types.isMap,
+  types.isSet,
+  types.isWeakMap,
+  types.isWeakSet,
+  types.isNativeError,
+  types.isRegExp,
+  types.isAnyArrayBuffer,
+  types.isArrayBufferView,
+  types.isPromise,
+  types.isBoxedPrimitive,
+];
 
 function name(event: QueueEvent): string {
   return JSON.stringify(event.id);

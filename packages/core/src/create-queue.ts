@@ -1,8 +1,17 @@
 import { within } from './bounded.ts';
 import { type Capabilities, defineCapabilities } from './capabilities.ts';
-import { checkCount, checkFunction, checkMs, checkOptions, checkWaiting, describe } from './check.ts';
+import {
+  checkArray,
+  checkCount,
+  checkFunction,
+  checkMs,
+  checkOptions,
+  checkWaiting,
+  describe,
+  checkClock,
+} from './check.ts';
 import { type Clock, systemClock } from './clock.ts';
-import type { Lease, QueueDriver, Return } from './driver.ts';
+import type { LeasedEvent, QueueDriver, ReturnedLease } from './driver.ts';
 import { callDriver, wrapDeadLetters } from './driver-calls.ts';
 import { type DeliveryOwner, DriverDelivery } from './driver-delivery.ts';
 import { NqError } from './errors.ts';
@@ -35,6 +44,10 @@ export interface CreateQueueOptions {
  * A full {@link MessageQueue} on a driver: waiting, deadlines, abort, settling once, gathering calls into requests, and
  * draining are done here, once for every backend. The queue owns the driver and closes it.
  *
+ * A call with `timeoutMs: 0` does not wait for room or for an event, but for the answer to its request: for a second at the
+ * most, or per 500 events. Then a pop has taken nothing, and what the driver still brings is given back; a push rejects
+ * `NQ_OUTCOME_UNKNOWN`, or `NQ_UNAVAILABLE` if it was not sent, because a request before it has no answer either.
+ *
  * @throws {TypeError} {RangeError} if the driver lacks what its capabilities declare.
  */
 export function createQueue<Data = unknown, Encoded = unknown>(
@@ -42,7 +55,9 @@ export function createQueue<Data = unknown, Encoded = unknown>(
   options: CreateQueueOptions = {},
 ): MessageQueue<Data> {
   checkOptions('Cannot create a queue', options, ['clock']);
-  return new DriverQueue<Data>(driver as QueueDriver, options.clock ?? systemClock);
+  const { clock = systemClock } = options;
+  checkClock('Cannot create a queue', clock);
+  return new DriverQueue<Data>(driver as QueueDriver, clock);
 }
 
 /** How long each step of `close()` may take when the backend does not answer, in milliseconds. */
@@ -57,7 +72,7 @@ class DriverQueue<Data> implements MessageQueue<Data>, DeliveryOwner, LeaseOwner
   readonly #pushes: PushLine;
   readonly #pops: PopLine;
   readonly #acks: SettleLine<unknown>;
-  readonly #nacks: SettleLine<Return>;
+  readonly #nacks: SettleLine<ReturnedLease>;
   readonly #limits: WaitLimits;
   readonly #open = new Map<unknown, DriverDelivery>();
   /** Times the leases, if they have an end and the driver does not watch them itself. */
@@ -97,8 +112,7 @@ class DriverQueue<Data> implements MessageQueue<Data>, DeliveryOwner, LeaseOwner
 
   async pushMany(inputs: readonly EventInput<Data>[], options: WaitOptions = {}): Promise<void> {
     checkWaiting('Cannot push', options);
-    // Also refuses what Array.from() would take for an empty list: a number, an object.
-    if (!Array.isArray(inputs)) throw new TypeError(`Cannot push: events must be an array, got ${describe(inputs)}`);
+    checkArray('Cannot push', 'events', inputs);
     const events = Array.from(inputs, (input) => this.#driver.encode(createEvent(input, this.#clock)));
     options.signal?.throwIfAborted();
     this.#refuseIfClosing('push');
@@ -164,7 +178,7 @@ class DriverQueue<Data> implements MessageQueue<Data>, DeliveryOwner, LeaseOwner
     return this.#acks.add(receipt);
   }
 
-  async giveBack(back: Return): Promise<boolean> {
+  async giveBack(back: ReturnedLease): Promise<boolean> {
     if (back.delayMs > 0 && !this.capabilities.nackDelay) throw unsupported('nack with delayMs', 'nackDelay');
     if (back.deadLetter && !this.capabilities.deadLetter) throw unsupported('nack with deadLetter', 'deadLetter');
     return this.#nacks.add(back);
@@ -182,6 +196,10 @@ class DriverQueue<Data> implements MessageQueue<Data>, DeliveryOwner, LeaseOwner
     return ours === true;
   }
 
+  now(): number {
+    return this.#clock.now();
+  }
+
   closed(delivery: DriverDelivery): void {
     if (this.#open.get(delivery.receipt) === delivery) this.#open.delete(delivery.receipt);
     this.#onSettled?.();
@@ -189,14 +207,14 @@ class DriverQueue<Data> implements MessageQueue<Data>, DeliveryOwner, LeaseOwner
 
   // --- what the line of pops asks for
 
-  handOut(lease: Lease): DriverDelivery {
+  handOut(lease: LeasedEvent): DriverDelivery {
     const delivery = new DriverDelivery(this, lease);
     this.#open.set(lease.receipt, delivery);
     if (this.#ticker !== undefined) delivery.expiresAt = this.#ticker.deadline();
     return delivery;
   }
 
-  giveBackUnused(leases: readonly Lease[]): void {
+  giveBackUnused(leases: readonly LeasedEvent[]): void {
     for (const { receipt } of leases) void this.#return(receipt);
   }
 

@@ -1,5 +1,6 @@
-import { checkCount, checkFunction, checkMs, checkOneOf, checkOptions, describe } from './check.ts';
+import { checkClock, checkCount, checkFunction, checkMs, checkOneOf, checkOptions, describe } from './check.ts';
 import { type Clock, systemClock } from './clock.ts';
+import { isNqError } from './errors.ts';
 import type { QueueEvent } from './event.ts';
 import type { MessageQueue } from './queue.ts';
 import { type RetryOptions, RetryPlan } from './retry.ts';
@@ -11,10 +12,10 @@ export type OnFull = 'wait' | 'reject' | 'drop-newest' | 'drop-oldest' | 'run-in
 /** Where something went wrong that no caller is told by a rejection. */
 export interface ErrorContext {
   /**
-   * `pop`: taking events failed, and is tried again. `handle`: a handler failed. `settle`: an event could not be settled
-   * and will be handed out again. `dead-letter`: an event could not be given up and is kept.
+   * `pop`: taking events failed, and is tried again. `handle`: a handler failed, or there is none. `settle`: an event could
+   * not be settled, or its lease not renewed, and will be handed out again. `dead-letter`: an event could not be given up and is kept.
    */
-  readonly phase: 'pop' | 'handle' | 'settle' | 'dead-letter';
+  readonly during: 'pop' | 'handle' | 'settle' | 'dead-letter';
   /** The event, where there is one. */
   readonly event?: QueueEvent;
 }
@@ -33,15 +34,21 @@ export interface DispatcherOptions {
    * @default 'wait'
    */
   readonly onFull?: OnFull;
-  /** Is told of each event that `onFull` dropped. */
+  /** Is told of each event that `onFull` dropped. What it throws is ignored. */
   readonly onDrop?: (event: QueueEvent) => void;
   /**
    * Is told of errors that no caller sees. What it throws is ignored.
    *
-   * @default failed handlers are only counted; the rest is a warning of the process, with the type `NqWarning`
+   * @default failed handlers are only counted; the rest is a warning of the process, with the type `NqWarning`, of types
+   * without a handler only the first
    */
   readonly onError?: ReportError;
-  /** How long a handler may take in milliseconds, for each of its runs; `Infinity` for no bound. @default 300_000 */
+  /**
+   * How long a handler that returns a promise may take in milliseconds, for each of its runs; `Infinity` for no bound. It
+   * is told up to a sixteenth of that and some milliseconds later. With middleware or a schema, for all handlers of the type together.
+   *
+   * @default 300_000
+   */
   readonly handlerTimeoutMs?: number;
   /** When a failed event is tried again. */
   readonly retry?: RetryOptions;
@@ -52,7 +59,10 @@ export interface DispatcherOptions {
    * @default the dead letters of the queue itself; where it has none, the event is kept and handed out again
    */
   readonly deadLetterQueue?: MessageQueue;
-  /** Checks the data of events, by type: wrong data rejects `dispatch()`, and is given up when it comes from the queue. */
+  /**
+   * Checks the data of events, by type: wrong data rejects `dispatch()`, and is given up when it comes from the queue.
+   * Handlers get what the schema makes of the data; the queue keeps what was dispatched.
+   */
   readonly schemas?: Readonly<Record<string, StandardSchema>>;
   /**
    * One in this many events is measured for the histograms of `stats()`, and the first one of each turn of the event
@@ -65,17 +75,27 @@ export interface DispatcherOptions {
   readonly clock?: Clock;
 }
 
-/** What a dispatcher counts. */
+/** What a dispatcher has counted since it was created. */
 export interface DispatcherCounters {
+  /** Events that were acknowledged, run inline or not. */
   handled: number;
+  /** Handler runs that threw, rejected or took too long; several for an event that is tried again. */
   failed: number;
+  /** Those among them that took too long. */
   timedOut: number;
+  /** How often an event was tried again: in place, or given back to be handed out again, by `retryAfter()` too. */
   retried: number;
+  /** Events that were given up and are safe as dead letters. */
   deadLettered: number;
+  /** How often an event could not be given up, and was kept instead. */
   kept: number;
+  /** Hand-outs of events for whose type there was no handler. */
   unknownType: number;
+  /** Deliveries that could not be settled: their events are handed out again. */
   unsettled: number;
+  /** Events that `onFull` dropped. */
   dropped: number;
+  /** Events whose handlers ran in the caller of `dispatch()`. */
   ranInline: number;
 }
 
@@ -114,6 +134,7 @@ export function resolveDispatcherOptions(options: DispatcherOptions): ResolvedOp
   checkFunction(action, 'onDrop', onDrop);
   if (onError !== undefined) checkFunction(action, 'onError', onError);
   checkMs(action, 'handlerTimeoutMs', handlerTimeoutMs, 1);
+  checkClock(action, clock);
   checkCount(action, 'sampleEvery', sampleEvery, 1, 2 ** 30);
   if (deadLetterQueue !== undefined && typeof (deadLetterQueue as Partial<MessageQueue>).push !== 'function') {
     throw new TypeError(`${action}: deadLetterQueue must be a MessageQueue, got ${describe(deadLetterQueue)}`);
@@ -128,7 +149,7 @@ export function resolveDispatcherOptions(options: DispatcherOptions): ResolvedOp
   return {
     onFull,
     onDrop: (event) => quietly(() => onDrop(event)),
-    report: onError === undefined ? warn : (error, context) => quietly(() => onError(error, context)),
+    report: reporter(onError ?? warner()),
     handlerTimeoutMs,
     plan: new RetryPlan(retry, clock),
     deadLetterQueue,
@@ -138,21 +159,32 @@ export function resolveDispatcherOptions(options: DispatcherOptions): ResolvedOp
   };
 }
 
-/** A hook that throws must not end the work it is told about. */
-function quietly(hook: () => void): void {
+function reporter(onError: ReportError): ReportError {
+  return (error, context) => quietly(() => onError(error, context));
+}
+
+/** A hook that fails must not end the work it is told about: documented, what it throws is ignored. */
+function quietly(hook: () => unknown): void {
   try {
-    hook();
+    const result = hook();
+    if (result instanceof Promise) result.catch(() => {});
   } catch {
-    // Documented: what a hook throws is ignored.
+    // As above.
   }
 }
 
-/** What nobody listens to is still told, once, on stderr, unless it is the daily bread of a handler. */
-function warn(error: unknown, { phase, event }: ErrorContext): void {
-  if (phase === 'handle') return;
-  const what = event === undefined ? '' : ` of event ${JSON.stringify(event.id)}`;
-  process.emitWarning(
-    `${phase}${what}: ${error instanceof Error ? error.message : 'an error that is no Error'}`,
-    'NqWarning',
-  );
+/**
+ * What nobody listens to is told on stderr, by Node.js: but for the daily bread of a handler, and of the types that have
+ * no handler only the first.
+ */
+function warner(): ReportError {
+  let toldOfType = false;
+  return (error, { during, event }) => {
+    const unknownType = isNqError(error, 'NQ_NO_HANDLER');
+    if (during === 'handle' && (!unknownType || toldOfType)) return;
+    toldOfType ||= unknownType;
+    const what = event === undefined ? '' : ` of event ${JSON.stringify(event.id)}`;
+    const why = error instanceof Error ? error.message : 'an error that is no Error';
+    process.emitWarning(`${during}${what}: ${why}`, 'NqWarning');
+  };
 }

@@ -60,7 +60,7 @@ export interface DispatcherStats extends Readonly<DispatcherCounters> {
 export interface Dispatcher<Events extends EventMap = Record<string, unknown>> extends AsyncDisposable {
   /**
    * Registers a handler for a type. Several of one type run one after the other, in this order; the event is
-   * acknowledged when all are done.
+   * acknowledged when all are done. When it is handed out again, all of them run again, also those that were done.
    *
    * @returns a function that removes this registration. @throws {TypeError} if `type` or `handler` is not one.
    */
@@ -72,13 +72,17 @@ export interface Dispatcher<Events extends EventMap = Record<string, unknown>> e
    * @returns a function that removes this registration.
    */
   onUnknownType(handler: Handler): () => void;
-  /** Puts `middleware` around the handlers of every event, inside of what was put there before. */
+  /**
+   * Puts `middleware` around the handlers of every event, inside of what was put there before. The handlers of an event
+   * are one unit then: they are run again in place together, and `handlerTimeoutMs` is for all of them.
+   */
   use(middleware: Middleware): void;
   /**
    * Opens the queue if needed and begins to handle events, at most `workers` at once; called again, it changes their
-   * number. After `stop()` it begins anew.
+   * number. After `stop()` it begins anew. @default workers 1
    *
-   * @throws whatever opening the queue throws: nothing is started then. @throws {RangeError} if `workers` is not >= 1.
+   * @throws whatever opening the queue throws, and `NQ_STOPPED` if it is stopped meanwhile: nothing is started then.
+   * @throws {RangeError} if `workers` is not >= 1.
    */
   start(workers?: number): Promise<void>;
   /**
@@ -89,10 +93,11 @@ export interface Dispatcher<Events extends EventMap = Record<string, unknown>> e
    */
   dispatch(event: DispatchInput<Events>, options?: WaitOptions): Promise<DispatchResult>;
   /**
-   * Resolves once the queue is empty and every handler has ended. Someone else may dispatch right after. An event that can
+   * Resolves once the queue is empty and every handler has ended. Someone else may dispatch right after. Waits as long as
+   * nothing is started. An event that can
    * neither be handled nor given up is kept and comes back for ever: bound the wait where that can be.
    *
-   * @throws {NqError} `NQ_TIMEOUT` after `timeoutMs`. @throws `signal.reason` if aborted.
+   * @throws {NqError} `NQ_TIMEOUT` after `timeoutMs`, `NQ_STOPPED` after `stop()`. @throws `signal.reason` if aborted.
    */
   drain(options?: WaitOptions): Promise<void>;
   /**
@@ -100,7 +105,7 @@ export interface Dispatcher<Events extends EventMap = Record<string, unknown>> e
    * events back. Closes the queue if the dispatcher opened it. Always settles; further calls answer the same report.
    *
    * A handler may call it too: it then answers when everything but this handler has ended, as long as the handler has
-   * called it before its first `await`. Later than that nobody can tell who calls, and it answers at the deadline.
+   * called it before its own first `await`. Later than that nobody can tell who calls, and it answers at the deadline.
    */
   stop(options?: StopOptions): Promise<StopReport>;
   /** What has been done so far, and the size of the queue. */

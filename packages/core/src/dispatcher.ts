@@ -1,3 +1,4 @@
+import { inTime, within } from './bounded.ts';
 import { checkCount, checkFunction, checkMs, checkOptions, checkWaiting, describe } from './check.ts';
 import {
   type DispatcherCounters,
@@ -5,6 +6,7 @@ import {
   resolveDispatcherOptions,
   type ResolvedOptions,
 } from './dispatcher-options.ts';
+import { type DispatcherSource, readSource, type Source } from './dispatcher-source.ts';
 import type {
   Dispatcher,
   DispatcherStats,
@@ -14,24 +16,17 @@ import type {
   StopOptions,
   StopReport,
 } from './dispatcher-types.ts';
+import { type Engine, makeEngine } from './engine.ts';
 import { isNqError, NqError } from './errors.ts';
 import { createEvent, type EventInput, type QueueEvent } from './event.ts';
+import { HandlerStack } from './handler-stack.ts';
 import { type Handler, Handlers, type Middleware } from './handler.ts';
 import { Histogram } from './histogram.ts';
 import { InlineDelivery } from './inline-delivery.ts';
-import { type Intake, PullingIntake, SynchronousIntake } from './intake.ts';
-import { isSynchronousQueue, type MessageQueue, type SynchronousQueue, type WaitOptions } from './queue.ts';
-import { openQueue, parseConfig, type QueueConfig } from './registry.ts';
+import type { MessageQueue, WaitOptions } from './queue.ts';
+import { openQueue } from './registry.ts';
 import { checkData } from './schema.ts';
-import { Settlement } from './settlement.ts';
-import { Workers } from './workers.ts';
-
-/**
- * Where a dispatcher gets its events from: a channel of so many events, a queue of yours, a queue named as in a
- * configuration file, or the same as a URL. A queue of yours is never closed; one that is named is opened by the first
- * `start()` or `dispatch()`, and closed by `stop()`.
- */
-export type DispatcherSource = number | string | QueueConfig | { readonly queue: MessageQueue };
+import type { LeftOver } from './workers.ts';
 
 /**
  * A dispatcher on the queue that `source` gives or names. Nothing is opened yet.
@@ -50,41 +45,21 @@ const queued: Promise<DispatchResult> = Promise.resolve('queued');
 const toQueued = (): DispatchResult => 'queued';
 /** How often `drop-oldest` makes room: others may take it each time, and then the event is refused. */
 const dropTries = 10;
+/** How long the queue may take to end the pop that is under way when `stop()` is called, in milliseconds. */
+const lastPopMs = 1000;
 /** How often `drain()` looks at a queue in which nothing happens here, in milliseconds. */
 const drainPollMs = 20;
 
-type Source = { readonly queue: MessageQueue } | { readonly config: string | QueueConfig };
-
-function readSource(source: DispatcherSource): Source {
-  if (typeof source === 'number') {
-    checkCount('Cannot create a dispatcher', 'capacity', source, 0, Infinity);
-    return { config: { type: 'channel', bufferSize: source } };
-  }
-  if (typeof source === 'string') return (parseConfig(source), { config: source });
-  if (typeof source !== 'object' || source === null) {
-    throw new TypeError(
-      `Cannot create a dispatcher: expected a capacity, a URL, { type } or { queue }, got ${describe(source)}`,
-    );
-  }
-  if (!('queue' in source)) return (parseConfig(source), { config: { ...source } });
-  checkOptions('Cannot create a dispatcher', source, ['queue']);
-  if (typeof (source.queue as Partial<MessageQueue> | undefined)?.popMany !== 'function') {
-    throw new TypeError(`Cannot create a dispatcher: queue must be a MessageQueue, got ${describe(source.queue)}`);
-  }
-  return { queue: source.queue };
-}
-
-/** What works on one opened queue, from the first `start()` or `dispatch()` to `stop()`. */
-interface Engine {
-  readonly queue: MessageQueue;
-  /** The queue again, if its synchronous side can be used. */
-  readonly synchronous: SynchronousQueue | undefined;
-  readonly workers: Workers;
+/** `WaitOptions` with nothing left out. */
+interface Limits {
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
 }
 
 class QueueDispatcher implements Dispatcher {
   readonly #source: Source;
   readonly #options: ResolvedOptions;
+  readonly #stack = new HandlerStack();
   readonly #handlers: Handlers;
   readonly #checksData: boolean;
   readonly #timeInQueueMs = new Histogram();
@@ -103,13 +78,13 @@ class QueueDispatcher implements Dispatcher {
   };
   #engine: Engine | undefined;
   #opening: Promise<Engine> | undefined;
-  #intake: Intake | undefined;
+  /** The stop that is under way, or that was the last thing that happened. */
   #stopping: Promise<StopReport> | undefined;
 
   constructor(source: Source, options: ResolvedOptions) {
     this.#source = source;
     this.#options = options;
-    this.#handlers = new Handlers(options.schemas);
+    this.#handlers = new Handlers(this.#stack, options.schemas);
     this.#checksData = this.#handlers.schemas.size > 0;
     if ('queue' in source) this.#engine = this.#makeEngine(source.queue);
   }
@@ -134,12 +109,15 @@ class QueueDispatcher implements Dispatcher {
 
   async start(workers = 1): Promise<void> {
     checkCount('Cannot start', 'workers', workers, 1);
-    await this.#stopping;
-    this.#stopping = undefined;
-    const engine = this.#engine ?? (await this.#open());
+    const stopping = this.#stopping;
+    if (stopping !== undefined) {
+      await stopping;
+      // Whoever stopped again meanwhile has the last word; whoever started again has done it for us.
+      if (this.#stopping === stopping) this.#stopping = undefined;
+    }
+    const engine = await this.#use('start');
     engine.workers.limit = workers;
-    if (this.#intake === undefined) this.#intake = this.#makeIntake(engine);
-    else this.#intake.resume();
+    engine.pull();
   }
 
   dispatch(event: DispatchInput<Record<string, unknown>>, options?: WaitOptions): Promise<DispatchResult> {
@@ -152,21 +130,22 @@ class QueueDispatcher implements Dispatcher {
 
   async drain(options: WaitOptions = {}): Promise<void> {
     checkWaiting('Cannot drain', options);
-    const { timeoutMs = Infinity, signal } = options;
     const { clock } = this.#options;
-    const { queue, workers } = this.#engine ?? (await this.#open());
-    const deadline = clock.now() + timeoutMs;
+    const left = this.#countDown(options);
+    const { queue, workers } = await inTime(this.#use('drain'), left(), 'Cannot drain: the queue is not open', clock);
     for (;;) {
+      const { ready, inFlight, delayed } = await inTime(
+        queue.size(),
+        left(),
+        'Cannot drain: the queue does not answer',
+        clock,
+      );
+      const events = ready + inFlight + delayed;
+      if (events === 0 && workers.idle) return;
+      const { timeoutMs, signal } = left();
       signal?.throwIfAborted();
-      const { ready, inFlight, delayed } = await queue.size();
-      if (ready + inFlight + delayed === 0 && workers.idle) return;
-      if (clock.now() >= deadline) {
-        throw new NqError(
-          'NQ_TIMEOUT',
-          `Cannot drain: ${ready + inFlight + delayed} events are left after ${timeoutMs} ms`,
-        );
-      }
-      const pauseMs = Math.min(drainPollMs, deadline - clock.now());
+      if (timeoutMs === 0) throw new NqError('NQ_TIMEOUT', `Cannot drain: ${events} events are left`);
+      const pauseMs = Math.min(drainPollMs, timeoutMs);
       // Asking the queue after every event would cost more than the event.
       if (workers.idle) await workers.nextChange(pauseMs);
       else await workers.until(() => workers.idle, pauseMs);
@@ -187,7 +166,8 @@ class QueueDispatcher implements Dispatcher {
 
   async stats(): Promise<DispatcherStats> {
     const engine = this.#engine;
-    const size = await engine?.queue.size().catch((error: unknown) => {
+    const queue = 'queue' in this.#source ? this.#source.queue : engine?.queue;
+    const size = await queue?.size().catch((error: unknown) => {
       // A closed queue holds nothing for us any more; everything else is the caller's business.
       if (isNqError(error, 'NQ_CLOSED')) return undefined;
       throw error;
@@ -206,7 +186,7 @@ class QueueDispatcher implements Dispatcher {
   }
 
   async queue(): Promise<MessageQueue> {
-    return (this.#engine ?? (await this.#open())).queue;
+    return 'queue' in this.#source ? this.#source.queue : (await this.#use('open the queue')).queue;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -215,62 +195,55 @@ class QueueDispatcher implements Dispatcher {
 
   // --- the engine
 
-  /** Opens the named queue, once at a time; a failure is told to everybody who waits, and the next call tries again. */
-  #open(): Promise<Engine> {
-    const { config } = this.#source as { config: string | QueueConfig };
-    this.#opening ??= openQueue(config)
+  /** The engine, opened if needed. @throws {NqError} `NQ_STOPPED` if the dispatcher is stopped, or was meanwhile. */
+  async #use(verb: string): Promise<Engine> {
+    this.#refuseIfStopped(verb);
+    const engine = this.#engine ?? (await this.#open());
+    this.#refuseIfStopped(verb);
+    return engine;
+  }
+
+  /** Opens the queue, once at a time; a failure is told to everybody who waits, and the next call tries again. */
+  async #open(): Promise<Engine> {
+    if ('queue' in this.#source) return (this.#engine = this.#makeEngine(this.#source.queue));
+    this.#opening ??= openQueue(this.#source.config)
       .then((queue) => (this.#engine = this.#makeEngine(queue)))
       .finally(() => (this.#opening = undefined));
     return this.#opening;
   }
 
-  #makeEngine(queue: MessageQueue): Engine {
-    const { plan, clock, report, deadLetterQueue, handlerTimeoutMs, sampleEvery } = this.#options;
-    const counters = this.#counters;
-    const settlement = new Settlement({
-      queue,
-      plan,
-      deadLetterQueue,
-      clock,
-      counters,
-      report,
-      onSettled: () => workers.changed(),
-    });
-    const workers: Workers = new Workers({
-      handlers: this.#handlers,
-      settlement,
-      plan,
-      clock,
-      lease: queue.capabilities.lease,
-      handlerTimeoutMs,
-      sampleEvery,
-      timeInQueueMs: this.#timeInQueueMs,
-      handlerMs: this.#handlerMs,
-      counters,
-      report,
-      onFree: () => this.#intake?.resume(),
-    });
-    // With capacity 0 an event passes from a waiting push to a waiting pop; the synchronous side never waits.
-    const synchronous = queue.capacity > 0 && isSynchronousQueue(queue) ? queue : undefined;
-    return { queue, synchronous, workers };
+  #refuseIfStopped(verb: string): void {
+    if (this.#stopping !== undefined) throw new NqError('NQ_STOPPED', `Cannot ${verb}: the dispatcher is stopped`);
   }
 
-  #makeIntake({ queue, synchronous, workers }: Engine): Intake {
-    const { clock, report } = this.#options;
-    return synchronous === undefined
-      ? new PullingIntake(queue, workers, clock, report)
-      : new SynchronousIntake(synchronous, workers);
+  #makeEngine(queue: MessageQueue): Engine {
+    return makeEngine(queue, {
+      options: this.#options,
+      stack: this.#stack,
+      handlers: this.#handlers,
+      counters: this.#counters,
+      timeInQueueMs: this.#timeInQueueMs,
+      handlerMs: this.#handlerMs,
+    });
   }
 
   // --- dispatching
 
   /** For the first event, which opens the queue, and for events with a schema. */
-  async #dispatchLater(input: EventInput, options: WaitOptions | undefined): Promise<DispatchResult> {
-    if (this.#stopping !== undefined) throw new NqError('NQ_STOPPED', 'Cannot dispatch: the dispatcher is stopped');
-    const event = createEvent(input, this.#options.clock);
+  async #dispatchLater(input: EventInput, options: WaitOptions = {}): Promise<DispatchResult> {
+    this.#refuseIfStopped('dispatch');
+    checkWaiting('Cannot dispatch', options);
+    options.signal?.throwIfAborted();
+    const { clock } = this.#options;
+    const left = this.#countDown(options);
+    const event = createEvent(input, clock);
     const schema = this.#handlers.schemas.get(event.type);
-    if (schema !== undefined) await checkData(schema, event.type, event.data);
-    return this.#offer(this.#engine ?? (await this.#open()), event, options);
+    if (schema !== undefined) {
+      const checked = checkData(schema, event.type, event.data);
+      await inTime(checked, left(), 'Cannot dispatch: the schema has not answered in time', clock);
+    }
+    const engine = await inTime(this.#use('dispatch'), left(), 'Cannot dispatch: the queue is not open', clock);
+    return this.#offer(engine, event, options.timeoutMs === undefined ? options : left());
   }
 
   #offer(engine: Engine, event: EventInput, options: WaitOptions | undefined): Promise<DispatchResult> {
@@ -281,19 +254,24 @@ class QueueDispatcher implements Dispatcher {
   }
 
   async #offerOnce(engine: Engine, input: EventInput, options: WaitOptions = {}): Promise<DispatchResult> {
+    checkWaiting('Cannot dispatch', options);
     const { onFull, clock } = this.#options;
     const event = createEvent(input, clock);
-    const limits = { timeoutMs: options.timeoutMs ?? 0, signal: options.signal };
+    const { signal } = options;
+    let { timeoutMs = 0 } = options;
     for (let tries = 1; ; tries++) {
       try {
-        await engine.queue.push(event, limits);
+        await engine.queue.push(event, { timeoutMs, signal });
         return 'queued';
       } catch (error) {
         if (!isNqError(error, 'NQ_FULL') && !isNqError(error, 'NQ_TIMEOUT')) throw error;
+        this.#refuseIfStopped('dispatch');
         if (onFull === 'run-inline') return this.#runInline(engine, event);
         if (onFull === 'drop-newest') return this.#drop(event);
         if (onFull !== 'drop-oldest' || tries > dropTries) throw error;
         await this.#dropOldest(engine);
+        // Its time has been waited for: from now on there is room at once, or somebody else was faster.
+        timeoutMs = 0;
       }
     }
   }
@@ -318,35 +296,76 @@ class QueueDispatcher implements Dispatcher {
     return delivery.settled;
   }
 
+  /** What is left of the time of `options` whenever it is asked. */
+  #countDown({ timeoutMs = Infinity, signal }: WaitOptions): () => Limits {
+    const { clock } = this.#options;
+    const deadline = clock.now() + timeoutMs;
+    return () => ({ timeoutMs: timeoutMs === Infinity ? Infinity : Math.max(0, deadline - clock.now()), signal });
+  }
+
   // --- stopping
 
   async #stop(deadlineMs: number): Promise<StopReport> {
-    const byHandler = this.#engine?.workers.stopCalled() ?? false;
-    const engine = this.#engine ?? (await this.#opening?.catch(() => undefined));
-    if (engine === undefined) return Object.freeze({ completed: 0, returned: 0, abandoned: 0 });
+    const byHandler = this.#stack.stopCalled();
     const { handled } = this.#counters;
-    const intake = this.#intake;
-    this.#intake = undefined;
-    await intake?.stop();
-    const left = await engine.workers.finish(deadlineMs);
+    const engine = this.#engine ?? (await this.#openedInTime(deadlineMs));
+    if (engine === undefined) return Object.freeze({ completed: 0, returned: 0, abandoned: 0 });
+    // Whoever starts again gets a new engine, so that this one can end in peace.
+    this.#engine = undefined;
+    const { queue, workers, intake } = engine;
+    const notStarted = intake === undefined ? [] : await within(intake.stop(), lastPopMs, [], this.#options.clock);
+    const left = await workers.finish(deadlineMs, notStarted);
     const completed = this.#counters.handled - handled;
     if (!byHandler) {
-      const gone = await this.#letGo(engine);
-      // What was given back to a queue that is gone by now is among what is gone with it.
-      const returned = gone === undefined ? left.returned : 0;
-      return Object.freeze({ completed, returned, abandoned: left.abandoned + (gone ?? 0) });
+      workers.close();
+      return Object.freeze({ completed, ...(await this.#letGo(queue, left)) });
     }
-    // The handler that called us gets its answer first, so that it can end; then its event is settled, then we close.
-    void engine.workers.until(() => engine.workers.idle, deadlineMs).then(() => this.#letGo(engine));
-    return Object.freeze({ completed, ...left });
+    // The handler that called us gets its answer first, so that it can end. Then its event is settled, and then we close;
+    // what is gone with the queue is therefore counted before.
+    const gone = await this.#keptByNobody(queue);
+    void workers
+      .until(() => workers.idle, deadlineMs)
+      .then(() => {
+        workers.close();
+        return this.#letGo(queue, left);
+      });
+    return Object.freeze({ completed, returned: left.returned, abandoned: left.abandoned + gone });
   }
 
-  /** Closes what the dispatcher opened itself. @returns how many events are gone with it, if it keeps nothing. */
-  async #letGo({ queue, workers }: Engine): Promise<number | undefined> {
-    workers.close();
-    if ('queue' in this.#source) return undefined;
-    this.#engine = undefined;
-    const { abandoned } = await queue.close();
-    return queue.capabilities.durable === 'none' ? abandoned : undefined;
+  /** The engine of a queue that is being opened, if it is in time. If it is not, it is closed as soon as it is open. */
+  async #openedInTime(deadlineMs: number): Promise<Engine | undefined> {
+    const opening = this.#opening?.catch(() => undefined);
+    if (opening === undefined) return undefined;
+    const engine = await within(opening, deadlineMs, undefined, this.#options.clock);
+    if (engine === undefined) {
+      void opening.then((late) => {
+        if (late === undefined) return undefined;
+        if (this.#engine === late) this.#engine = undefined;
+        return late.queue.close();
+      });
+    }
+    return engine;
+  }
+
+  /** Closes the queue if the dispatcher opened it. @returns what has become of its events. */
+  async #letGo(queue: MessageQueue, left: LeftOver): Promise<LeftOver> {
+    if ('queue' in this.#source) return left;
+    const { returned, abandoned } = await queue.close();
+    // Closing it counts everything that is still open once more, so that only this count is asked.
+    return queue.capabilities.durable === 'none'
+      ? { returned, abandoned }
+      : { returned: left.returned + returned, abandoned };
+  }
+
+  /** How many events will be gone with the queue when the dispatcher closes it, but for those that are in flight. */
+  async #keptByNobody(queue: MessageQueue): Promise<number> {
+    if ('queue' in this.#source || queue.capabilities.durable !== 'none') return 0;
+    const size = await within(
+      queue.size().catch(() => undefined),
+      lastPopMs,
+      undefined,
+      this.#options.clock,
+    );
+    return size === undefined ? 0 : size.ready + size.delayed;
   }
 }

@@ -1,4 +1,4 @@
-import { checkCount, checkOptions, describe } from './check.ts';
+import { checkCount, checkIds, checkOptions } from './check.ts';
 import type { QueueDriver } from './driver.ts';
 import { errorCodes, isNqError, NqError, type NqErrorCode } from './errors.ts';
 import type { DeadLetters } from './queue.ts';
@@ -64,9 +64,4 @@ export function wrapDeadLetters(
       return call('remove dead letters', () => letters.remove(ids));
     },
   });
-}
-
-function checkIds(action: string, ids: unknown): void {
-  if (ids === undefined || (Array.isArray(ids) && ids.every((id) => typeof id === 'string'))) return;
-  throw new TypeError(`${action}: ids must be an array of strings, got ${describe(ids)}`);
 }

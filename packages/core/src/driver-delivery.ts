@@ -1,5 +1,5 @@
-import { checkMs, checkOptions, describe } from './check.ts';
-import type { Lease, Return } from './driver.ts';
+import { checkMs, resolveNack } from './check.ts';
+import type { LeasedEvent, ReturnedLease } from './driver.ts';
 import { isNqError, NqError, type NqErrorCode } from './errors.ts';
 import type { QueueEvent } from './event.ts';
 import type { Delivery, NackOptions } from './queue.ts';
@@ -8,8 +8,10 @@ import type { Delivery, NackOptions } from './queue.ts';
 export interface DeliveryOwner {
   acknowledge(receipt: unknown): Promise<boolean>;
   /** @throws {NqError} `NQ_UNSUPPORTED` if the queue does not declare what `back` asks for. */
-  giveBack(back: Return): Promise<boolean>;
+  giveBack(back: ReturnedLease): Promise<boolean>;
   extend(receipt: unknown, ms: number): Promise<boolean>;
+  /** The time of the clock. */
+  now(): number;
   /** The delivery is no longer open. */
   closed(delivery: DriverDelivery): void;
 }
@@ -20,9 +22,10 @@ type Verb = 'ack' | 'nack';
 export class DriverDelivery<Data = unknown> implements Delivery<Data> {
   readonly event: QueueEvent<Data>;
   readonly attempt: number;
-  readonly waitedMs: number | undefined;
   readonly receipt: unknown;
   readonly #owner: DeliveryOwner;
+  /** In the time of the clock of the owner. */
+  readonly #pushedAt: number | undefined;
   /** The first settlement, under way or done. */
   #settlement: { readonly verb: Verb; readonly promise: Promise<void> } | undefined;
   /** Why the lease is no longer ours. */
@@ -31,12 +34,16 @@ export class DriverDelivery<Data = unknown> implements Delivery<Data> {
   /** The tick at which the lease ends, if it is timed here. */
   expiresAt = Infinity;
 
-  constructor(owner: DeliveryOwner, lease: Lease) {
+  constructor(owner: DeliveryOwner, lease: LeasedEvent) {
     this.#owner = owner;
     this.event = lease.event as QueueEvent<Data>;
     this.attempt = lease.attempt;
-    this.waitedMs = lease.waitedMs;
+    this.#pushedAt = lease.waitedMs === undefined ? undefined : owner.now() - lease.waitedMs;
     this.receipt = lease.receipt;
+  }
+
+  get waitedMs(): number | undefined {
+    return this.#pushedAt === undefined ? undefined : this.#owner.now() - this.#pushedAt;
   }
 
   get signal(): AbortSignal {
@@ -53,16 +60,7 @@ export class DriverDelivery<Data = unknown> implements Delivery<Data> {
 
   nack(options: NackOptions = {}): Promise<void> {
     try {
-      checkOptions('Cannot nack', options, ['delayMs', 'reason', 'deadLetter']);
-      const { delayMs = 0, reason = '', deadLetter = false } = options;
-      checkMs('Cannot nack', 'delayMs', delayMs);
-      if (delayMs === Infinity) throw new RangeError('Cannot nack: delayMs must be finite, got Infinity');
-      // Not shown: a reason may quote a payload.
-      if (typeof reason !== 'string')
-        throw new TypeError(`Cannot nack: reason must be a string, got a ${typeof reason}`);
-      if (typeof deadLetter !== 'boolean') {
-        throw new TypeError(`Cannot nack: deadLetter must be true or false, got ${describe(deadLetter)}`);
-      }
+      const { delayMs, reason, deadLetter } = resolveNack(options);
       return this.#settle('nack', () => this.#owner.giveBack({ receipt: this.receipt, delayMs, reason, deadLetter }));
     } catch (error) {
       return Promise.reject(error);
@@ -74,10 +72,11 @@ export class DriverDelivery<Data = unknown> implements Delivery<Data> {
     if (ms === Infinity) throw new RangeError('Cannot extend: ms must be finite, got Infinity');
     if (this.#ended !== undefined) throw this.#refusal('extend', this.#ended);
     if (this.#settlement !== undefined) throw this.#refusal('extend', 'NQ_ALREADY_SETTLED');
-    if (!(await this.#owner.extend(this.receipt, ms))) {
-      this.end('NQ_LEASE_LOST');
-      throw this.#refusal('extend', 'NQ_LEASE_LOST');
-    }
+    if (await this.#owner.extend(this.receipt, ms)) return;
+    // Overtaken by a settlement: that is why the lease is no longer ours, and nobody else has the event.
+    if (this.#settlement !== undefined) throw this.#refusal('extend', 'NQ_ALREADY_SETTLED');
+    this.end('NQ_LEASE_LOST');
+    throw this.#refusal('extend', 'NQ_LEASE_LOST');
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -4,7 +4,7 @@ import type { QueueEvent } from './event.ts';
 import type { DeadLetters, QueueSize, RewindPosition } from './queue.ts';
 
 /** An event that the backend has handed to us. */
-export interface Lease {
+export interface LeasedEvent {
   /** What the backend needs to settle it. It must name this hand-out, not only the event; compared as the key of a `Map`. */
   readonly receipt: unknown;
   readonly event: QueueEvent;
@@ -15,7 +15,7 @@ export interface Lease {
 }
 
 /** A leased event on its way back. */
-export interface Return {
+export interface ReturnedLease {
   readonly receipt: unknown;
   /** How long nobody gets the event, in milliseconds; 0 unless `capabilities.nackDelay`. */
   readonly delayMs: number;
@@ -53,13 +53,14 @@ export interface QueueDriver<Encoded = unknown> {
    * answers at once and is asked again, at least every 50 ms. When `signal` aborts, the wait should end early; events that
    * are leased by then must be returned all the same.
    *
-   * @returns the leases, oldest first; none is a normal answer.
+   * @returns the leases, oldest first; none is a normal answer. One that is no lease fails the calls with `NQ_BACKEND`, and
+   * the others are given back.
    */
-  pop(max: number, waitMs: number, signal: AbortSignal): Promise<readonly Lease[]>;
+  pop(max: number, waitMs: number, signal: AbortSignal): Promise<readonly LeasedEvent[]>;
   /** Forgets leased events for good. @returns for each whether it was still ours. Must be safe to repeat. */
   ack(receipts: readonly unknown[]): Promise<readonly boolean[]>;
   /** Puts leased events back, or among the dead letters. @returns for each whether it was still ours. */
-  nack(returns: readonly Return[]): Promise<readonly boolean[]>;
+  nack(returns: readonly ReturnedLease[]): Promise<readonly boolean[]>;
   /** Makes leases end `ms` from now. Needed if `capabilities.lease.extend`. @returns for each whether it was still ours. */
   extend?(receipts: readonly unknown[], ms: number): Promise<readonly boolean[]>;
   /**

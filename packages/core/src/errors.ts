@@ -14,14 +14,16 @@ export interface ErrorCodeEntry {
  */
 export const errorCodes = {
   NQ_FULL: {
-    meaning: 'There was no room and the call was told not to wait. The event is not stored.',
+    meaning:
+      'There was no room and the call was told not to wait. The event is not stored; of a `pushMany`, only the first `stored` events are.',
     retryable: true,
     action: 'Slow down, drop the event on purpose, or push again with a `timeoutMs`.',
   },
   NQ_TIMEOUT: {
-    meaning: 'There was no room, or no answer, within `timeoutMs`. The event is not stored.',
+    meaning:
+      'What was waited for did not happen within `timeoutMs`: no room for the event, which is not stored (of a `pushMany`, only the first `stored` events are), or a queue that did not become empty, or did not open.',
     retryable: true,
-    action: 'Push again, raise `timeoutMs`, or add consumers.',
+    action: 'Try again, raise `timeoutMs`, or add consumers.',
   },
   NQ_OUTCOME_UNKNOWN: {
     meaning: 'The backend vanished while it was writing. The event may or may not be stored.',
@@ -29,7 +31,8 @@ export const errorCodes = {
     action: 'Push the same event (same `id`) again if handlers are idempotent; otherwise look first.',
   },
   NQ_CLOSED: {
-    meaning: 'The queue is closed or closing. Nothing was stored, taken or settled by this call.',
+    meaning:
+      'The queue is closed or closing. Nothing was taken or settled by this call, and nothing stored; of a `pushMany` that was under way, only the first `stored` events are.',
     retryable: false,
     action: 'Open a new queue, or stop calling this one.',
   },
@@ -76,25 +79,27 @@ export const errorCodes = {
   },
   NQ_HANDLER_FAILED: {
     meaning:
-      'An event that was run inline, because the queue was full, failed in its handler. The event is not stored.',
+      'An event that was run inline, because the queue was full, is not done: its handler failed or gave it up, there is none, or the dispatcher was stopped. The event is not stored.',
     retryable: true,
-    action: 'Read `cause`, the error of the handler; dispatch the event again.',
+    action: 'Read the message, and `cause` for the error of the handler; dispatch the event again.',
   },
   NQ_HANDLER_TIMEOUT: {
     meaning:
-      'The handler did not end within `handlerTimeoutMs`. Its `signal` was aborted and the event will be retried.',
+      'The handler did not end within `handlerTimeoutMs`. Its `signal` was aborted; the event is retried, or given up after its last attempt.',
     retryable: true,
     action: 'Make the handler obey its `signal`, or raise `handlerTimeoutMs`.',
   },
   NQ_NO_HANDLER: {
-    meaning: 'No handler is registered for the type of the event. The event is kept and handed out again.',
+    meaning:
+      'No handler is registered for the type of the event. The event is handed out again, and given up after its last attempt.',
     retryable: true,
     action: 'Register a handler with `on(type, handler)`, or stop sending the type to this queue.',
   },
   NQ_STOPPED: {
-    meaning: 'The dispatcher was stopped. The event was not dispatched.',
+    meaning:
+      'The dispatcher was stopped. What was called had no effect; a running handler whose `signal` aborts with it has no say any more, and its event goes back.',
     retryable: false,
-    action: 'Dispatch before `stop()`, or to another dispatcher.',
+    action: 'Dispatch before `stop()`, or start again.',
   },
 } as const satisfies Record<`NQ_${string}`, ErrorCodeEntry>;
 

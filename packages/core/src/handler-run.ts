@@ -45,6 +45,12 @@ export class HandlerRun implements HandlerContext {
     return this.#controller.signal;
   }
 
+  /** Goes on to the next handler, which has not run yet. */
+  advance(): void {
+    this.index++;
+    this.retry = 0;
+  }
+
   /** Tells the handler, if it listens, that its result no longer counts. */
   abort(reason: unknown): void {
     this.#controller ??= new AbortController();

@@ -1,18 +1,23 @@
+import { NqError } from './errors.ts';
 import type { QueueEvent } from './event.ts';
-import { Outcome } from './outcome.ts';
-import { type StandardSchema, withSchema } from './schema.ts';
+import type { HandlerStack } from './handler-stack.ts';
+import { isOutcome, Outcome } from './outcome.ts';
+import { checkData, type StandardSchema } from './schema.ts';
 
 /** What a handler can learn about the run it is in. */
 export interface HandlerContext {
   /** The number of this hand-out of the event, from 1. */
   readonly attempt: number;
-  /** How often this handler was run again in place within this hand-out: 0 for the first run. */
+  /**
+   * How often this handler was run again in place within this hand-out: 0 for its first run. With middleware or a schema
+   * all handlers of the type are run again together.
+   */
   readonly retry: number;
-  /** How long the event has been in the queue, in milliseconds; `undefined` where the queue cannot know. */
+  /** How long ago the event was pushed, in milliseconds, whenever it is read; `undefined` if nobody knows. */
   readonly waitedMs: number | undefined;
   /**
    * Aborts when the result of this run no longer counts: `NQ_HANDLER_TIMEOUT` after `handlerTimeoutMs`, `NQ_STOPPED` at
-   * the deadline of `stop()`, `NQ_LEASE_LOST` when somebody else may have the event.
+   * the deadline of `stop()`, `NQ_LEASE_LOST` when somebody else may have the event, `NQ_CLOSED` when its queue was closed.
    */
   readonly signal: AbortSignal;
 }
@@ -27,17 +32,23 @@ export type Handler<Data = unknown, Type extends string = string> = (
 ) => unknown;
 
 /**
- * A function around the handlers of every event. It calls `next()` once, at most, to run what is inside of it; if it does
- * not call it, no handler runs and the event counts as handled.
+ * A function around the handlers of every event. It calls `next()` once, at most, to run what is inside of it, and awaits
+ * it or returns it; if it does not call it, no handler runs and the event counts as handled. What it throws is a failure;
+ * what `next()` throws and it catches is none.
  */
 export type Middleware = (event: QueueEvent, context: HandlerContext, next: () => Promise<void>) => unknown;
+
+/** A handler that is registered, possibly not the only time. */
+interface Registration {
+  readonly handler: Handler;
+}
 
 const none: readonly Handler[] = [];
 
 /** The handlers of each type, with the middleware around them. */
 export class Handlers {
-  readonly #byType = new Map<string, Handler[]>();
-  readonly #forUnknown: Handler[] = [];
+  readonly #byType = new Map<string, Registration[]>();
+  readonly #forUnknown: Registration[] = [];
   readonly #middleware: Middleware[] = [];
   /** What is run for a type, made when it is first asked for. */
   readonly #chains = new Map<string, readonly Handler[]>();
@@ -48,7 +59,10 @@ export class Handlers {
   /** The schemas of the data, by type. */
   readonly schemas: ReadonlyMap<string, StandardSchema>;
 
-  constructor(schemas: Readonly<Record<string, StandardSchema>> = {}) {
+  readonly #stack: HandlerStack;
+
+  constructor(stack: HandlerStack, schemas: Readonly<Record<string, StandardSchema>> = {}) {
+    this.#stack = stack;
     this.schemas = new Map(Object.entries(schemas));
   }
 
@@ -77,14 +91,14 @@ export class Handlers {
     return this.#lastChain;
   }
 
-  #register(handlers: Handler[], handler: Handler): () => void {
-    handlers.push(handler);
+  #register(registrations: Registration[], handler: Handler): () => void {
+    const registration: Registration = { handler };
+    registrations.push(registration);
     this.#forgetChains();
-    let registered = true;
     return () => {
-      if (!registered) return;
-      registered = false;
-      handlers.splice(handlers.indexOf(handler), 1);
+      const place = registrations.indexOf(registration);
+      if (place === -1) return;
+      registrations.splice(place, 1);
       this.#forgetChains();
     };
   }
@@ -96,7 +110,7 @@ export class Handlers {
   }
 
   #makeChain(type: string): readonly Handler[] {
-    const own = this.#byType.get(type) ?? none;
+    const own = this.#byType.get(type) ?? [];
     if (own.length === 0) {
       // Types that nobody has registered come from outside and may be any number of strings: they are not remembered.
       this.#unknownChain ??= this.#wrap(this.#forUnknown, undefined);
@@ -107,31 +121,74 @@ export class Handlers {
     return chain;
   }
 
-  #wrap(handlers: readonly Handler[], schema: StandardSchema | undefined): readonly Handler[] {
+  #wrap(registrations: readonly Registration[], schema: StandardSchema | undefined): readonly Handler[] {
+    const handlers = registrations.map(({ handler }) => handler);
     const plain = this.#middleware.length === 0 && schema === undefined;
-    if (handlers.length === 0 || plain) return [...handlers];
-    const wrapped = wrap([...this.#middleware], [...handlers]);
+    if (handlers.length === 0 || plain) return handlers;
+    const wrapped = wrap([...this.#middleware], handlers, this.#stack);
     return [schema === undefined ? wrapped : withSchema(schema, wrapped)];
   }
 }
 
-/** One handler that runs `handlers` in order inside `middleware`, the first registered outermost. */
-function wrap(middleware: readonly Middleware[], handlers: readonly Handler[]): Handler {
+/** `handler`, given what `schema` makes of the data. Data that does not fit is given up: it will not fit next time. */
+function withSchema(schema: StandardSchema, handler: Handler): Handler {
   return async (event, context) => {
-    let outcome: unknown;
+    let data: unknown;
+    try {
+      data = await checkData(schema, event.type, event.data);
+    } catch (error) {
+      if (error instanceof NqError) return new Outcome('dead-letter', 0, error.message);
+      throw error;
+    }
+    return handler({ ...event, data }, context);
+  };
+}
+
+/** One handler that runs `handlers` in order inside `middleware`, the first registered outermost. */
+function wrap(middleware: readonly Middleware[], handlers: readonly Handler[], stack: HandlerStack): Handler {
+  return async (event, context) => {
+    let outcome: Outcome | undefined;
+    const call = (handler: Handler): unknown => {
+      const before = stack.enter();
+      try {
+        return handler(event, context);
+      } finally {
+        stack.leave(context, before);
+      }
+    };
     const runFrom = async (index: number): Promise<void> => {
       const layer = middleware[index];
       if (layer !== undefined) {
-        const result = await layer(event, context, () => runFrom(index + 1));
-        if (result instanceof Outcome) outcome = result;
+        const inside = new Inside(() => runFrom(index + 1));
+        const result = await layer(event, context, inside.next);
+        // A layer that has not waited for what is inside of it must not end the event before it.
+        if (!inside.ended) await inside.promise;
+        if (isOutcome(result)) outcome = result;
         return;
       }
       for (const handler of handlers) {
-        outcome = await handler(event, context);
-        if (outcome instanceof Outcome) return;
+        const result = await call(handler);
+        if (!isOutcome(result)) continue;
+        outcome = result;
+        return;
       }
     };
     await runFrom(0);
     return outcome;
   };
+}
+
+/** What is inside of a middleware, run when it asks for it. */
+class Inside {
+  promise: Promise<void> | undefined;
+  ended = true;
+  readonly next: () => Promise<void>;
+
+  constructor(run: () => Promise<void>) {
+    this.next = () => {
+      this.ended = false;
+      this.promise = run().finally(() => (this.ended = true));
+      return this.promise;
+    };
+  }
 }

@@ -31,11 +31,12 @@ export {
   type SynchronousQueue,
   type WaitOptions,
 } from './queue.ts';
-export { type Lease, type QueueDriver, type Return } from './driver.ts';
+export { type LeasedEvent, type QueueDriver, type ReturnedLease } from './driver.ts';
 export { createQueue, type CreateQueueOptions } from './create-queue.ts';
 export { type OptionKind } from './queue-option.ts';
 export { openQueue, type QueueConfig, type QueueType, registerQueueType } from './registry.ts';
-export { createDispatcher, type DispatcherSource } from './dispatcher.ts';
+export { createDispatcher } from './dispatcher.ts';
+export { type DispatcherSource } from './dispatcher-source.ts';
 export {
   type DispatcherCounters,
   type DispatcherOptions,

@@ -7,7 +7,7 @@ import { done } from './waiting.ts';
 export class InlineDelivery implements Delivery {
   readonly event: QueueEvent;
   readonly attempt = 1;
-  readonly waitedMs = 0;
+  readonly waitedMs = undefined;
   readonly signal: AbortSignal = new AbortController().signal;
   /** Resolves when the handlers are done; rejects `NQ_HANDLER_FAILED` when they are not. */
   readonly settled: Promise<'ran'>;

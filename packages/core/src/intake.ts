@@ -8,8 +8,8 @@ import type { Workers } from './workers.ts';
 export interface Intake {
   /** Goes on: a worker has become free. */
   resume(): void;
-  /** Takes nothing any more. What it has taken by then is given to the workers, or back to the queue. */
-  stop(): Promise<void>;
+  /** Takes nothing any more. @returns the deliveries that no worker has got. */
+  stop(): Promise<readonly Delivery[]>;
 }
 
 /** How many events are started in one turn of the event loop before timers and I/O get their turn. */
@@ -40,24 +40,32 @@ export class SynchronousIntake implements Intake {
     // A synchronous handler that pushes, or frees a worker, is inside of this loop already.
     if (this.#draining || this.#stopped) return;
     this.#draining = true;
-    const queue = this.#queue;
-    const workers = this.#workers;
-    while (this.#budget > 0 && workers.free > 0 && !this.#stopped) {
-      const delivery = queue.tryPop();
-      if (delivery === undefined) break;
-      // The first one of a turn is always measured: when little happens, that is every event.
-      workers.start(delivery, this.#budget === eventsPerTurn);
-      this.#budget--;
+    try {
+      this.#drain();
+    } finally {
+      this.#draining = false;
     }
-    this.#draining = false;
     if (this.#turnAsked || this.#budget === eventsPerTurn) return;
     this.#turnAsked = true;
     setImmediate(this.#nextTurn);
   }
 
-  async stop(): Promise<void> {
+  async stop(): Promise<readonly Delivery[]> {
     this.#stopped = true;
     this.#leave();
+    return [];
+  }
+
+  #drain(): void {
+    const queue = this.#queue;
+    const workers = this.#workers;
+    while (this.#budget > 0 && workers.free > 0 && !this.#stopped) {
+      const delivery = queue.tryPop();
+      if (delivery === undefined) return;
+      // The first one of a turn is always measured: when little happens, that is every event.
+      workers.start(delivery, this.#budget === eventsPerTurn);
+      this.#budget--;
+    }
   }
 }
 
@@ -72,8 +80,12 @@ export class PullingIntake implements Intake {
   readonly #clock: Clock;
   readonly #report: ReportError;
   readonly #stopping = new AbortController();
+  /** What came after `stop()`. */
+  readonly #leftOver: Delivery[] = [];
   readonly #ended: Promise<void>;
-  #wake: (() => void) | undefined;
+  /** Ends the wait for a free worker, and any wait. */
+  #onFree: (() => void) | undefined;
+  #onStop: (() => void) | undefined;
 
   constructor(queue: MessageQueue, workers: Workers, clock: Clock, report: ReportError) {
     this.#queue = queue;
@@ -84,56 +96,70 @@ export class PullingIntake implements Intake {
   }
 
   resume(): void {
-    this.#wake?.();
+    this.#onFree?.();
   }
 
-  stop(): Promise<void> {
+  async stop(): Promise<readonly Delivery[]> {
     this.#stopping.abort();
-    this.#wake?.();
-    return this.#ended;
+    this.#onStop?.();
+    await this.#ended;
+    return this.#leftOver;
   }
 
   async #run(): Promise<void> {
     const { signal } = this.#stopping;
     let failures = 0;
+    let takenInTurn = 0;
     while (!signal.aborted) {
       if (this.#workers.free <= 0) {
-        await this.#pause(Infinity);
+        await this.#freed();
         continue;
       }
       try {
         const deliveries = await this.#queue.popMany(this.#workers.free, { signal });
         failures = 0;
+        takenInTurn += deliveries.length;
         for (const delivery of deliveries) await this.#hand(delivery, delivery === deliveries[0]);
       } catch (error) {
         if (signal.aborted || isNqError(error, 'NQ_CLOSED')) return;
-        this.#report(error, { phase: 'pop' });
+        this.#report(error, { during: 'pop' });
         await this.#pause(Math.min(longestPauseMs, firstPauseMs * 2 ** failures++));
       }
+      if (takenInTurn < eventsPerTurn) continue;
+      // A queue that answers at once would never let a timer run.
+      takenInTurn = 0;
+      await new Promise<void>((resolve) => setImmediate(resolve));
     }
   }
 
-  /** To a worker; or back, if none is free any more or we were stopped meanwhile. */
+  /** To a worker; or back, if none is free any more because their number was lowered meanwhile. */
   async #hand(delivery: Delivery, first: boolean): Promise<void> {
-    if (this.#workers.free > 0 && !this.#stopping.signal.aborted) this.#workers.start(delivery, first);
-    else await delivery.nack();
+    if (this.#stopping.signal.aborted) {
+      this.#leftOver.push(delivery);
+    } else if (this.#workers.free > 0) {
+      this.#workers.start(delivery, first);
+    } else {
+      await delivery.nack().catch((error: unknown) => this.#report(error, { during: 'settle', event: delivery.event }));
+    }
   }
 
-  /** Until something changes, or for `ms`. */
-  #pause(ms: number): Promise<void> {
-    if (this.#stopping.signal.aborted) return Promise.resolve();
+  #freed(): Promise<void> {
     return new Promise((resolve) => {
-      let timer: Timer | undefined;
-      const end = (): void => {
-        timer?.cancel();
-        this.#wake = undefined;
+      this.#onFree = this.#onStop = () => {
+        this.#onFree = this.#onStop = undefined;
         resolve();
       };
-      if (ms === Infinity) this.#wake = end;
-      else {
-        timer = this.#clock.schedule(end, ms);
-        this.#stopping.signal.addEventListener('abort', end, { once: true });
-      }
+    });
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer: Timer = this.#clock.schedule(() => this.#onStop?.(), ms);
+      this.#onStop = () => {
+        timer.cancel();
+        this.#onStop = undefined;
+        resolve();
+      };
     });
   }
 }

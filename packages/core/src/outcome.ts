@@ -1,7 +1,11 @@
 import { checkMs, describe } from './check.ts';
 
+/** `Symbol.for`, so that an outcome made by another installed copy of this package counts. */
+const brand: unique symbol = Symbol.for('@nq/outcome');
+
 /** What a handler run amounts to where neither "done" nor "failed" says it. Made by {@link retryAfter} and {@link deadLetter}. */
 export class Outcome {
+  readonly [brand] = true;
   readonly kind: 'retry' | 'dead-letter';
   readonly delayMs: number;
   readonly reason: string;
@@ -13,8 +17,20 @@ export class Outcome {
   }
 }
 
+/** Whether `value`, which is whatever a handler returned, is an {@link Outcome}, also one of another copy of this package. */
+export function isOutcome(value: unknown): value is Outcome {
+  if (typeof value !== 'object' || value === null) return false;
+  try {
+    return (value as Partial<Outcome>)[brand] === true;
+  } catch {
+    // A Proxy may throw at anything; then it is none.
+    return false;
+  }
+}
+
 /**
- * What a handler returns to get the event again after `ms` milliseconds, whatever the number of attempts so far.
+ * What a handler returns to get the event again after `ms` milliseconds, whatever the number of attempts so far. The
+ * hand-out counts as one all the same.
  *
  * @throws {TypeError} {RangeError} if `ms` is not a finite duration.
  */

@@ -1,18 +1,20 @@
 /**
  * Parts for those who implement `MessageQueue` directly instead of writing a `QueueDriver`: what the queues of nq itself
- * are made of.
+ * are made of. They may change in a minor release.
  *
  * @module
  */
 export { within } from './bounded.ts';
 export {
+  checkArray,
+  checkClock,
   checkCount,
   checkFunction,
+  checkIds,
   checkMs,
   checkOneOf,
   checkOptions,
-  checkWaiting,
-  describe,
+  resolveNack,
   WaitingCheck,
 } from './check.ts';
 export { Heap } from './heap.ts';

@@ -1,9 +1,10 @@
 import { describe } from './check.ts';
 import type { Clock, Timer } from './clock.ts';
-import type { Lease, QueueDriver } from './driver.ts';
+import type { LeasedEvent, QueueDriver } from './driver.ts';
 import { wrapDriverError } from './driver-calls.ts';
 import type { DriverDelivery } from './driver-delivery.ts';
 import { NqError } from './errors.ts';
+import { Pace } from './pace.ts';
 import type { WaitOptions } from './queue.ts';
 import { Waiter, WaitingLine, type WaitLimits } from './waiting.ts';
 
@@ -21,9 +22,9 @@ type PopWaiter = Waiter<PopCall, readonly DriverDelivery[]>;
 /** What becomes of what the driver leased. */
 export interface LeaseOwner {
   /** Makes a delivery of a lease, for a call that waits. */
-  handOut(lease: Lease): DriverDelivery;
+  handOut(lease: LeasedEvent): DriverDelivery;
   /** Puts leases back that nobody waits for any more. */
-  giveBackUnused(leases: readonly Lease[]): void;
+  giveBackUnused(leases: readonly LeasedEvent[]): void;
 }
 
 /** The most events in one request. */
@@ -36,6 +37,8 @@ const requestWaitMs = 5000;
  */
 const firstPauseMs = 1;
 const longestPauseMs = 50;
+/** How long a single try waits for the answer, in milliseconds; what comes later is given back. */
+const answerMs = 1000;
 
 /** The calls that pop, first come, first served. One request is under way at a time, for all that wait. */
 export class PopLine {
@@ -52,6 +55,7 @@ export class PopLine {
   /** The same request; ends when its answer has been dealt with. */
   #asking: Promise<void> | undefined;
   #scheduled = false;
+  readonly #pace = new Pace();
   #closed = false;
   #pause: Timer | undefined;
   #pauseMs = firstPauseMs;
@@ -67,7 +71,7 @@ export class PopLine {
     const once = options.timeoutMs === 0;
     const waiter: PopWaiter = new Waiter({ max, once, asked: false });
     this.line.join(waiter);
-    this.#limits().apply(waiter, once ? { signal: options.signal } : options);
+    this.#limits().apply(waiter, once ? { signal: options.signal, timeoutMs: answerMs } : options);
     // The request under way may wait for long, and so may the pause: a single try must not.
     if (once) {
       this.#request?.abort();
@@ -118,7 +122,7 @@ export class PopLine {
   #schedule(): void {
     if (this.#scheduled || this.#request !== undefined || this.#pause !== undefined || this.#closed) return;
     this.#scheduled = true;
-    process.nextTick(() => {
+    this.#pace.soon(() => {
       this.#scheduled = false;
       if (this.line.first !== null && !this.#closed) this.#asking = this.#ask();
     });
@@ -137,8 +141,9 @@ export class PopLine {
     const askedAt = this.#clock.now();
     const waitMs = once ? 0 : requestWaitMs;
     try {
-      const leases: unknown = await this.#driver.pop(Math.min(max, largestBatch), waitMs, request.signal);
-      if (!Array.isArray(leases)) throw new TypeError(`driver.pop must answer an array, got ${describe(leases)}`);
+      const answer: unknown = await this.#driver.pop(Math.min(max, largestBatch), waitMs, request.signal);
+      const leases = this.#leasesOf(answer);
+      this.#pace.count(leases.length);
       this.#hand(leases);
       const tooSoon = leases.length === 0 && !request.signal.aborted && this.#clock.now() - askedAt < waitMs / 2;
       if (tooSoon) this.#pauseAWhile();
@@ -148,6 +153,16 @@ export class PopLine {
     }
     this.#request = undefined;
     this.#schedule();
+  }
+
+  /** @throws {NqError} `NQ_BACKEND` if `answer` is not an array of leases; those in it are given back. */
+  #leasesOf(answer: unknown): readonly LeasedEvent[] {
+    if (!Array.isArray(answer)) throw misanswered('an array', answer);
+    // Not every(), which passes over holes.
+    const wrong = answer.findIndex((one) => !isLease(one));
+    if (wrong === -1) return answer;
+    this.#owner.giveBackUnused(answer.filter(isLease));
+    throw misanswered('leases', answer[wrong]);
   }
 
   #pauseAWhile(): void {
@@ -160,7 +175,7 @@ export class PopLine {
   }
 
   /** Gives leases to who waits, oldest to first; those who tried once and got none learn it. */
-  #hand(leases: readonly Lease[]): void {
+  #hand(leases: readonly LeasedEvent[]): void {
     let next = 0;
     for (let waiter = this.line.first; waiter !== null;) {
       const following: PopWaiter | null = waiter.next;
@@ -186,4 +201,22 @@ export class PopLine {
       waiter = following;
     }
   }
+}
+
+/** Whether a delivery can be made of `value`. What a receipt is, only its driver knows. */
+function isLease(value: unknown): value is LeasedEvent {
+  if (typeof value !== 'object' || value === null) return false;
+  const { receipt, event, attempt } = value as Partial<LeasedEvent>;
+  if (typeof event !== 'object' || event === null) return false;
+  return (
+    receipt !== undefined &&
+    typeof event.id === 'string' &&
+    typeof event.type === 'string' &&
+    typeof attempt === 'number'
+  );
+}
+
+/** Not for `classify`, which knows what the client library throws. */
+function misanswered(expected: string, got: unknown): NqError {
+  return new NqError('NQ_BACKEND', `Cannot pop: the driver must answer ${expected}, got ${describe(got)}`);
 }

@@ -3,6 +3,7 @@ import type { Clock, Timer } from './clock.ts';
 import type { QueueDriver } from './driver.ts';
 import { wrapDriverError } from './driver-calls.ts';
 import { NqError, type NqErrorCode } from './errors.ts';
+import { Pace } from './pace.ts';
 import type { WaitOptions } from './queue.ts';
 import { Waiter, WaitingLine, type WaitLimits } from './waiting.ts';
 
@@ -27,12 +28,15 @@ type Reason = (call: PushCall) => unknown;
 
 type PushWaiter = Waiter<PushCall, void>;
 
-/** The most events in one request: what the Redis and Kafka adapters found best (500 to 512), and no driver must split. */
+/** The most events in one request. More hardly make a round trip cheaper per event, but longer for who waits behind it. */
 const largestBatch = 500;
 /** A full backend is tried again after so long, doubled up to the longest, in milliseconds, and at once after a pop of ours. */
 const firstRetryMs = 1;
 const longestRetryMs = 50;
-/** How long a call that was aborted, or is out of time, waits for the answer to its request, in milliseconds. */
+/**
+ * How long a call that was aborted, or is out of time, waits for the answer to its request, in milliseconds; and how long
+ * a single try waits for the answers to each of its own.
+ */
 const answerMs = 1000;
 
 /**
@@ -45,12 +49,13 @@ export class PushLine {
   readonly #limits: () => WaitLimits;
   readonly #onStored: () => void;
   readonly line = new WaitingLine<PushCall, void>(
-    (waiter) => this.#giveUp(waiter, timedOut),
+    (waiter) => (waiter.item.once ? waiter.reject(neverAnswered(waiter.item)) : this.#giveUp(waiter, timedOut)),
     (waiter, reason) => this.#giveUp(waiter, () => reason),
   );
   /** The request that is under way; ends when its answer has been dealt with. */
   #sending: Promise<void> | undefined;
   #scheduled = false;
+  readonly #pace = new Pace();
   #closed = false;
   #retry: Timer | undefined;
   #retryMs = firstRetryMs;
@@ -68,8 +73,9 @@ export class PushLine {
     const waiter: PushWaiter = new Waiter({ events, many, once, stored: 0, sent: 0, givenUp: undefined });
     if (once && this.#retry !== undefined) return Promise.reject(full(waiter.item));
     this.line.join(waiter);
-    // A single try is bounded by the answer to its request, not by a deadline that has passed already.
-    this.#limits().apply(waiter, once ? { signal: options.signal } : options);
+    // A single try is bounded by the answers to its requests, not by a deadline that has passed already.
+    const timeoutMs = once ? answerMs * Math.ceil(events.length / largestBatch) : options.timeoutMs;
+    this.#limits().apply(waiter, { signal: options.signal, timeoutMs });
     this.#schedule();
     return waiter.promise;
   }
@@ -77,9 +83,7 @@ export class PushLine {
   /** There may be room again. */
   roomFreed(): void {
     if (this.#retry === undefined) return;
-    this.#retry.cancel();
-    this.#retry = undefined;
-    this.#retryMs = firstRetryMs;
+    this.#endPause();
     this.#schedule();
   }
 
@@ -102,7 +106,7 @@ export class PushLine {
   #schedule(): void {
     if (this.#sending !== undefined || this.#scheduled || this.#retry !== undefined || this.#closed) return;
     this.#scheduled = true;
-    process.nextTick(() => {
+    this.#pace.soon(() => {
       this.#scheduled = false;
       if (this.line.first !== null && !this.#closed) this.#sending = this.#request();
     });
@@ -124,6 +128,7 @@ export class PushLine {
       events.push(...part);
       waiters.push(waiter);
     }
+    this.#pace.count(events.length);
     let stored = 0;
     let failure: NqError | undefined;
     try {
@@ -177,12 +182,20 @@ export class PushLine {
   /** `waiter` has left the line. If its request is under way, the answer decides, unless it does not come. */
   #giveUp(waiter: PushWaiter, reason: Reason): void {
     const call = waiter.item;
+    // The pause was for those who wait: whoever comes next may find room.
+    if (this.line.first === null) this.#endPause();
     if (call.sent === 0) {
       waiter.reject(reason(call));
       return;
     }
     const grace = this.#clock.schedule(() => waiter.reject(unanswered(reason, call)), answerMs);
     call.givenUp = { reason, grace };
+  }
+
+  #endPause(): void {
+    this.#retry?.cancel();
+    this.#retry = undefined;
+    this.#retryMs = firstRetryMs;
   }
 
   #retryLater(): void {
@@ -210,6 +223,12 @@ const closed = (call: PushCall): NqError =>
 function unanswered(reason: Reason, call: PushCall): NqError {
   const message = 'Cannot push: the backend has not answered in time; the event may be stored';
   return withStored(new NqError('NQ_OUTCOME_UNKNOWN', message, { cause: reason(call) }), call);
+}
+
+/** For a single try. What was not sent is not stored: a request before it has no answer. */
+function neverAnswered(call: PushCall): NqError {
+  const nothing = new NqError('NQ_UNAVAILABLE', 'Cannot push: the backend has not answered in time');
+  return call.sent > 0 ? unanswered(() => nothing, call) : withStored(nothing, call);
 }
 
 /** A driver that does not say what it stored may have stored anything. */

@@ -5,7 +5,11 @@ import type { EventInput, QueueEvent } from './event.ts';
 export interface WaitOptions {
   /** The longest wait in milliseconds; `0` tries once and does not wait. @default Infinity */
   readonly timeoutMs?: number | undefined;
-  /** Ends the wait: the call then rejects with `signal.reason` and has stored or taken nothing. */
+  /**
+   * Ends the wait: the call then rejects with `signal.reason` and has stored or taken nothing. What is being written at
+   * that moment is waited for: the call resolves if it is stored after all, and rejects `NQ_OUTCOME_UNKNOWN` if the backend
+   * does not say.
+   */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -24,9 +28,12 @@ export interface Delivery<Data = unknown> extends AsyncDisposable {
   readonly event: QueueEvent<Data>;
   /** The number of this hand-out of the event, from 1. Every hand-out counts: after a nack, a lost lease, a crash. */
   readonly attempt: number;
-  /** How long the event has been in the queue, in milliseconds; `undefined` where the queue cannot know. */
+  /** How long ago the event was pushed, in milliseconds, whenever it is read; `undefined` if nobody knows. */
   readonly waitedMs: number | undefined;
-  /** Aborts with an `NQ_LEASE_LOST` error when the lease ends unsettled: somebody else may have the event now. */
+  /**
+   * Aborts when the event is no longer ours although it is not settled: with `NQ_LEASE_LOST` when the lease ended, with
+   * `NQ_CLOSED` when the queue was closed.
+   */
   readonly signal: AbortSignal;
   /**
    * Says that the event is done. Resolves once the queue has forgotten it. Repeating it is a no-op.
@@ -162,7 +169,7 @@ export interface MessageQueue<Data = unknown> extends AsyncDisposable, AsyncIter
   /**
    * Ends intake, releases every waiting call with `NQ_CLOSED`, waits up to `drainMs` for unsettled deliveries, gives the
    * rest back and lets go of what this queue opened itself. Never acks. Always settles, also when the backend is
-   * unreachable. Further calls answer the same report.
+   * unreachable: then some seconds after `drainMs`. Further calls answer the same report.
    */
   close(options?: CloseOptions): Promise<CloseReport>;
   /** The same as `close()`. */

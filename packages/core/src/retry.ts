@@ -7,15 +7,25 @@ import type { Clock } from './clock.ts';
  * events that failed together do not come back together.
  */
 export interface RetryOptions {
-  /** How often an event is handed out at the most, counting the first time; then it is a dead letter. @default 5 */
+  /**
+   * An event that fails in a hand-out with this number or a later one becomes a dead letter. Every hand-out counts, also
+   * those after `retryAfter()`, a lost lease or a `stop()`.
+   *
+   * @default 5
+   */
   readonly maxAttempts?: number;
-  /** How often a handler is run again in place per hand-out. @default 2 */
+  /**
+   * How often a handler is run again in place per hand-out. With middleware or a schema, all handlers of the type are run
+   * again together.
+   *
+   * @default 2
+   */
   readonly inPlace?: number;
   /** The delay before the first run in place, in milliseconds. @default 10 */
   readonly inPlaceDelayMs?: number;
   /** The delay before the second hand-out, in milliseconds. @default 1000 */
   readonly delayMs?: number;
-  /** The longest delay before a hand-out, in milliseconds. @default 60_000 */
+  /** The longest delay, of either kind, in milliseconds. @default 60_000 */
   readonly maxDelayMs?: number;
   /** By how much chance shortens a delay: 0 not at all, 1 down to nothing. @default 0.5 */
   readonly jitter?: number;

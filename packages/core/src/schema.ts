@@ -1,6 +1,4 @@
 import { NqError } from './errors.ts';
-import type { Handler } from './handler.ts';
-import { Outcome } from './outcome.ts';
 
 /**
  * What nq uses of Standard Schema v1 (https://standardschema.dev, "The Specification"): zod, valibot, arktype and others
@@ -32,20 +30,6 @@ export async function checkData<Output>(schema: StandardSchema<Output>, type: st
     `The data of an event of type ${JSON.stringify(type)} does not fit its schema at ${places.join(', ')}`,
     { cause: result.issues },
   );
-}
-
-/** `handler`, given what `schema` makes of the data. Data that does not fit is given up: it will not fit next time. */
-export function withSchema(schema: StandardSchema, handler: Handler): Handler {
-  return async (event, context) => {
-    let data: unknown;
-    try {
-      data = await checkData(schema, event.type, event.data);
-    } catch (error) {
-      if (error instanceof NqError) return new Outcome('dead-letter', 0, error.message);
-      throw error;
-    }
-    return handler({ ...event, data }, context);
-  };
 }
 
 function placeOf(segment: PropertyKey | { readonly key: PropertyKey }): string {

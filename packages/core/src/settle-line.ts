@@ -1,6 +1,7 @@
 import type { QueueDriver } from './driver.ts';
 import { wrapDriverError } from './driver-calls.ts';
 import { NqError } from './errors.ts';
+import { Pace } from './pace.ts';
 
 interface Call<Item> {
   readonly item: Item;
@@ -20,6 +21,7 @@ export class SettleLine<Item> {
   #sent: Call<Item>[] = [];
   /** Ends when nothing waits and no request is under way. */
   #flush: Promise<void> | undefined;
+  readonly #pace = new Pace();
   #closed = false;
 
   constructor(driver: QueueDriver, verb: string, settle: (items: readonly Item[]) => Promise<readonly boolean[]>) {
@@ -34,7 +36,7 @@ export class SettleLine<Item> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ item, resolve, reject });
       this.#flush ??= new Promise((flushed) => {
-        process.nextTick(() => void this.#sendAll().then(flushed));
+        this.#pace.soon(() => void this.#sendAll().then(flushed));
       });
     });
   }
@@ -60,8 +62,10 @@ export class SettleLine<Item> {
   async #sendAll(): Promise<void> {
     while (this.#waiting.length > 0 && !this.#closed) {
       this.#sent = this.#waiting.splice(0, largestBatch);
+      this.#pace.count(this.#sent.length);
       await this.#send(this.#sent);
       this.#sent = [];
+      if (this.#waiting.length > 0) await new Promise<void>((resolve) => this.#pace.soon(resolve));
     }
     this.#flush = undefined;
   }

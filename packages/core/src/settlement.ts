@@ -17,6 +17,8 @@ export interface SettlementParts {
   readonly report: ReportError;
   /** Called whenever a settlement that took time has ended. */
   readonly onSettled: () => void;
+  /** Called when there is something {@link Settlement.unattended}. */
+  readonly onUnattended: () => void;
 }
 
 /** How long a dead-letter queue may take to accept an event before the event is kept instead, in milliseconds. */
@@ -29,6 +31,10 @@ export class Settlement {
   readonly #parts: SettlementParts;
   /** Deliveries that wait here, because their queue cannot delay, until they are given back. */
   readonly #held = new Map<Delivery, Timer>();
+  /** Deliveries that are being given up, which may take as long as their dead-letter queue does. */
+  readonly #buried = new Set<Delivery>();
+  /** Whether the dispatcher stops: then nothing is held any more. */
+  #stopping = false;
   /** How many settlements are on their way. */
   pending = 0;
 
@@ -36,8 +42,15 @@ export class Settlement {
     this.#parts = parts;
   }
 
-  get held(): Iterable<Delivery> {
-    return this.#held.keys();
+  /** The deliveries that are ours although no worker has them: their leases have to be renewed. */
+  get unattended(): readonly Delivery[] {
+    return [...this.#held.keys(), ...this.#buried];
+  }
+
+  /** Gives everything back that is held, and holds nothing from now on. @returns for each whether the queue has taken it. */
+  stop(): Promise<boolean>[] {
+    this.#stopping = true;
+    return [...this.#held.keys()].map((delivery) => this.giveBack(delivery));
   }
 
   /** The handlers are done: the event is acknowledged. */
@@ -79,7 +92,7 @@ export class Settlement {
     const { type } = delivery.event;
     const error = new NqError('NQ_NO_HANDLER', `No handler is registered for events of type ${JSON.stringify(type)}`);
     counters.unknownType++;
-    report(error, { phase: 'handle', event: delivery.event });
+    report(error, { during: 'handle', event: delivery.event });
     this.fail(delivery, error);
   }
 
@@ -104,6 +117,8 @@ export class Settlement {
   /** The event becomes a dead letter, and is forgotten by its queue only after that is certain. Otherwise it is kept. */
   async #bury(delivery: Delivery, reason: string): Promise<void> {
     const { queue, deadLetterQueue, plan, counters, report } = this.#parts;
+    this.#buried.add(delivery);
+    this.#parts.onUnattended();
     try {
       if (deadLetterQueue !== undefined) {
         await deadLetterQueue.push(deadLetterOf(delivery, reason), { timeoutMs: deadLetterTimeoutMs });
@@ -119,20 +134,29 @@ export class Settlement {
       counters.deadLettered++;
     } catch (error) {
       counters.kept++;
-      report(error, { phase: 'dead-letter', event: delivery.event });
+      report(error, { during: 'dead-letter', event: delivery.event });
       await this.#return(delivery, plan.maxDelayMs, reason);
+    } finally {
+      this.#buried.delete(delivery);
     }
   }
 
   async #return(delivery: Delivery, delayMs: number, reason: string): Promise<void> {
     const { queue, clock } = this.#parts;
-    if (delayMs > 0 && !queue.capabilities.nackDelay) {
-      const timer = clock.schedule(() => void this.giveBack(delivery), delayMs);
-      this.#held.set(delivery, timer);
+    const canDelay = queue.capabilities.nackDelay;
+    if (delayMs > 0 && !canDelay && !this.#stopping) {
+      this.#held.set(
+        delivery,
+        clock.schedule(() => {
+          this.#held.delete(delivery);
+          this.#track(this.#return(delivery, 0, reason));
+        }, delayMs),
+      );
+      this.#parts.onUnattended();
       return;
     }
     try {
-      await delivery.nack({ delayMs, reason });
+      await delivery.nack({ delayMs: canDelay ? delayMs : 0, reason });
     } catch (error) {
       this.#lost(error, delivery);
     }
@@ -141,7 +165,7 @@ export class Settlement {
   /** The delivery could not be settled: its lease is over or will end, and the event is handed out again. */
   #lost(error: unknown, delivery: Delivery): void {
     this.#parts.counters.unsettled++;
-    this.#parts.report(error, { phase: 'settle', event: delivery.event });
+    this.#parts.report(error, { during: 'settle', event: delivery.event });
   }
 
   #track(settled: Promise<void>): void {
@@ -159,9 +183,15 @@ function deadLetterOf({ event, attempt }: Delivery, reason: string): Delivery['e
   return { ...event, headers: { ...event.headers, nqreason: reason, nqattempts: String(attempt) } };
 }
 
-/** Why, in one line: the name and the message of an error, or what else was thrown. */
+/** Why, in one line: the name and the message of an error, or what else was thrown. Never throws itself. */
 function reasonOf(error: unknown): string {
-  const text = error instanceof Error ? `${error.name}: ${error.message}` : `thrown: ${describeThrown(error)}`;
+  let text: string;
+  try {
+    text = error instanceof Error ? `${error.name}: ${error.message}` : `thrown: ${describeThrown(error)}`;
+  } catch {
+    // Whoever can throw anything can also throw what throws when it is looked at.
+    text = 'thrown: something that cannot be shown';
+  }
   return text.length <= longestReason ? text : `${text.slice(0, longestReason)}…`;
 }
 

@@ -1,11 +1,13 @@
 import type { Capabilities } from './capabilities.ts';
 import type { Clock, Timer } from './clock.ts';
 import type { DispatcherCounters, ReportError } from './dispatcher-options.ts';
-import { NqError } from './errors.ts';
-import type { Handler, Handlers } from './handler.ts';
+import { isNqError, NqError, type NqErrorCode } from './errors.ts';
+import type { Handler, HandlerContext, Handlers } from './handler.ts';
 import { HandlerRun, type Measured, Worker } from './handler-run.ts';
 import type { Histogram } from './histogram.ts';
-import { Outcome } from './outcome.ts';
+import type { HandlerStack } from './handler-stack.ts';
+import { InlineDelivery } from './inline-delivery.ts';
+import { isOutcome, type Outcome } from './outcome.ts';
 import type { Delivery } from './queue.ts';
 import type { RetryPlan } from './retry.ts';
 import type { Settlement } from './settlement.ts';
@@ -14,6 +16,7 @@ import { done } from './waiting.ts';
 
 /** What workers need of their dispatcher. */
 export interface WorkersParts {
+  readonly stack: HandlerStack;
   readonly handlers: Handlers;
   readonly settlement: Settlement;
   readonly plan: RetryPlan;
@@ -38,8 +41,11 @@ export interface LeftOver {
 
 /** How long giving events back may take once time is up, in milliseconds: the backend may be the reason why it is. */
 const giveBackMs = 1000;
-/** Leases are renewed when a third of them is over: two renewals may fail before one is lost. */
-const beatsPerLease = 3;
+/**
+ * Leases are renewed every sixth of them, what is younger than that not yet: the first time after one to two sixths, so
+ * that three renewals in a row may fail before a lease is lost.
+ */
+const beatsPerLease = 6;
 
 /**
  * Runs handlers, at most `limit` of those that take time at once. A synchronous handler is run and settled in line and
@@ -54,13 +60,9 @@ export class Workers {
   running = 0;
   readonly #timeouts: Ticker | undefined;
   #beat: Timer | undefined;
+  #closed = false;
   readonly #sampleMask: number;
   #started = 0;
-  /** Whether a handler is on the stack right now: whoever calls `stop()` meanwhile is that handler. */
-  #onStack = false;
-  #stopCalled = false;
-  /** The run whose handler has called `stop()`. */
-  #stopper: HandlerRun | undefined;
   limit = 0;
   /** Those who wait for a condition, and how often it may have changed. */
   #conditions: (() => void)[] = [];
@@ -129,28 +131,21 @@ export class Workers {
     return this.until(() => this.#changes !== seen, timeoutMs);
   }
 
-  /** To be called by `stop()` at once. @returns whether it was called by a handler. */
-  stopCalled(): boolean {
-    // Which one is noted when the handler returns: noting it before each call would cost as much as looking it up.
-    this.#stopCalled = this.#onStack;
-    return this.#onStack;
-  }
-
   /**
-   * Waits until everything is settled but the run whose handler has called `stop()`; after `deadlineMs` tells the handlers
-   * that still run and gives their events back.
+   * Gives `notStarted` back, waits until everything is settled but the run whose handler has called `stop()`, and after
+   * `deadlineMs` tells the handlers that still run and gives their events back.
    */
-  async finish(deadlineMs: number): Promise<LeftOver> {
-    const { settlement } = this.#parts;
+  async finish(deadlineMs: number, notStarted: readonly Delivery[]): Promise<LeftOver> {
+    const { settlement, stack } = this.#parts;
     // If a handler called us, it becomes a busy worker only after it has returned its promise.
     await done;
-    const except = this.#stopper;
-    this.#stopper = undefined;
+    const except = stack.takeStopper();
     const ended = (): boolean => {
       for (const { run } of this.#workers) if (run !== null && run !== except) return false;
       return settlement.pending === 0;
     };
-    const returning = [...settlement.held].map((delivery) => settlement.giveBack(delivery));
+    const returning = settlement.stop();
+    for (const delivery of notStarted) returning.push(settlement.giveBack(delivery));
     if (!(await this.until(ended, deadlineMs))) returning.push(...this.#cutOff(except));
     const taken = await this.#inTime(returning);
     const returned = taken.filter((one) => one).length;
@@ -162,6 +157,7 @@ export class Workers {
     this.#timeouts?.stop();
     this.#beat?.cancel();
     this.#beat = undefined;
+    this.#closed = true;
   }
 
   #measure(delivery: Delivery): Measured {
@@ -174,50 +170,54 @@ export class Workers {
   #execute(run: HandlerRun, worker: Worker | null): void {
     const { handlers } = run;
     const { event } = run.delivery;
-    this.#onStack = true;
+    const { stack } = this.#parts;
+    let occupied = worker;
     let outcome: Outcome | undefined;
+    const before = stack.enter();
     try {
-      for (; run.index < handlers.length; run.index++) {
+      for (; run.index < handlers.length; run.advance()) {
         const result = (handlers[run.index] as Handler)(event, run);
         if (result === undefined || result === null) continue;
         if (isThenable(result)) {
-          this.#wait(run, worker ?? this.#occupy(run), result);
-          this.#offStack(run);
+          occupied ??= this.#occupy(run);
+          this.#wait(occupied, result);
+          stack.leave(run, before);
           return;
         }
-        if (result instanceof Outcome) {
+        if (isOutcome(result)) {
           outcome = result;
           break;
         }
       }
     } catch (error) {
-      this.#offStack(run);
-      this.#failed(run, worker, error);
+      stack.leave(run, before);
+      this.#failed(run, occupied, error);
       return;
     }
-    this.#offStack(run);
-    this.#ended(run, worker, outcome);
+    stack.leave(run, before);
+    this.#ended(run, occupied, outcome);
   }
 
-  #offStack(run: HandlerRun): void {
-    this.#onStack = false;
-    if (!this.#stopCalled) return;
-    this.#stopCalled = false;
-    this.#stopper = run;
-  }
-
-  #wait(run: HandlerRun, worker: Worker, result: PromiseLike<unknown>): void {
+  #wait(worker: Worker, result: PromiseLike<unknown>): void {
     if (this.#timeouts !== undefined) worker.deadline = this.#timeouts.deadline();
-    // A foreign thenable may call back twice, or at once: a promise made of it does not.
-    const promise = result instanceof Promise ? result : Promise.resolve(result);
-    promise.then(worker.onFulfilled, worker.onRejected);
+    // The native `then` of a native promise calls back once. Anything else may do so twice, at once, or throw; a promise
+    // made of it does not.
+    try {
+      nativeThen.call(result instanceof Promise ? result : promiseOf(result), worker.onFulfilled, worker.onRejected);
+    } catch {
+      nativeThen.call(promiseOf(result), worker.onFulfilled, worker.onRejected);
+    }
   }
 
   fulfilled(worker: Worker, result: unknown): void {
     const { run } = worker;
     if (run === null) return;
-    if (result instanceof Outcome) this.#ended(run, worker, result);
-    else if (++run.index < run.handlers.length) this.#execute(run, worker);
+    if (isOutcome(result)) {
+      this.#ended(run, worker, result);
+      return;
+    }
+    run.advance();
+    if (run.index < run.handlers.length) this.#execute(run, worker);
     else this.#ended(run, worker, undefined);
   }
 
@@ -236,7 +236,7 @@ export class Workers {
   #failed(run: HandlerRun, worker: Worker | null, error: unknown): void {
     const { plan, counters, report, settlement, clock } = this.#parts;
     counters.failed++;
-    report(error, { phase: 'handle', event: run.delivery.event });
+    report(error, { during: 'handle', event: run.delivery.event });
     if (run.retry >= plan.inPlace) {
       settlement.fail(run.delivery, error);
       this.#leave(run, worker);
@@ -281,7 +281,7 @@ export class Workers {
     worker.run = run;
     worker.beaten = false;
     this.running++;
-    if (this.#beat === undefined) this.#startBeat();
+    if (this.#beat === undefined) this.startBeat();
     return worker;
   }
 
@@ -306,19 +306,22 @@ export class Workers {
       const delivery = this.#giveUpOn(worker, error);
       counters.failed++;
       counters.timedOut++;
-      report(error, { phase: 'handle', event: delivery.event });
+      report(error, { during: 'handle', event: delivery.event });
       settlement.fail(delivery, error);
       this.#freed();
     }
     return this.running > 0;
   }
 
-  #cutOff(except: HandlerRun | undefined): Promise<boolean>[] {
+  #cutOff(except: HandlerContext | undefined): Promise<boolean>[] {
     const error = new NqError('NQ_STOPPED', 'The dispatcher was stopped before the handler ended');
     const returning: Promise<boolean>[] = [];
     for (const worker of this.#workers) {
-      if (worker.run !== null && worker.run !== except)
-        returning.push(this.#parts.settlement.giveBack(this.#giveUpOn(worker, error)));
+      if (worker.run === null || worker.run === except) continue;
+      const delivery = this.#giveUpOn(worker, error);
+      const returned = this.#parts.settlement.giveBack(delivery);
+      // What never was in the queue does not go back to it: whoever dispatched it is told.
+      if (!(delivery instanceof InlineDelivery)) returning.push(returned);
     }
     return returning;
   }
@@ -338,22 +341,41 @@ export class Workers {
     return { promise, timer: this.#parts.clock.schedule(() => end(false), ms) };
   }
 
-  /** Renews the leases of what takes long, also of what waits to be given back. */
-  #startBeat(): void {
+  /** Renews the leases of what takes long, also of what no worker has, as long as there is any of it. */
+  startBeat(): void {
     const { lease, clock, settlement } = this.#parts;
-    if (lease === false || !lease.extend) return;
-    const extend = (delivery: Delivery): void => void delivery.extend(lease.ms).catch(() => {});
+    if (this.#beat !== undefined || this.#closed || lease === false || !lease.extend) return;
     const beat = (): void => {
+      this.#beat = undefined;
+      const deliveries = [...settlement.unattended];
       for (const worker of this.#workers) {
-        if (worker.beaten && worker.run !== null) extend(worker.run.delivery);
+        if (worker.run !== null && worker.beaten) deliveries.push(worker.run.delivery);
         worker.beaten = true;
       }
-      for (const delivery of settlement.held) extend(delivery);
-      this.#beat = undefined;
-      if (this.running > 0) this.#startBeat();
+      for (const delivery of deliveries) void this.#extend(delivery, lease.ms);
+      if (this.running > 0 || deliveries.length > 0) this.startBeat();
     };
     this.#beat = clock.schedule(beat, lease.ms / beatsPerLease, { keepAlive: false });
   }
+
+  async #extend(delivery: Delivery, ms: number): Promise<void> {
+    try {
+      await delivery.extend(ms);
+    } catch (error) {
+      // What is lost, settled or closed by now is told where the delivery is settled.
+      if (isNqError(error) && leaseEnds.has(error.code)) return;
+      this.#parts.report(error, { during: 'settle', event: delivery.event });
+    }
+  }
+}
+
+/** What `extend()` says of a delivery that is no longer open. */
+const leaseEnds: ReadonlySet<NqErrorCode> = new Set(['NQ_LEASE_LOST', 'NQ_ALREADY_SETTLED', 'NQ_CLOSED']);
+
+const nativeThen = Promise.prototype.then;
+
+function promiseOf(value: PromiseLike<unknown>): Promise<unknown> {
+  return new Promise((resolve) => resolve(value));
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -196,6 +196,44 @@ describe('encodeEvent()', () => {
     expect(error.cause).toBeInstanceOf(Error);
   });
 
+  class Secret extends Map<string, string> {}
+  const ofClass: [string, object][] = [
+    ['Map', new Map([['hunter2', 1]])],
+    ['Map', new Secret([['hunter2', 'x']])],
+    ['Set', new Set(['hunter2'])],
+    ['WeakMap', new WeakMap()],
+    ['Error', new RangeError('hunter2')],
+    ['RegExp', /hunter2/],
+    ['ArrayBuffer', new ArrayBuffer(2)],
+    ['SharedArrayBuffer', new SharedArrayBuffer(2)],
+    ['Float64Array', Float64Array.of(1)],
+    ['Uint8ClampedArray', Uint8ClampedArray.of(1)],
+    ['DataView', new DataView(new ArrayBuffer(1))],
+    ['Promise', Promise.resolve('hunter2')],
+    ['String', Object('hunter2') as object],
+    ['Number', Object(1) as object],
+  ];
+
+  test.for(ofClass)(
+    'rejects NQ_PAYLOAD for data of class %s, which JSON would make something else of',
+    ([name, data]) => {
+      const error = failure(() => encodeEvent({ ...base, data }));
+      expect(isNqError(error, 'NQ_PAYLOAD')).toBe(true);
+      expect(error.message).toBe(`Cannot encode event "a": its data is of class ${name}, which JSON does not carry`);
+    },
+  );
+
+  test('takes objects that say themselves what they are in JSON, those of other classes, and those without a class', () => {
+    class Order {
+      readonly total = 5;
+    }
+    const map = Object.assign(new Map([['a', 1]]), { toJSON: () => ({ a: 1 }) });
+    expect(wire({ ...base, data: map })['data']).toEqual({ a: 1 });
+    expect(wire({ ...base, data: new Order() })['data']).toEqual({ total: 5 });
+    expect(wire({ ...base, data: Object.assign(Object.create(null) as object, { b: 2 }) })['data']).toEqual({ b: 2 });
+    expect(wire({ ...base, data: [new Map()] })['data']).toEqual([{}]);
+  });
+
   test('asks toJSON() once', () => {
     let asked = 0;
     const data = { toJSON: () => ++asked };
@@ -281,7 +319,14 @@ describe('decodeEvent() of a CloudEvents event', () => {
     ['a numeric partitionkey', { partitionkey: 5 }, 'partitionkey must be a string, got number'],
     ['a data_base64 that is no string', { data_base64: [1] }, 'data_base64 must be a string, got an array'],
     ['a data_base64 that is no base64', { data_base64: 'hunter2!!!' }, 'data_base64 is not base64'],
+    ['a data_base64 with a digit too many', { data_base64: 'AAAAA' }, 'data_base64 is not base64'],
+    ['a data_base64 with padding too much', { data_base64: 'AAA==' }, 'data_base64 is not base64'],
     ['a time that is none', { time: 'hunter2' }, 'time must be an RFC 3339 time'],
+    ['a time that is a year', { time: '2024' }, 'time must be an RFC 3339 time'],
+    ['a time in words', { time: '1 May 2024 10:00' }, 'time must be an RFC 3339 time'],
+    ['a time without a time of day', { time: '2024-05-01' }, 'time must be an RFC 3339 time'],
+    ['a time without an offset', { time: '2024-05-01T10:00:00' }, 'time must be an RFC 3339 time'],
+    ['a time of no month', { time: '2024-13-01T10:00:00Z' }, 'time must be an RFC 3339 time'],
     ['a time of the wrong type', { time: { hunter2: 1 } }, 'time must be an RFC 3339 time'],
     ['an extension that is an object', { trace: { hunter2: 1 } }, 'attribute "trace" must not be an object'],
     ['an extension that is an array', { trace: ['hunter2'] }, 'attribute "trace" must not be an object'],
@@ -329,8 +374,21 @@ describe('decodeEvent() of foreign plain JSON', () => {
     expect(foreign({ type: 't', id: 12.5 }).id).toBe('12.5');
   });
 
+  test.for([
+    '{"type":"t","id":1e999}',
+    '{"type":"t","id":9007199254740993}',
+    '{"type":"t","key":-9007199254740993}',
+    '{"type":"t","key":1e30}',
+  ])('rejects NQ_PAYLOAD for %s, a number that is no longer the one that was written', (written) => {
+    const error = failure(() => decodeEvent(written));
+    expect(isNqError(error, 'NQ_PAYLOAD')).toBe(true);
+    expect(error.message).toMatch(/: (id|key) is a number that is too large to be exact: write it as a string$/);
+  });
+
   test('reads times of either kind', () => {
     expect(foreign({ type: 't', time: '1970-01-01T00:00:01Z' }).time).toBe(1000);
+    expect(foreign({ type: 't', time: '1970-01-01t02:00:01.25+02:00' }).time).toBe(1250);
+    expect(foreign({ type: 't', time: '1970-01-01T00:00:01z' }).time).toBe(1000);
     expect(foreign({ type: 't', time: 1000 }).time).toBe(1000);
     expect(foreign({ type: 't', time: null }).time).toBe(99);
   });
@@ -362,7 +420,7 @@ describe('decodeEvent() of foreign plain JSON', () => {
     ['no JSON inside', '{"type":hunter2}', 'not JSON'],
     ['empty', '', 'not JSON'],
     ['an array', '["hunter2"]', 'expected a JSON object with a type, got an array'],
-    ['null', 'null', 'expected a JSON object with a type, got object'],
+    ['null', 'null', 'expected a JSON object with a type, got null'],
     ['a string', '"hunter2"', 'expected a JSON object with a type, got string'],
     ['without a type', '{"event":"hunter2"}', 'type must be a non-empty string, got undefined'],
     ['of an empty type', '{"type":"","x":"hunter2"}', 'type must be a non-empty string, got ""'],

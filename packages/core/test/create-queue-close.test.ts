@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createQueue, type Lease } from '../src/index.ts';
+import { createQueue, type LeasedEvent } from '../src/index.ts';
 import { memoryDriver, virtualClock } from '../src/testing.ts';
 import { countedSignal } from './support/counted-signal.ts';
 import { event, openQueueOn, take } from './support/open-queue.ts';
@@ -343,7 +343,7 @@ describe('close() while requests are under way', () => {
   });
 
   test('gives back what a pop brings too late, before it closes the driver', async () => {
-    const answer = deferred<readonly Lease[]>();
+    const answer = deferred<readonly LeasedEvent[]>();
     const { queue, clock, backend, calls } = openQueueOn({}, () => ({ pop: () => answer.promise }));
     const pop = watch(queue.pop());
     await clock.settle();
@@ -359,7 +359,7 @@ describe('close() while requests are under way', () => {
   });
 
   test('finds a delivery that was handed out in the same moment', async () => {
-    const answer = deferred<readonly Lease[]>();
+    const answer = deferred<readonly LeasedEvent[]>();
     const { queue, clock, backend } = openQueueOn({}, () => ({ pop: () => answer.promise }));
     const pop = watch(queue.pop());
     await queue.push(event('a'));

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Lease } from '../src/index.ts';
+import { type LeasedEvent } from '../src/index.ts';
 import { countedSignal } from './support/counted-signal.ts';
 import { drain, event, openQueueOn, take } from './support/open-queue.ts';
 import { deferred, never, rejection, watch } from './support/promises.ts';
@@ -110,7 +110,7 @@ describe('pop()', () => {
     expect(once).toMatchObject({ state: 'resolved', value: undefined });
   });
 
-  test('with timeoutMs 0 waits for the answer to its one request, however late it comes', async () => {
+  test('with timeoutMs 0 waits a second for the answer to its one request; what comes later goes back', async () => {
     const answer = deferred();
     const { queue, clock } = openQueueOn({}, (backend) => ({
       pop: async (max, waitMs, signal) => {
@@ -120,8 +120,29 @@ describe('pop()', () => {
     }));
     await queue.push(event('a'));
     const once = watch(queue.pop({ timeoutMs: 0 }));
-    await clock.advance(60_000);
-    expect(once.state).toBe('pending');
+    const many = watch(queue.popMany(5, { timeoutMs: 0 }));
+    await clock.advance(999);
+    expect([once.state, many.state]).toEqual(['pending', 'pending']);
+    await clock.advance(1);
+    expect(once).toMatchObject({ state: 'resolved', value: undefined });
+    expect(many.value).toEqual([]);
+    answer.resolve();
+    await clock.settle();
+    expect(await queue.size()).toMatchObject({ ready: 1, inFlight: 0 });
+    expect((await take(queue)).event.id).toBe('a');
+  });
+
+  test('with timeoutMs 0 takes what comes within that second', async () => {
+    const answer = deferred();
+    const { queue, clock } = openQueueOn({}, (backend) => ({
+      pop: async (max, waitMs, signal) => {
+        await answer.promise;
+        return backend.pop(max, waitMs, signal);
+      },
+    }));
+    await queue.push(event('a'));
+    const once = watch(queue.pop({ timeoutMs: 0 }));
+    await clock.advance(900);
     answer.resolve();
     await clock.settle();
     expect(once.value?.event.id).toBe('a');
@@ -227,7 +248,7 @@ describe('a pop whose request is under way', () => {
     const opened = openQueueOn({}, (backend) => ({
       pop: async (max, waitMs, signal) => {
         if (waitMs === 0) return backend.pop(max, 0, signal);
-        const answer = deferred<readonly Lease[]>();
+        const answer = deferred<readonly LeasedEvent[]>();
         answers.push(async () => answer.resolve(await backend.pop(max, 0, signal)));
         return answer.promise;
       },
@@ -390,8 +411,27 @@ describe('a driver', () => {
     const { queue } = openQueueOn({}, () => ({ pop: async () => answer as never }));
     const error = (await rejection(queue.pop())) as Error;
     expect(error).toMatchObject({ code: 'NQ_BACKEND' });
-    expect(error.cause).toBeInstanceOf(TypeError);
+    expect(error.message).toContain('Cannot pop: the driver must answer an array, got ');
   });
+
+  test.for([null, {}, 1, { receipt: 1 }, { receipt: 1, event: null, attempt: 1 }, { event: event('a'), attempt: 1 }])(
+    'that leases %o fails the calls, and leaves nothing open',
+    async (nonsense) => {
+      const { queue, clock, callsOf } = openQueueOn({}, (memory) => ({
+        pop: async (max, _waitMs, signal) => [...(await memory.pop(max, 0, signal)), nonsense as never],
+      }));
+      await queue.push(event('a'));
+      const calls = [queue.pop(), queue.popMany(3)].map((call) => watch<unknown>(call));
+      await clock.settle();
+      for (const { reason } of calls) {
+        expect(reason).toMatchObject({ code: 'NQ_BACKEND' });
+        expect((reason as Error).message).toContain('Cannot pop: the driver must answer leases, got ');
+      }
+      expect(callsOf('nack')).toHaveLength(1);
+      expect(await queue.size()).toMatchObject({ ready: 1, inFlight: 0 });
+      expect(await queue.close({ drainMs: 10 })).toEqual({ returned: 0, abandoned: 0 });
+    },
+  );
 
   test('that leases more than it was asked for gets the rest back', async () => {
     const { queue, clock } = openQueueOn({}, (memory) => ({

@@ -165,15 +165,45 @@ describe('push() on a full queue', () => {
 });
 
 describe('push() with timeoutMs 0', () => {
-  test.for([1, 0])('waits for the answer to its one request, however late it comes (stored: %d)', async (stored) => {
+  test.for([1, 0])('waits up to a second for the answer to its one request (stored: %d)', async (stored) => {
     const answer = deferred<number>();
     const { queue, clock } = openQueueOn({}, () => ({ push: () => answer.promise }));
     const pushed = watch(queue.push(event('a'), { timeoutMs: 0 }));
-    await clock.advance(60_000);
+    await clock.advance(999);
     expect(pushed.state).toBe('pending');
     answer.resolve(stored);
     await clock.settle();
     expect(isNqError(pushed.reason) ? pushed.reason.code : pushed.state).toBe(stored === 1 ? 'resolved' : 'NQ_FULL');
+  });
+
+  test('on a driver that never answers rejects NQ_OUTCOME_UNKNOWN after a second; what was not sent NQ_UNAVAILABLE', async () => {
+    const { queue, clock } = openQueueOn({}, () => ({ push: () => never() }));
+    const sent = watch(queue.push(event('a'), { timeoutMs: 0 }));
+    const many = watch(queue.pushMany([event('b')], { timeoutMs: 0 }));
+    await clock.settle();
+    const behind = watch(queue.push(event('c'), { timeoutMs: 0 }));
+    await clock.advance(999);
+    expect([sent, many, behind].map(({ state }) => state)).toEqual(['pending', 'pending', 'pending']);
+    await clock.advance(1);
+    expect(sent.reason).toMatchObject({ code: 'NQ_OUTCOME_UNKNOWN' });
+    expect(many.reason).toMatchObject({ code: 'NQ_OUTCOME_UNKNOWN', stored: 0 });
+    expect(behind.reason).toMatchObject({ code: 'NQ_UNAVAILABLE' });
+  });
+
+  test('has a second for each of its requests', async () => {
+    const { queue, clock } = openQueueOn({ capacity: 5000 }, (memory) => ({
+      push: (events) => new Promise((resolve) => void clock.schedule(() => resolve(memory.push(events)), 900)),
+    }));
+    const pushed = watch(
+      queue.pushMany(
+        Array.from({ length: 1500 }, () => ({ type: 't' })),
+        { timeoutMs: 0 },
+      ),
+    );
+    await clock.advance(2699);
+    expect(pushed.state).toBe('pending');
+    await clock.advance(1);
+    expect(pushed.state).toBe('resolved');
   });
 });
 
@@ -483,6 +513,22 @@ describe('a driver that fails while pushing', () => {
     expect(error).toMatchObject({ code: 'NQ_BACKEND', cause: raw, retryable: false });
     await queue.push(event('b'));
     expect(await drain(queue)).toEqual(['b']);
+  });
+
+  test('asks the backend for a single try although it was full for somebody who has given up by now', async () => {
+    let room = 0;
+    const { queue, clock, callsOf } = openQueueOn({}, (backend) => ({
+      push: async (events) => (room === 0 ? 0 : backend.push(events)),
+    }));
+    const controller = new AbortController();
+    const waiting = queue.push(event('a'), { signal: controller.signal }).catch((error: unknown) => error);
+    await clock.settle();
+    controller.abort(new Error('enough'));
+    await waiting;
+    room = 1;
+    const asked = callsOf('push').length;
+    await queue.push(event('b'), { timeoutMs: 0 });
+    expect(callsOf('push')).toHaveLength(asked + 1);
   });
 
   test.for([undefined, -1, 2, 0.5, '1', NaN])(

@@ -343,6 +343,22 @@ describe('a lease', () => {
 });
 
 describe('extend()', () => {
+  test.for(verbs)('that is overtaken by %s() does not call a settled delivery lost', async (verb) => {
+    const { delivery, clock } = await handedOut({}, (memory) => ({
+      extend: async (receipts, ms) => {
+        await new Promise((resolve) => void clock.schedule(() => resolve(undefined), 5));
+        return (await memory.extend?.(receipts, ms)) ?? [];
+      },
+    }));
+    const { signal } = delivery;
+    const extended = watch(delivery.extend(1000));
+    await delivery[verb]();
+    await clock.advance(5);
+    expect(extended.reason).toMatchObject({ code: 'NQ_ALREADY_SETTLED' });
+    expect(signal.aborted).toBe(false);
+    await delivery[verb]();
+  });
+
   test('makes the lease end later, here and in the backend', async () => {
     const { queue, delivery, clock } = await handedOut({ leaseMs: 1600 });
     await clock.advance(1500);

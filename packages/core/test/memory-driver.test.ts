@@ -64,6 +64,42 @@ describe('memoryDriver()', () => {
     expect(await driver.size()).toMatchObject({ inFlight: 1 });
   });
 
+  test('hands out what is due by the time it is asked, also if its timer has had no turn', async () => {
+    const virtual = virtualClock();
+    let ahead = 0;
+    // A timer that never comes: who asks in a loop leaves no turn to it.
+    const driver = memoryDriver({ leaseMs: 100, clock: { ...virtual, now: () => virtual.now() + ahead } });
+    await driver.push(['a', 'b'].map((id) => driver.encode(event(id))));
+    const [a] = await receiptsOf(driver);
+    await driver.nack([back(a, { delayMs: 50 })]);
+    const pop = async () => (await driver.pop(9, 0, signal)).map(({ event: { id }, attempt }) => `${id}${attempt}`);
+    ahead = 50;
+    expect(await pop()).toEqual(['a2']);
+    ahead = 100;
+    expect(await pop()).toEqual(['b2']);
+  });
+
+  test('does not put off the end of a delay by being asked', async () => {
+    const clock = virtualClock();
+    let scheduled = 0;
+    const counting = {
+      ...clock,
+      schedule: (callback: () => void, delayMs: number) => {
+        scheduled++;
+        return clock.schedule(callback, delayMs);
+      },
+    };
+    const driver = memoryDriver({ clock: counting });
+    await driver.push([driver.encode(event('a'))]);
+    const [a] = await receiptsOf(driver);
+    await driver.nack([back(a, { delayMs: 50 })]);
+    scheduled = 0;
+    for (let turn = 0; turn < 10; turn++) await driver.pop(1, 0, signal);
+    expect(scheduled).toBe(0);
+    await clock.advance(50);
+    expect(await driver.size()).toMatchObject({ ready: 1, delayed: 0 });
+  });
+
   test('extends a lease from now on', async () => {
     const { clock, driver, push, pop } = setUp({ leaseMs: 100 });
     await push('a');

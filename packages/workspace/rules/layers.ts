@@ -32,6 +32,7 @@ const coreLayers: readonly Layer[] = [
       'create-queue.ts',
       'driver-calls.ts',
       'driver-delivery.ts',
+      'pace.ts',
       'pop-line.ts',
       'push-line.ts',
       'settle-line.ts',
@@ -39,7 +40,7 @@ const coreLayers: readonly Layer[] = [
   },
   {
     name: 'what handlers are and return',
-    files: ['handler.ts', 'handler-run.ts', 'outcome.ts', 'retry.ts', 'schema.ts'],
+    files: ['handler.ts', 'handler-run.ts', 'handler-stack.ts', 'outcome.ts', 'retry.ts', 'schema.ts'],
     never: anyQueue,
   },
   {
@@ -47,7 +48,9 @@ const coreLayers: readonly Layer[] = [
     files: [
       'dispatcher.ts',
       'dispatcher-options.ts',
+      'dispatcher-source.ts',
       'dispatcher-types.ts',
+      'engine.ts',
       'inline-delivery.ts',
       'intake.ts',
       'registry.ts',

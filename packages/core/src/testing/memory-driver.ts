@@ -1,8 +1,8 @@
 import { type Capabilities, defineCapabilities } from '../capabilities.ts';
-import { checkCount, checkMs, checkOptions } from '../check.ts';
+import { checkCount, checkMs, checkOptions, checkClock } from '../check.ts';
 import { type Clock, systemClock, type Timer } from '../clock.ts';
 import { decodeEvent, encodeEvent } from '../cloudevents.ts';
-import type { Lease, QueueDriver, Return } from '../driver.ts';
+import type { LeasedEvent, QueueDriver, ReturnedLease } from '../driver.ts';
 import { isNqError, type NqErrorCode } from '../errors.ts';
 import type { DeadLetter, DeadLetters, QueueSize } from '../queue.ts';
 
@@ -46,6 +46,7 @@ export function memoryDriver(options: MemoryDriverOptions = {}): QueueDriver<str
   checkOptions(action, options, ['capacity', 'leaseMs', 'maxPayloadBytes', 'clock']);
   const { capacity = 1000, leaseMs = 30_000, maxPayloadBytes = 1_048_576, clock = systemClock } = options;
   checkCount(action, 'capacity', capacity, 1, Infinity);
+  checkClock(action, clock);
   checkMs(action, 'leaseMs', leaseMs, 1);
   checkCount(action, 'maxPayloadBytes', maxPayloadBytes, 1, Infinity);
   return new MemoryDriver(capacity, leaseMs, maxPayloadBytes, clock);
@@ -63,6 +64,7 @@ class MemoryDriver implements QueueDriver<string> {
   readonly #held = new Map<number, Held>();
   readonly #wakes = new Set<() => void>();
   #timer: Timer | undefined;
+  #timerAt = Infinity;
   #orders = 0;
   #tokens = 0;
   #closed = false;
@@ -115,7 +117,9 @@ class MemoryDriver implements QueueDriver<string> {
     return stored.length;
   }
 
-  async pop(max: number, waitMs: number, signal: AbortSignal): Promise<readonly Lease[]> {
+  async pop(max: number, waitMs: number, signal: AbortSignal): Promise<readonly LeasedEvent[]> {
+    // Who asks again and again leaves no turn to a timer.
+    if (this.#timerAt <= this.#clock.now()) this.#release();
     if (this.#ready.length === 0 && waitMs > 0) await this.#wait(waitMs, signal);
     const [taken, left] = split(this.#ready, max);
     this.#ready = left;
@@ -135,7 +139,7 @@ class MemoryDriver implements QueueDriver<string> {
     return receipts.map((token) => this.#held.delete(token as number));
   }
 
-  async nack(returns: readonly Return[]): Promise<readonly boolean[]> {
+  async nack(returns: readonly ReturnedLease[]): Promise<readonly boolean[]> {
     const answers = returns.map(({ receipt, delayMs, reason, deadLetter }) => {
       const held = this.#held.get(receipt as number);
       if (held === undefined) return false;
@@ -180,7 +184,7 @@ class MemoryDriver implements QueueDriver<string> {
 
   async close(): Promise<void> {
     this.#closed = true;
-    this.#timer?.cancel();
+    this.#disarm();
     for (const wake of this.#wakes) wake();
   }
 
@@ -209,19 +213,26 @@ class MemoryDriver implements QueueDriver<string> {
     if (this.#ready.length > 0) for (const wake of this.#wakes) wake();
   }
 
-  /** One timer, for the delay or the lease that ends first. */
-  #arm(): void {
+  #disarm(): void {
     this.#timer?.cancel();
+    this.#timerAt = Infinity;
+  }
+
+  /** One timer, for the delay or the lease that ends first, or sooner: one that is put off at every call never comes. */
+  #arm(): void {
     const ends = [
       ...this.#delayed.map(({ due }) => due),
       ...[...this.#held.values()].map(({ expiresAt }) => expiresAt),
     ];
     const first = ends.reduce((a, b) => Math.min(a, b), Infinity);
-    if (first === Infinity || this.#closed) return;
+    if (first >= this.#timerAt || this.#closed) return;
+    this.#timer?.cancel();
+    this.#timerAt = first;
     this.#timer = this.#clock.schedule(() => this.#release(), first - this.#clock.now(), { keepAlive: false });
   }
 
   #release(): void {
+    this.#disarm();
     const now = this.#clock.now();
     for (const { entry, due } of this.#delayed) if (due <= now) this.#ready.push(entry);
     this.#delayed = this.#delayed.filter(({ due }) => due > now);

@@ -1,0 +1,73 @@
+import type { DispatcherCounters, ResolvedOptions } from './dispatcher-options.ts';
+import type { HandlerStack } from './handler-stack.ts';
+import type { Handlers } from './handler.ts';
+import type { Histogram } from './histogram.ts';
+import { type Intake, PullingIntake, SynchronousIntake } from './intake.ts';
+import { isSynchronousQueue, type MessageQueue, type SynchronousQueue } from './queue.ts';
+import { Settlement } from './settlement.ts';
+import { Workers } from './workers.ts';
+
+/** What works on an opened queue, from the first `start()` or `dispatch()` to `stop()`. The next start makes a new one. */
+export interface Engine {
+  readonly queue: MessageQueue;
+  /** The queue again, if its synchronous side can be used. */
+  readonly synchronous: SynchronousQueue | undefined;
+  readonly workers: Workers;
+  /** Takes deliveries, once {@link Engine.pull} was called. */
+  readonly intake: Intake | undefined;
+  /** Begins to take deliveries, or goes on if there are more workers by now. */
+  pull(): void;
+}
+
+/** What all engines of a dispatcher share. */
+interface EngineParts {
+  readonly options: ResolvedOptions;
+  readonly stack: HandlerStack;
+  readonly handlers: Handlers;
+  readonly counters: DispatcherCounters;
+  readonly timeInQueueMs: Histogram;
+  readonly handlerMs: Histogram;
+}
+
+/** An engine on `queue`, without any workers yet. */
+export function makeEngine(queue: MessageQueue, { options, counters, ...parts }: EngineParts): Engine {
+  const { plan, clock, report, deadLetterQueue, handlerTimeoutMs, sampleEvery } = options;
+  let intake: Intake | undefined;
+  const settlement = new Settlement({
+    queue,
+    plan,
+    deadLetterQueue,
+    clock,
+    counters,
+    report,
+    onSettled: () => workers.changed(),
+    onUnattended: () => workers.startBeat(),
+  });
+  const workers: Workers = new Workers({
+    ...parts,
+    settlement,
+    plan,
+    clock,
+    lease: queue.capabilities.lease,
+    handlerTimeoutMs,
+    sampleEvery,
+    counters,
+    report,
+    onFree: () => intake?.resume(),
+  });
+  // With capacity 0 an event passes from a waiting push to a waiting pop; the synchronous side never waits.
+  const synchronous = queue.capacity > 0 && isSynchronousQueue(queue) ? queue : undefined;
+  return {
+    queue,
+    synchronous,
+    workers,
+    get intake() {
+      return intake;
+    },
+    pull() {
+      if (intake !== undefined) intake.resume();
+      else if (synchronous !== undefined) intake = new SynchronousIntake(synchronous, workers);
+      else intake = new PullingIntake(queue, workers, clock, report);
+    },
+  };
+}
