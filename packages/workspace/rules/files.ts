@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import { exportsEverything } from './imports.ts';
 import type { RepositoryFile } from './repository.ts';
 
@@ -29,5 +30,14 @@ export function checkAddresses({ path, text }: RepositoryFile): string[] {
     if (found === null) return [];
     const line = text.slice(0, found.index).split('\n').length;
     return [`${path}:${line} holds ${what}: ${found[0]}`];
+  });
+}
+
+/** Checks that the relative links of a Markdown file lead to something in this repository. */
+export function checkLinks({ path, text }: RepositoryFile, exists: (path: string) => boolean): string[] {
+  if (!path.endsWith('.md')) return [];
+  return [...text.matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)(?:#[^)]*)?\)/g)].flatMap(([, target = '']) => {
+    const linked = posix.join(posix.dirname(path), target);
+    return exists(linked) ? [] : [`${path} links to ${target}, which is not there`];
   });
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { checkAddresses, checkLength, checkNamedExports } from '../rules/files.ts';
+import { checkAddresses, checkLength, checkLinks, checkNamedExports } from '../rules/files.ts';
 import { publishedSources, readRepositoryFile, repositoryFiles } from '../rules/repository.ts';
 import { publishedWorkspaces } from '../scripts/workspaces.mjs';
 
@@ -26,6 +26,11 @@ describe('in this repository', () => {
     expect(files.flatMap(checkAddresses)).toEqual([]);
   });
 
+  test('links between the pages lead somewhere', () => {
+    const exists = (path: string) => files.some((file) => file.path === path || file.path.startsWith(`${path}/`));
+    expect(files.flatMap((file) => checkLinks(file, exists))).toEqual([]);
+  });
+
   test.for(publishedWorkspaces())('$manifest.name carries the licence of the repository', ({ folder }) => {
     expect(readRepositoryFile(`${folder}/LICENSE`).text).toBe(readRepositoryFile('LICENSE').text);
   });
@@ -36,6 +41,19 @@ describe('checkLength()', () => {
 
   test('accepts 400 lines', () => expect(checkLength(lines(400))).toEqual([]));
   test('finds 401 lines', () => expect(checkLength(lines(401))).toHaveLength(1));
+});
+
+describe('checkLinks()', () => {
+  const check = (text: string) =>
+    checkLinks({ path: 'docs/a.md', text }, (path) => path === 'docs/b.md' || path === 'c');
+
+  test('accepts links to files and folders, to places in them, and to the web', () => {
+    expect(check('[b](b.md) [place](b.md#x) [c](../c) [web](https://example.com/x) [here](#y)')).toEqual([]);
+  });
+
+  test('finds a link that leads nowhere', () => {
+    expect(check('see [d](d.md)')).toEqual(['docs/a.md links to d.md, which is not there']);
+  });
 });
 
 describe('checkNamedExports()', () => {
