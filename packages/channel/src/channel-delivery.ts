@@ -2,6 +2,7 @@ import { type Delivery, type NackOptions, NqError, type QueueEvent } from '@nq/c
 import { done } from '@nq/core/parts';
 import type { Arrived } from './arrivals.ts';
 import type { Stored } from './channel-codec.ts';
+import type { LeasePage } from './leases.ts';
 
 /** How a delivery stands. Numbers, because they are compared for every event. */
 const open = 0;
@@ -37,7 +38,8 @@ export class ChannelDelivery<Data> implements Delivery<Data> {
   readonly #owner: DeliveryOwner<Data>;
   /** The tick of the queue's ticker at which the lease ends. */
   expiresAt: number;
-  /** Its place among the open deliveries. */
+  /** Where it stands among the open deliveries. */
+  page: LeasePage<Data> | undefined;
   place = -1;
   #state: State = open;
   #controller: AbortController | undefined;

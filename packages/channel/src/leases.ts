@@ -2,14 +2,31 @@ import type { Clock } from '@nq/core';
 import { Ticker } from '@nq/core/parts';
 import type { ChannelDelivery } from './channel-delivery.ts';
 
+/** How many deliveries stand on a page. */
+const pageLength = 64;
+
+/** Deliveries in the order of their hand-outs. A page is filled once and never written anew. */
+export class LeasePage<Data> {
+  readonly deliveries: (ChannelDelivery<Data> | undefined)[] = new Array(pageLength);
+  /** How many were ever written on it, and how many of them are open. */
+  written = 0;
+  open = 0;
+}
+
 /**
- * The open deliveries of a channel and the ends of their leases. In no order: a delivery knows its place, so that
- * starting and ending cost a few writes, and the few that are open are looked through 16 times per lease.
+ * The open deliveries of a channel and the ends of their leases, on pages that are looked through once per tick. A
+ * delivery knows its page and its place there, so that starting and ending a lease are a few writes; and because pages
+ * are young, those writes cost the garbage collector nothing, as they would in one array that has grown old (measured:
+ * half of what a lease costs).
  */
 export class Leases<Data> {
   readonly #ticker: Ticker;
   readonly #onExpired: (deliveries: readonly ChannelDelivery<Data>[]) => void;
-  readonly #open: ChannelDelivery<Data>[] = [];
+  #page = new LeasePage<Data>();
+  /** The full pages on which a delivery is open. */
+  readonly #full = new Set<LeasePage<Data>>();
+  /** How many deliveries are open. */
+  count = 0;
 
   /** @param onExpired is given the deliveries whose leases have ended together. They are no longer open. */
   constructor(clock: Clock, leaseMs: number, onExpired: (deliveries: readonly ChannelDelivery<Data>[]) => void) {
@@ -18,29 +35,28 @@ export class Leases<Data> {
     this.#onExpired = onExpired;
   }
 
-  /** How many deliveries are open. */
-  get count(): number {
-    return this.#open.length;
-  }
-
   /** The tick at which a lease that starts now ends. */
   deadline(): number {
     return this.#ticker.deadline();
   }
 
   start(delivery: ChannelDelivery<Data>): void {
-    delivery.place = this.#open.length;
-    this.#open.push(delivery);
+    let page = this.#page;
+    if (page.written === pageLength) page = this.#turnPage();
+    delivery.page = page;
+    delivery.place = page.written;
+    page.deliveries[page.written++] = delivery;
+    page.open++;
+    this.count++;
   }
 
   /** Does nothing to a delivery that is not open. */
   end(delivery: ChannelDelivery<Data>): void {
-    const { place } = delivery;
-    if (this.#open[place] !== delivery) return;
-    const last = this.#open.pop() as ChannelDelivery<Data>;
-    if (last === delivery) return;
-    this.#open[place] = last;
-    last.place = place;
+    const { page, place } = delivery;
+    if (page === undefined || page.deliveries[place] !== delivery) return;
+    page.deliveries[place] = undefined;
+    this.count--;
+    if (--page.open === 0 && page.written === pageLength) this.#full.delete(page);
   }
 
   extend(delivery: ChannelDelivery<Data>, ms: number): void {
@@ -50,14 +66,30 @@ export class Leases<Data> {
   /** Ends every lease and the ticking. @returns the deliveries that were open, in the order of the pushes. */
   endAll(): ChannelDelivery<Data>[] {
     this.#ticker.stop();
-    return this.#open.splice(0).sort((a, b) => a.number - b.number);
+    const open = this.#open();
+    for (const delivery of open) this.end(delivery);
+    return open.sort((a, b) => a.number - b.number);
+  }
+
+  #turnPage(): LeasePage<Data> {
+    if (this.#page.open > 0) this.#full.add(this.#page);
+    this.#page = new LeasePage();
+    return this.#page;
+  }
+
+  #open(): ChannelDelivery<Data>[] {
+    const open: ChannelDelivery<Data>[] = [];
+    for (const page of [...this.#full, this.#page]) {
+      for (const delivery of page.deliveries) if (delivery !== undefined) open.push(delivery);
+    }
+    return open;
   }
 
   #expire(): boolean {
     const { tick } = this.#ticker;
-    const expired = this.#open.filter(({ expiresAt }) => expiresAt <= tick);
+    const expired = this.#open().filter(({ expiresAt }) => expiresAt <= tick);
     for (const delivery of expired) this.end(delivery);
     if (expired.length > 0) this.#onExpired(expired);
-    return this.#open.length > 0;
+    return this.count > 0;
   }
 }

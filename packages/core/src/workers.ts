@@ -200,12 +200,13 @@ export class Workers {
 
   #wait(worker: Worker, result: PromiseLike<unknown>): void {
     if (this.#timeouts !== undefined) worker.deadline = this.#timeouts.deadline();
-    // The native `then` of a native promise calls back once. Anything else may do so twice, at once, or throw; a promise
-    // made of it does not.
+    // The native `then` calls back once. Any other may do so twice, at once, or throw; a promise made of it does not.
     try {
-      nativeThen.call(result instanceof Promise ? result : promiseOf(result), worker.onFulfilled, worker.onRejected);
+      const promise = result.then === nativeThen ? result : promiseOf(result);
+      promise.then(worker.onFulfilled, worker.onRejected);
     } catch {
-      nativeThen.call(promiseOf(result), worker.onFulfilled, worker.onRejected);
+      // It is no promise, although it has the native `then`.
+      void promiseOf(result).then(worker.onFulfilled, worker.onRejected);
     }
   }
 
