@@ -7,6 +7,7 @@ const pageLength = 64;
 
 /** Deliveries in the order of their hand-outs. A page is filled once and never written anew. */
 export class LeasePage<Data> {
+  // oxlint-disable-next-line no-new-array -- Array.from takes as long as all deliveries of the page together
   readonly deliveries: (ChannelDelivery<Data> | undefined)[] = new Array(pageLength);
   /** How many were ever written on it, and how many of them are open. */
   written = 0;

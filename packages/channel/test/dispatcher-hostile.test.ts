@@ -105,6 +105,23 @@ describe.each(queues)('a dispatcher on %s', (_, make) => {
     expect(await dispatcher.stats()).toMatchObject({ handled: 0, failed: 1, deadLettered: 1 });
   });
 
+  test('fails an event whose middleware calls next() twice, and runs its handler once', async () => {
+    const { clock, queue, dispatcher } = stage(make, { retry: { maxAttempts: 1 } });
+    let runs = 0;
+    dispatcher.use(async (_event, _context, next) => {
+      await next();
+      await next();
+    });
+    dispatcher.on('test', () => void runs++);
+    await dispatcher.start();
+    await dispatcher.dispatch(event(1));
+    await clock.settle();
+    expect(runs).toBe(1);
+    expect(await queue.deadLetters.list()).toMatchObject([
+      { reason: 'TypeError: A middleware has called next() twice' },
+    ]);
+  });
+
   test('ignores hooks that fail later', async () => {
     const { clock, dispatcher } = stage(make, {
       retry: { maxAttempts: 1 },

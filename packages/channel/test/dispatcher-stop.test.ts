@@ -1,3 +1,4 @@
+import { channelQueue } from '@nq/channel';
 import { createDispatcher, createQueue, type StopReport } from '@nq/core';
 import { memoryDriver } from '@nq/core/testing';
 import { describe, expect, test } from 'vitest';
@@ -241,6 +242,7 @@ describe('a dispatcher that opens its queue itself', () => {
     expect(() => createDispatcher(-1)).toThrow(RangeError);
     expect(() => createDispatcher(null as never)).toThrow(TypeError);
     expect(() => createDispatcher({ queue: {} } as never)).toThrow(TypeError);
+    expect(() => createDispatcher(channelQueue() as never)).toThrow('a queue is given as { queue }');
     expect(() => createDispatcher('no url')).toThrow(expect.objectContaining({ code: 'NQ_CONFIG' }));
     expect(() => createDispatcher({ type: 'channel', size: 5 } as never)).toThrow(
       expect.objectContaining({ code: 'NQ_CONFIG' }),

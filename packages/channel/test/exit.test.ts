@@ -79,17 +79,25 @@ describe('a process', () => {
     expect(printed).toBe('3');
   });
 
-  test('is told once of a type that has no handler, if nobody listens', async () => {
+  test('is told of the first failure of each type, and of a drain() that nothing was started for, if nobody listens', async () => {
     const warned = await run(
       `process.on('warning', ({ name, message }) => console.log(name + ': ' + message));
-       const dispatcher = createDispatcher(10, { retry: { maxAttempts: 3, delayMs: 1 } });
+       const dispatcher = createDispatcher(10, { retry: { maxAttempts: 2, inPlace: 0, delayMs: 1 } });
+       dispatcher.on('u', () => { throw new Error('no'); });
+       await dispatcher.drain();
        await dispatcher.start();
        await dispatcher.dispatch({ type: 't', id: 'e1' });
        await dispatcher.dispatch({ type: 'u', id: 'e2' });
+       await dispatcher.dispatch({ type: 'u', id: 'e3' });
        await dispatcher.drain();
        await dispatcher.stop();`,
     );
-    expect(warned).toBe('NqWarning: handle of event "e1": No handler is registered for events of type "t"');
+    const hint = '(told once per type: set onError to hear of every failure)';
+    expect(warned.split('\n')).toEqual([
+      'NqWarning: drain() waits, but the dispatcher is not started',
+      `NqWarning: handle of event "e1" of type "t": No handler is registered for events of type "t" ${hint}`,
+      `NqWarning: handle of event "e2" of type "u": no ${hint}`,
+    ]);
   });
 
   test('tells on stderr what nobody listens to', async () => {
@@ -104,8 +112,8 @@ describe('a process', () => {
        await dispatcher.stop();
        await queue.close();`,
     );
-    expect(warned).toBe(
-      'NqWarning: dead-letter of event "e1": Cannot give the event up: its queue keeps no dead letters and no deadLetterQueue is set',
+    expect(warned).toContain(
+      'NqWarning: dead-letter of event "e1" of type "t": Cannot give the event up: its queue keeps no dead letters and no deadLetterQueue is set',
     );
   });
 });

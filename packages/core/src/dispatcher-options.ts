@@ -1,6 +1,5 @@
 import { checkClock, checkCount, checkFunction, checkMs, checkOneOf, checkOptions, describe } from './check.ts';
 import { type Clock, systemClock } from './clock.ts';
-import { isNqError } from './errors.ts';
 import type { QueueEvent } from './event.ts';
 import type { MessageQueue } from './queue.ts';
 import { type RetryOptions, RetryPlan } from './retry.ts';
@@ -39,8 +38,7 @@ export interface DispatcherOptions {
   /**
    * Is told of errors that no caller sees. What it throws is ignored.
    *
-   * @default failed handlers are only counted; the rest is a warning of the process, with the type `NqWarning`, of types
-   * without a handler only the first
+   * @default a warning of the process, with the type `NqWarning`; of failed handlers, only the first of each type
    */
   readonly onError?: ReportError;
   /**
@@ -173,18 +171,24 @@ function quietly(hook: () => unknown): void {
   }
 }
 
+/** Of so many types the first failure is told; types come from outside and may be any number. */
+const typesTold = 100;
+
 /**
- * What nobody listens to is told on stderr, by Node.js: but for the daily bread of a handler, and of the types that have
- * no handler only the first.
+ * What nobody listens to is told on stderr, by Node.js. Failed handlers are their daily bread, so of each type only the
+ * first failure is told.
  */
 function warner(): ReportError {
-  let toldOfType = false;
+  const told = new Set<string>();
   return (error, { during, event }) => {
-    const unknownType = isNqError(error, 'NQ_NO_HANDLER');
-    if (during === 'handle' && (!unknownType || toldOfType)) return;
-    toldOfType ||= unknownType;
-    const what = event === undefined ? '' : ` of event ${JSON.stringify(event.id)}`;
+    if (during === 'handle' && event !== undefined) {
+      if (told.has(event.type) || told.size >= typesTold) return;
+      told.add(event.type);
+    }
+    const what =
+      event === undefined ? '' : ` of event ${JSON.stringify(event.id)} of type ${JSON.stringify(event.type)}`;
     const why = error instanceof Error ? error.message : 'an error that is no Error';
-    process.emitWarning(`${during}${what}: ${why}`, 'NqWarning');
+    const hint = during === 'handle' ? ' (told once per type: set onError to hear of every failure)' : '';
+    process.emitWarning(`${during}${what}: ${why}${hint}`, 'NqWarning');
   };
 }

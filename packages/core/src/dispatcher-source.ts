@@ -27,6 +27,7 @@ export function readSource(source: DispatcherSource): Source {
       `Cannot create a dispatcher: expected a capacity, a URL, { type } or { queue }, got ${describe(source)}`,
     );
   }
+  if ('popMany' in source) throw new TypeError('Cannot create a dispatcher: a queue is given as { queue }');
   if (!('queue' in source)) {
     parseConfig(source);
     return { config: { ...source } };

@@ -33,7 +33,8 @@ export interface StopReport {
   readonly returned: number;
   /**
    * Events that are gone with this process, because the queue that the dispatcher opened keeps nothing; and those whose
-   * settlement the queue has not confirmed in time: they are handed out again when their lease ends.
+   * settlement the queue has not confirmed in time: they are handed out again when their lease ends. Dead letters of a queue
+   * that keeps nothing are gone too, and not counted: list them before `stop()`, or set `deadLetterQueue`.
    */
   readonly abandoned: number;
 }
@@ -59,7 +60,7 @@ export interface DispatcherStats extends Readonly<DispatcherCounters> {
 /** Pulls deliveries from a queue and runs handlers. */
 export interface Dispatcher<Events extends EventMap = Record<string, unknown>> extends AsyncDisposable {
   /**
-   * Registers a handler for a type. Several of one type run one after the other, in this order; the event is
+   * Registers a handler for a type; types are compared exactly, and for the rest there is `onUnknownType()`. Several of one type run one after the other, in this order; the event is
    * acknowledged when all are done. When it is handed out again, all of them run again, also those that were done.
    *
    * @returns a function that removes this registration. @throws {TypeError} if `type` or `handler` is not one.

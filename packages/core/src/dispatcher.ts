@@ -132,7 +132,10 @@ class QueueDispatcher implements Dispatcher {
     checkWaiting('Cannot drain', options);
     const { clock } = this.#options;
     const left = this.#countDown(options);
-    const { queue, workers } = await inTime(this.#use('drain'), left(), 'Cannot drain: the queue is not open', clock);
+    const engine = await inTime(this.#use('drain'), left(), 'Cannot drain: the queue is not open', clock);
+    const { queue, workers } = engine;
+    if (engine.intake === undefined)
+      process.emitWarning('drain() waits, but the dispatcher is not started', 'NqWarning');
     for (;;) {
       const { ready, inFlight, delayed } = await inTime(
         queue.size(),
@@ -186,7 +189,7 @@ class QueueDispatcher implements Dispatcher {
   }
 
   async queue(): Promise<MessageQueue> {
-    return 'queue' in this.#source ? this.#source.queue : (await this.#use('open the queue')).queue;
+    return 'queue' in this.#source ? this.#source.queue : (await this.#use('give the queue')).queue;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -22,13 +22,13 @@ export interface QueueEvent<Data = unknown, Type extends string = string> {
 /** An event as producers write it: `id` and `time` are filled in where they are missing. */
 export interface EventInput<Data = unknown, Type extends string = string> {
   /** @default a new id, unique in this and every other process */
-  readonly id?: string;
+  readonly id?: string | undefined;
   readonly type: Type;
-  readonly key?: string;
+  readonly key?: string | undefined;
   readonly data?: Data;
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Milliseconds since the Unix epoch. @default now */
-  readonly time?: number;
+  readonly time?: number | undefined;
 }
 
 /** One random prefix per process and a counter: 31 ns where `randomUUID()` per event took 157 (Node 20, measured). */
@@ -53,7 +53,7 @@ export function createEvent<Data = unknown, Type extends string = string>(
   checkEvent(input);
   if (input.id !== undefined && input.time !== undefined) return input as QueueEvent<Data, Type>;
   const { id = newEventId(), time = clock.date(), data, ...rest } = input;
-  return { id, ...rest, data: data as Data, time };
+  return { id, ...rest, data, time } as QueueEvent<Data, Type>;
 }
 
 /** @throws {TypeError} naming the first attribute of `input` that is not as {@link EventInput} says. */

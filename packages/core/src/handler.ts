@@ -32,7 +32,7 @@ export type Handler<Data = unknown, Type extends string = string> = (
 ) => unknown;
 
 /**
- * A function around the handlers of every event. It calls `next()` once, at most, to run what is inside of it, and awaits
+ * A function around the handlers of every event. It calls `next()` once, at most (the second call throws), to run what is inside of it, and awaits
  * it or returns it; if it does not call it, no handler runs and the event counts as handled. What it throws is a failure;
  * what `next()` throws and it catches is none.
  */
@@ -186,6 +186,7 @@ class Inside {
 
   constructor(run: () => Promise<void>) {
     this.next = () => {
+      if (this.promise !== undefined) throw new TypeError('A middleware has called next() twice');
       this.ended = false;
       this.promise = run().finally(() => (this.ended = true));
       return this.promise;

@@ -7,7 +7,7 @@ import { NqError } from './errors.ts';
 import type { MessageQueue } from './queue.ts';
 import { type OptionKind, readOption, readParameter } from './queue-option.ts';
 
-/** How a queue is named in a configuration file: the shape and the keys of the seed. */
+/** How a queue is named in a configuration file. */
 export interface QueueConfig {
   /** A registered type, the rest of a package name `@nq/<type>`, or a package name. */
   readonly type: string;
