@@ -9,30 +9,35 @@ export interface ChannelOptions {
    *
    * @default 1000
    */
-  readonly capacity?: number;
+  readonly capacity?: number | undefined;
   /** How long a delivery is ours before the event is handed out again, in milliseconds. @default 30_000 */
-  readonly leaseMs?: number;
+  readonly leaseMs?: number | undefined;
   /**
    * `reference`: consumers get the producer's own object, nothing is serialised. `copy`: every hand-out is a fresh copy,
    * and events that a broker could not carry are refused with `NQ_PAYLOAD`, at 10 to 20 times the cost.
    *
    * @default 'reference'
    */
-  readonly isolation?: 'reference' | 'copy';
+  readonly isolation?: 'reference' | 'copy' | undefined;
   /** The largest event as structured CloudEvents JSON, in bytes. Needs `isolation: 'copy'`. @default 1_048_576 */
-  readonly maxPayloadBytes?: number;
+  readonly maxPayloadBytes?: number | undefined;
   /**
    * An event that comes back after this many hand-outs becomes a dead letter; while there is no room for one, it is handed
    * out again. For consumers without a dispatcher, which counts by itself. Needs room for dead letters.
    *
    * @default Infinity
    */
-  readonly maxAttempts?: number;
+  readonly maxAttempts?: number | undefined;
   /** How many dead letters are kept. With `0` the channel does not declare `deadLetter`. @default 1000 */
-  readonly deadLetterCapacity?: number;
+  readonly deadLetterCapacity?: number | undefined;
   /** Where time comes from. @default systemClock */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
 }
+
+/** {@link ChannelOptions} with every default filled in. */
+export type ResolvedChannelOptions = {
+  readonly [Name in keyof ChannelOptions]-?: Exclude<ChannelOptions[Name], undefined>;
+};
 
 /** The same limit as the default of Kafka's `message.max.bytes`, rounded: an event that fits here fits there. */
 const defaultMaxPayloadBytes = 1_048_576;
@@ -53,7 +58,7 @@ const known = [
  *
  * @throws {TypeError} if an option is unknown or of the wrong type. @throws {RangeError} if it is out of range.
  */
-export function resolveOptions(options: ChannelOptions): Required<ChannelOptions> {
+export function resolveOptions(options: ChannelOptions): ResolvedChannelOptions {
   checkOptions(action, options, known);
   const {
     capacity = 1000,
@@ -93,7 +98,7 @@ export function resolveOptions(options: ChannelOptions): Required<ChannelOptions
 }
 
 /** What a channel with these options promises. */
-export function capabilitiesOf(options: Required<ChannelOptions>): Capabilities {
+export function capabilitiesOf(options: ResolvedChannelOptions): Capabilities {
   const { capacity, leaseMs, isolation, maxPayloadBytes, deadLetterCapacity } = options;
   return defineCapabilities({
     order: 'fifo',

@@ -27,7 +27,7 @@ import {
 } from '@nq/core/parts';
 import { Channel, type PopResult } from './channel.ts';
 import { type ChannelCodec, CopyCodec, ReferenceCodec, type Stored } from './channel-codec.ts';
-import { capabilitiesOf, type ChannelOptions, resolveOptions } from './channel-options.ts';
+import { capabilitiesOf, type ChannelOptions, type ResolvedChannelOptions, resolveOptions } from './channel-options.ts';
 
 /**
  * A bounded queue in this process, first in, first out. Makes a new, empty one at each call.
@@ -50,7 +50,7 @@ class ChannelQueue<Data> implements SynchronousQueue<Data> {
   #closing: Promise<CloseReport> | undefined;
   #closed = false;
 
-  constructor(options: Required<ChannelOptions>) {
+  constructor(options: ResolvedChannelOptions) {
     this.capabilities = capabilitiesOf(options);
     this.capacity = options.capacity;
     this.#clock = options.clock;

@@ -5,7 +5,7 @@ import { Arrivals, type Arrived } from './arrivals.ts';
 import type { ChannelCodec, Stored } from './channel-codec.ts';
 import { ChannelDeadLetters } from './channel-dead-letters.ts';
 import { ChannelDelivery, cutOff, type DeliveryOwner, lost } from './channel-delivery.ts';
-import type { ChannelOptions } from './channel-options.ts';
+import type { ResolvedChannelOptions } from './channel-options.ts';
 import { Leases } from './leases.ts';
 import { type ReturnedEvent, ReturnedEvents } from './returned-events.ts';
 import { Ring } from './ring.ts';
@@ -53,7 +53,7 @@ export class Channel<Data> implements DeliveryOwner<Data> {
   readonly #serve = (): void => this.#serveWaiting();
   #onSettled: (() => void) | undefined;
 
-  constructor(options: Required<ChannelOptions>, codec: ChannelCodec<Data>) {
+  constructor(options: ResolvedChannelOptions, codec: ChannelCodec<Data>) {
     const { capacity, clock, leaseMs, maxAttempts, deadLetterCapacity } = options;
     this.#capacity = capacity;
     this.#clock = clock;

@@ -94,9 +94,9 @@ export function checkOptions(action: string, options: unknown, known: readonly s
 
 /** How a delivery is given back. */
 interface Nack {
-  readonly delayMs?: number;
-  readonly reason?: string;
-  readonly deadLetter?: boolean;
+  readonly delayMs: number;
+  readonly reason: string;
+  readonly deadLetter: boolean;
 }
 
 /**
@@ -105,7 +105,7 @@ interface Nack {
  * @throws {TypeError} if an option is unknown or of the wrong type. @throws {RangeError} if `delayMs` is negative, `NaN`
  * or infinite.
  */
-export function resolveNack(options: Nack): Required<Nack> {
+export function resolveNack(options: { readonly [Name in keyof Nack]?: Nack[Name] | undefined }): Nack {
   checkOptions('Cannot nack', options, ['delayMs', 'reason', 'deadLetter']);
   const { delayMs = 0, reason = '', deadLetter = false } = options;
   checkMs('Cannot nack', 'delayMs', delayMs);

@@ -7,21 +7,21 @@ import { newEventId, type QueueEvent } from './event.ts';
 /** How an event is written. */
 export interface EncodeOptions {
   /** The largest result, in bytes of UTF-8. @default Infinity */
-  readonly maxBytes?: number;
+  readonly maxBytes?: number | undefined;
 }
 
 /** How JSON that is not a CloudEvents event is read. */
 export interface ForeignOptions {
   /** The member that is the key of the event: a string or a number. @default 'key' */
-  readonly key?: string;
+  readonly key?: string | undefined;
 }
 
 /** How an event is read. */
 export interface DecodeOptions {
   /** How plain JSON of other producers is read. */
-  readonly foreign?: ForeignOptions;
+  readonly foreign?: ForeignOptions | undefined;
   /** Where the time of a foreign event without one comes from. @default systemClock */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
 }
 
 /** The `source` attribute, which CloudEvents 1.0 §3.1 requires, of events that do not bring their own in `headers.source`. */

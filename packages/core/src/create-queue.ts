@@ -37,7 +37,7 @@ import { WaitLimits } from './waiting.ts';
 /** How a queue is made of a driver. */
 export interface CreateQueueOptions {
   /** Where time and chance come from. @default systemClock */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
 }
 
 /**

@@ -32,45 +32,45 @@ export interface DispatcherOptions {
    *
    * @default 'wait'
    */
-  readonly onFull?: OnFull;
+  readonly onFull?: OnFull | undefined;
   /** Is told of each event that `onFull` dropped. What it throws is ignored. */
-  readonly onDrop?: (event: QueueEvent) => void;
+  readonly onDrop?: (event: QueueEvent) => void | undefined;
   /**
    * Is told of errors that no caller sees. What it throws is ignored.
    *
    * @default a warning of the process, with the type `NqWarning`; of failed handlers, only the first of each type
    */
-  readonly onError?: ReportError;
+  readonly onError?: ReportError | undefined;
   /**
    * How long a handler that returns a promise may take in milliseconds, for each of its runs; `Infinity` for no bound. It
    * is told up to a sixteenth of that and some milliseconds later. With middleware or a schema, for all handlers of the type together.
    *
    * @default 300_000
    */
-  readonly handlerTimeoutMs?: number;
+  readonly handlerTimeoutMs?: number | undefined;
   /** When a failed event is tried again. */
-  readonly retry?: RetryOptions;
+  readonly retry?: RetryOptions | undefined;
   /**
    * Where events go that are given up. They are pushed there with `nqreason` and `nqattempts` in their headers, and
    * acknowledged only after that push has succeeded. The dispatcher never closes it.
    *
    * @default the dead letters of the queue itself; where it has none, the event is kept and handed out again
    */
-  readonly deadLetterQueue?: MessageQueue;
+  readonly deadLetterQueue?: MessageQueue | undefined;
   /**
    * Checks the data of events, by type: wrong data rejects `dispatch()`, and is given up when it comes from the queue.
    * Handlers get what the schema makes of the data; the queue keeps what was dispatched.
    */
-  readonly schemas?: Readonly<Record<string, StandardSchema>>;
+  readonly schemas?: Readonly<Record<string, StandardSchema>> | undefined;
   /**
    * One in this many events is measured for the histograms of `stats()`, and the first one of each turn of the event
    * loop; rounded up to a power of two. A measurement reads the clock three times, about 150 ns.
    *
    * @default 64
    */
-  readonly sampleEvery?: number;
+  readonly sampleEvery?: number | undefined;
   /** Where time and chance come from. @default systemClock */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
 }
 
 /** What a dispatcher has counted since it was created. */

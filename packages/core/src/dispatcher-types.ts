@@ -22,7 +22,7 @@ export type DispatchResult = 'queued' | 'dropped' | 'ran';
 /** How a dispatcher is stopped. */
 export interface StopOptions {
   /** How long to wait for handlers that run, in milliseconds. @default 10_000 */
-  readonly deadlineMs?: number;
+  readonly deadlineMs?: number | undefined;
 }
 
 /** What became of the events while a dispatcher stopped. No event is counted twice. */

@@ -16,11 +16,11 @@ export interface WaitOptions {
 /** How a delivery is given back. */
 export interface NackOptions {
   /** How long nobody gets the event, in milliseconds. @default 0 */
-  readonly delayMs?: number;
+  readonly delayMs?: number | undefined;
   /** Why, in a short sentence without payload: it is kept with a dead letter. */
-  readonly reason?: string;
+  readonly reason?: string | undefined;
   /** Gives the event up: it becomes a dead letter instead of being handed out again. @default false */
-  readonly deadLetter?: boolean;
+  readonly deadLetter?: boolean | undefined;
 }
 
 /** One handing-out of an event. It is ours until it is settled or its lease ends. */
@@ -76,7 +76,7 @@ export interface QueueSize {
 /** How a queue is closed. */
 export interface CloseOptions {
   /** How long to wait for unsettled deliveries, in milliseconds. @default 0 */
-  readonly drainMs?: number;
+  readonly drainMs?: number | undefined;
 }
 
 /** What became of the events that a closed queue still held. */

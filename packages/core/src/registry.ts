@@ -12,9 +12,9 @@ export interface QueueConfig {
   /** A registered type, the rest of a package name `@nq/<type>`, or a package name. */
   readonly type: string;
   /** The capacity. @default what the type says */
-  readonly bufferSize?: number;
+  readonly bufferSize?: number | undefined;
   /** The options of the type, by their names or by the aliases that the type declares. */
-  readonly extra?: Readonly<Record<string, unknown>>;
+  readonly extra?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /**

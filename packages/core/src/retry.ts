@@ -13,22 +13,22 @@ export interface RetryOptions {
    *
    * @default 5
    */
-  readonly maxAttempts?: number;
+  readonly maxAttempts?: number | undefined;
   /**
    * How often a handler is run again in place per hand-out. With middleware or a schema, all handlers of the type are run
    * again together.
    *
    * @default 2
    */
-  readonly inPlace?: number;
+  readonly inPlace?: number | undefined;
   /** The delay before the first run in place, in milliseconds. @default 10 */
-  readonly inPlaceDelayMs?: number;
+  readonly inPlaceDelayMs?: number | undefined;
   /** The delay before the second hand-out, in milliseconds. @default 1000 */
-  readonly delayMs?: number;
+  readonly delayMs?: number | undefined;
   /** The longest delay, of either kind, in milliseconds. @default 60_000 */
-  readonly maxDelayMs?: number;
+  readonly maxDelayMs?: number | undefined;
   /** By how much chance shortens a delay: 0 not at all, 1 down to nothing. @default 0.5 */
-  readonly jitter?: number;
+  readonly jitter?: number | undefined;
 }
 
 const action = 'Cannot create a dispatcher';

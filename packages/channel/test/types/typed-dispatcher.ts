@@ -39,3 +39,9 @@ untyped.on('anything', (event) => {
   // @ts-expect-error -- unknown data has no members
   return event.data.total;
 });
+
+// What is passed on may be undefined: an optional key, an option of the caller's own options.
+export function forward(key: string | undefined, timeoutMs: number | undefined) {
+  return untyped.dispatch({ type: 'anything', key, data: 5 }, { timeoutMs });
+}
+export const stopped = (deadlineMs: number | undefined) => untyped.stop({ deadlineMs });

@@ -9,13 +9,13 @@ import type { DeadLetter, DeadLetters, QueueSize } from '../queue.ts';
 /** How a driver in memory is made. */
 export interface MemoryDriverOptions {
   /** How many ready and delayed events it takes. @default 1000 */
-  readonly capacity?: number;
+  readonly capacity?: number | undefined;
   /** How long a lease is, in milliseconds. @default 30_000 */
-  readonly leaseMs?: number;
+  readonly leaseMs?: number | undefined;
   /** The largest event, in bytes. @default 1_048_576 */
-  readonly maxPayloadBytes?: number;
+  readonly maxPayloadBytes?: number | undefined;
   /** @default systemClock */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
 }
 
 interface Entry {

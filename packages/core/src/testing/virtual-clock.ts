@@ -5,9 +5,9 @@ import { Heap } from '../heap.ts';
 /** How a virtual clock starts. */
 export interface VirtualClockOptions {
   /** The first value of `date()`, in milliseconds since the Unix epoch. @default 0 */
-  readonly startDate?: number;
+  readonly startDate?: number | undefined;
   /** Where its chance begins: the same seed, the same numbers. @default 1 */
-  readonly seed?: number;
+  readonly seed?: number | undefined;
 }
 
 /** A {@link Clock} that a test moves by hand. */
