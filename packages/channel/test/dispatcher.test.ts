@@ -640,7 +640,7 @@ describe.each(queues)('a dispatcher on %s', (_, make) => {
       [{ retry: { jitter: 2 } }, 'retry.jitter must be <= 1, got 2'],
       [
         { retry: { delay: 5 } },
-        'unknown option "delay"; known are maxAttempts, inPlace, inPlaceDelayMs, delayMs, maxDelayMs, jitter',
+        'retry: unknown option "delay"; known are maxAttempts, inPlace, inPlaceDelayMs, delayMs, maxDelayMs, jitter',
       ],
       [
         { workers: 5 },

@@ -87,7 +87,10 @@ export function parseConfig(config: string | QueueConfig): ParsedConfig {
   const { type, bufferSize, extra = {}, ...unknown } = config;
   const [other] = Object.keys(unknown);
   if (other !== undefined)
-    throw new NqError('NQ_CONFIG', `${cannot}: unknown member "${other}"; known are type, bufferSize, extra`);
+    throw new NqError(
+      'NQ_CONFIG',
+      `${cannot}: unknown member "${other}"; known are type, bufferSize (its capacity), extra (its options)`,
+    );
   if (typeof type !== 'string' || type === '')
     throw new TypeError(`${cannot}: type must be a non-empty string, got ${describe(type)}`);
   if (typeof extra !== 'object' || extra === null || Array.isArray(extra)) {

@@ -53,7 +53,7 @@ export class RetryPlan {
 
   /** @throws {TypeError} {RangeError} naming the option that is wrong. */
   constructor(options: RetryOptions, clock: Clock) {
-    checkOptions(action, options, known);
+    checkOptions(`${action}: retry`, options, known);
     const {
       maxAttempts = 5,
       inPlace = 2,

@@ -157,7 +157,7 @@ describe('openQueue() with { type, bufferSize, extra }', () => {
     [
       'an unknown member',
       { type: 'memo', capacity: 5 },
-      'unknown member "capacity"; known are type, bufferSize, extra',
+      'unknown member "capacity"; known are type, bufferSize (its capacity), extra (its options)',
     ],
     [
       'an unknown member of extra',

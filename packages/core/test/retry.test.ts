@@ -81,8 +81,8 @@ describe('a RetryPlan', () => {
     ['retry.maxDelayMs', { maxDelayMs: Infinity }, RangeError],
     ['retry.jitter', { jitter: -0.1 }, RangeError],
     ['retry.jitter', { jitter: 1.1 }, RangeError],
-    ['unknown option "attempts"', { attempts: 3 }, TypeError],
-    ['options must be an object', 5, TypeError],
+    ['retry: unknown option "attempts"', { attempts: 3 }, TypeError],
+    ['retry: options must be an object', 5, TypeError],
   ])('names the option that is wrong: %s of %o', ([message, options, type]) => {
     const create = () => new RetryPlan(options as never, virtualClock());
     expect(create).toThrow(type);
