@@ -17,8 +17,7 @@ export class LeasePage<Data> {
 /**
  * The open deliveries of a channel and the ends of their leases, on pages that are looked through once per tick. A
  * delivery knows its page and its place there, so that starting and ending a lease are a few writes; and because pages
- * are young, those writes cost the garbage collector nothing, as they would in one array that has grown old (measured:
- * half of what a lease costs).
+ * are young, those writes cost the garbage collector nothing, as they would in one array that has grown old.
  */
 export class Leases<Data> {
   readonly #ticker: Ticker;

@@ -114,6 +114,16 @@ describe('stop()', () => {
     expect(count).toEqual({ opened: 2, closed: 2 });
   });
 
+  test('called by a handler has it told when the queue cannot be closed afterwards', async () => {
+    countedType(() => Object.assign(channelQueue(), { close: () => Promise.reject(new Error('stuck')) }));
+    const told = deferred<unknown>();
+    const dispatcher = createDispatcher({ type: 'counted' }, { onError: (error) => told.resolve(error) });
+    dispatcher.on('test', async () => void (await dispatcher.stop()));
+    await dispatcher.start();
+    await dispatcher.dispatch(event(1));
+    expect(await told.promise).toMatchObject({ message: 'stuck' });
+  });
+
   test('called by a handler reports what is gone with the queue as well', async () => {
     const dispatcher = createDispatcher(10);
     const reported = deferred<unknown>();

@@ -331,7 +331,8 @@ class QueueDispatcher implements Dispatcher {
       .then(() => {
         workers.close();
         return this.#letGo(queue, left);
-      });
+      })
+      .catch(this.#reportClose);
     return Object.freeze({ completed, returned: left.returned, abandoned: left.abandoned + gone });
   }
 
@@ -341,14 +342,19 @@ class QueueDispatcher implements Dispatcher {
     if (opening === undefined) return undefined;
     const engine = await within(opening, deadlineMs, undefined, this.#options.clock);
     if (engine === undefined) {
-      void opening.then((late) => {
-        if (late === undefined) return undefined;
-        if (this.#engine === late) this.#engine = undefined;
-        return late.queue.close();
-      });
+      void opening
+        .then((late) => {
+          if (late === undefined) return undefined;
+          if (this.#engine === late) this.#engine = undefined;
+          return late.queue.close();
+        })
+        .catch(this.#reportClose);
     }
     return engine;
   }
+
+  /** Tells of a close that nobody waits for. */
+  readonly #reportClose = (error: unknown): void => this.#options.report(error, { during: 'settle' });
 
   /** Closes the queue if the dispatcher opened it. @returns what has become of its events. */
   async #letGo(queue: MessageQueue, left: LeftOver): Promise<LeftOver> {
