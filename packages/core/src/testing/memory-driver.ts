@@ -4,6 +4,7 @@ import { type Clock, systemClock, type Timer } from '../clock.ts';
 import { decodeEvent, encodeEvent } from '../cloudevents.ts';
 import type { LeasedEvent, QueueDriver, ReturnedLease } from '../driver.ts';
 import { isNqError, type NqErrorCode } from '../errors.ts';
+import { newEventId, type QueueEvent } from '../event.ts';
 import type { DeadLetter, DeadLetters, QueueSize } from '../queue.ts';
 
 /** How a driver in memory is made. */
@@ -17,6 +18,9 @@ export interface MemoryDriverOptions {
   /** @default systemClock */
   readonly clock?: Clock | undefined;
 }
+
+/** The type under which a record that is no event is shown among the dead letters. */
+const undecodableType = 'nq.undecodable';
 
 interface Entry {
   readonly text: string;
@@ -123,16 +127,26 @@ class MemoryDriver implements QueueDriver<string> {
     if (this.#ready.length === 0 && waitMs > 0) await this.#wait(waitMs, signal);
     const [taken, left] = split(this.#ready, max);
     this.#ready = left;
-    const now = this.#clock.now();
-    const leases = taken.map((entry) => {
-      const token = ++this.#tokens;
-      entry.attempts++;
-      this.#held.set(token, { entry, token, expiresAt: now + this.#leaseMs });
-      const event = decodeEvent(entry.text);
-      return { receipt: token, event, attempt: entry.attempts, waitedMs: now - entry.pushedAt };
-    });
+    const leases = taken.map((entry) => this.#lease(entry)).filter((lease) => lease !== undefined);
     this.#arm();
     return leases;
+  }
+
+  #lease(entry: Entry): LeasedEvent | undefined {
+    const now = this.#clock.now();
+    entry.attempts++;
+    let event: QueueEvent;
+    try {
+      event = decodeEvent(entry.text);
+    } catch {
+      // It will be none at the next attempt either, and must not stop the events behind it.
+      const record = { id: newEventId(), type: undecodableType, data: entry.text, time: this.#clock.date() };
+      this.#bury(entry, record, 'the record is no event');
+      return undefined;
+    }
+    const token = ++this.#tokens;
+    this.#held.set(token, { entry, token, expiresAt: now + this.#leaseMs });
+    return { receipt: token, event, attempt: entry.attempts, waitedMs: now - entry.pushedAt };
   }
 
   async ack(receipts: readonly unknown[]): Promise<readonly boolean[]> {
@@ -145,16 +159,17 @@ class MemoryDriver implements QueueDriver<string> {
       if (held === undefined) return false;
       this.#held.delete(held.token);
       const { entry } = held;
-      if (deadLetter) {
-        const event = decodeEvent(entry.text);
-        const letter = { event, attempts: entry.attempts, reason, deadAt: this.#clock.date() };
-        this.#dead.push({ entry, letter });
-      } else if (delayMs > 0) this.#delayed.push({ entry, due: this.#clock.now() + delayMs });
+      if (deadLetter) this.#bury(entry, decodeEvent(entry.text), reason);
+      else if (delayMs > 0) this.#delayed.push({ entry, due: this.#clock.now() + delayMs });
       else this.#ready.push(entry);
       return true;
     });
     this.#sort();
     return answers;
+  }
+
+  #bury(entry: Entry, event: QueueEvent, reason: string): void {
+    this.#dead.push({ entry, letter: { event, attempts: entry.attempts, reason, deadAt: this.#clock.date() } });
   }
 
   async extend(receipts: readonly unknown[], ms: number): Promise<readonly boolean[]> {

@@ -1,6 +1,7 @@
 import { checkMs, checkOptions } from '../check.ts';
 import type { Clock, Timer } from '../clock.ts';
 import { Heap } from '../heap.ts';
+import { randomFrom } from '../random.ts';
 
 /** How a virtual clock starts. */
 export interface VirtualClockOptions {
@@ -17,6 +18,8 @@ export interface VirtualClock extends Clock {
    * motion (promises, ticks, immediates) has come to rest.
    */
   advance(ms: number): Promise<void>;
+  /** Moves time on, from timer to timer, whenever everything has come to rest, until `work` has settled. Resolves its result. */
+  run<Result>(work: Promise<Result>): Promise<Result>;
   /** Resolves when what is in motion has come to rest, without moving time. */
   settle(): Promise<void>;
   /** How many timers are scheduled: 0 when nothing was left behind. */
@@ -44,22 +47,28 @@ export function virtualClock(options: VirtualClockOptions = {}): VirtualClock {
   let now = 0;
   let scheduled = 0;
   let live = 0;
-  let chance = seed >>> 0;
 
+  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
   const settle = async (): Promise<void> => {
-    for (let turn = 0; turn < turnsToRest; turn++) await new Promise((resolve) => setImmediate(resolve));
+    for (let turns = 0; turns < turnsToRest; turns++) await turn();
+  };
+  /** Runs the timer that is due first, if it is due by `target`. @returns whether there was one, also a cancelled one. */
+  const runNext = (target: number): boolean => {
+    const next = due.peek();
+    if (next === undefined || next.at > target) return false;
+    due.take();
+    if (next.cancelled) return true;
+    next.cancelled = true;
+    live--;
+    now = Math.max(now, next.at);
+    next.run();
+    return true;
   };
 
   return {
     now: () => now,
     date: () => startDate + now,
-    random: () => {
-      // Mulberry32: 32 bits of state are enough for jitter, and it is the same everywhere.
-      chance = (chance + 0x6d2b79f5) >>> 0;
-      let mixed = Math.imul(chance ^ (chance >>> 15), chance | 1);
-      mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-      return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-    },
+    random: randomFrom(seed),
     schedule(callback: () => void, delayMs: number): Timer {
       const timer: VirtualTimer = {
         at: now + Math.max(0, delayMs),
@@ -81,16 +90,20 @@ export function virtualClock(options: VirtualClockOptions = {}): VirtualClock {
       checkMs('Cannot advance', 'ms', ms);
       const target = now + ms;
       await settle();
-      for (let next = due.peek(); next !== undefined && next.at <= target; next = due.peek()) {
-        due.take();
-        if (next.cancelled) continue;
-        next.cancelled = true;
-        live--;
-        now = Math.max(now, next.at);
-        next.run();
-        await settle();
-      }
+      while (runNext(target)) await settle();
       now = target;
+    },
+    async run<Result>(work: Promise<Result>): Promise<Result> {
+      let settled = false;
+      const end = (): void => {
+        settled = true;
+      };
+      work.then(end, end);
+      while (!settled) {
+        for (let turns = 0; turns < turnsToRest && !settled; turns++) await turn();
+        if (!settled) runNext(Infinity);
+      }
+      return work;
     },
     settle,
     get timers() {

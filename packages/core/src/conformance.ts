@@ -1,0 +1,40 @@
+/**
+ * The conformance kit: one sentence after the other about what a queue must do, each with a way to find out whether yours
+ * does. Needs no test runner.
+ *
+ * @module
+ */
+export {
+  type ConformanceHarness,
+  type Faults,
+  type Inspection,
+  type Namespace,
+  type OpenOptions,
+  type PayloadFactory,
+  type Timing,
+  type Waiver,
+} from './conformance/harness.ts';
+export { type ConformanceOptions, type ConformanceProgress, runConformance } from './conformance/run-conformance.ts';
+export {
+  claimLevels,
+  type ConformanceReport,
+  type RuleResult,
+  type RuleStatus,
+  ruleStatuses,
+} from './conformance/report.ts';
+export {
+  type ClaimLevel,
+  type Hook,
+  type Requirement,
+  type Rule,
+  type RuleLevel,
+  type Tier,
+} from './conformance/rule.ts';
+export { rules } from './conformance/rules.ts';
+export { type Trial } from './conformance/trial.ts';
+export {
+  SimulatedBroker,
+  type SimulatedBrokerOptions,
+  type SimulatedConnection,
+} from './conformance/simulator/simulated-broker.ts';
+export { simulatedHarness, type SimulatedHarnessOptions } from './conformance/simulator/simulated-harness.ts';

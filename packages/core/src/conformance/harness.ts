@@ -1,0 +1,129 @@
+import type { Clock } from '../clock.ts';
+import type { MessageQueue } from '../queue.ts';
+
+/**
+ * What the author of a queue gives to the kit: how to open the queue, and what else can be done with it from outside. Only
+ * `name` and `namespace` are needed; a rule that needs a hook which is not there is reported NOT-VERIFIED.
+ */
+export interface ConformanceHarness<Data = unknown> {
+  /** The queue, as reports call it: usually the name of its package. */
+  readonly name: string;
+  /**
+   * Makes the place of one rule: empty, and shared with no other. Called once per rule, with an id that no run on any
+   * machine has used before.
+   */
+  namespace(id: string): Namespace<Data> | Promise<Namespace<Data>>;
+  /** What events carry. @default numbers in objects and strings, such as JSON can carry */
+  readonly payload?: PayloadFactory<Data> | undefined;
+  readonly timing?: Partial<Timing> | undefined;
+  /** Rules that are known to be broken. One that is kept after all fails the run, so that no waiver outlives its bug. */
+  readonly waivers?: readonly Waiver[] | undefined;
+  /** The clock that the queue runs on. @default systemClock */
+  readonly clock?: Clock | undefined;
+  /** For a clock that stands still by itself: moves time on until `work` has settled. `run` of a virtual clock does it. */
+  readonly drive?: (<Result>(work: Promise<Result>) => Promise<Result>) | undefined;
+  /** Called once before the first rule, for example to start a broker. */
+  start?(): Promise<void>;
+  /** Called once after the last rule, also when `start` or a rule failed. */
+  stop?(): Promise<void>;
+}
+
+/** The place of one rule: a queue that nobody else sees, under whatever name the backend has for it. */
+export interface Namespace<Data = unknown> {
+  /**
+   * Opens the queue. Each call makes another connection to the same queue, as another process would; the options are the
+   * same each time, but for `group`. A queue that cannot be shared is opened once.
+   */
+  open(options: OpenOptions): MessageQueue<Data> | Promise<MessageQueue<Data>>;
+  readonly faults?: Faults | undefined;
+  /** Ends `queue` as a killed process would: nothing is given back, nothing is closed. */
+  crash?(queue: MessageQueue<Data>): void | Promise<void>;
+  /** Counts what the backend holds, without the help of the queue. */
+  inspect?(): Inspection | Promise<Inspection>;
+  /** Puts a record into the backend that is no event, as a foreign producer might. */
+  injectRaw?(record: Uint8Array): void | Promise<void>;
+  /** Removes whatever the namespace has left in the backend. Every queue that was opened is closed before. */
+  dispose(): void | Promise<void>;
+}
+
+/** How a rule wants its queue. What the backend cannot vary may be ignored: rules read what came of it. */
+export interface OpenOptions {
+  /** How many ready and delayed events fit. */
+  readonly capacity?: number;
+  /** How long a delivery is ours, in milliseconds. */
+  readonly leaseMs?: number;
+  /** The consumer group, for a queue that declares `groups`. */
+  readonly group?: string;
+}
+
+/** What can be done to the connections of a namespace. */
+export interface Faults {
+  /** Cuts every connection: requests and answers under way are lost. */
+  cut(): void | Promise<void>;
+  /** Cuts every connection after the backend has acted on the next request, and before its answer arrives. */
+  cutBeforeAnswer(): void | Promise<void>;
+  /** Lets connections be made again. */
+  heal(): void | Promise<void>;
+  /** Delays every request, and every answer, by `ms` milliseconds. */
+  delay(ms: number): void | Promise<void>;
+  /** Restarts the broker. Resolves once it answers again. */
+  restart?(): void | Promise<void>;
+}
+
+/** What the backend holds. */
+export interface Inspection {
+  readonly ready: number;
+  readonly inFlight: number;
+  readonly delayed: number;
+  readonly deadLetters: number;
+}
+
+/** What events carry during the rules. */
+export interface PayloadFactory<Data> {
+  /** The data of event number `index`, from 0: different for different numbers. */
+  make(index: number): Data;
+  /** Whether two data are the same. @default deep equality */
+  equal?(a: Data, b: Data): boolean;
+}
+
+/**
+ * How long rules wait. Waiting for something that must come costs nothing when it comes; watching that nothing comes
+ * always costs its whole time: these are two numbers, and mixing them up makes suites slow, or flaky.
+ */
+export interface Timing {
+  /** How long something that must happen may take, in milliseconds. @default 5000 */
+  readonly patienceMs: number;
+  /** How long is watched that something does not happen, in milliseconds. @default 60 */
+  readonly quietMs: number;
+  /** How long `close()` may take, also while the backend is out of reach, in milliseconds. @default 10_000 */
+  readonly closeMs: number;
+  /** How long after its lease the event of a crashed consumer may be away, in milliseconds. @default 5000 */
+  readonly reclaimMs: number;
+  /** The longest lease that rules wait for, in milliseconds. @default 2000 */
+  readonly longestLeaseMs: number;
+  /** What all of the above are multiplied with: above 1 for a slow machine. @default 1 */
+  readonly scale: number;
+}
+
+/** A rule that is known to be broken. */
+export interface Waiver {
+  /** The id of the rule, such as `3.10`. */
+  readonly rule: string;
+  /** Where it is being worked on: an address. */
+  readonly issue: string;
+  readonly reason: string;
+}
+
+/** The numbers of `timing` with every default filled in, multiplied with their scale. */
+export function resolveTiming(timing: Partial<Timing> = {}): Timing {
+  const { patienceMs = 5000, quietMs = 60, closeMs = 10_000, reclaimMs = 5000, longestLeaseMs = 2000 } = timing;
+  const { scale = 1 } = timing;
+  return {
+    patienceMs: patienceMs * scale,
+    quietMs: quietMs * scale,
+    closeMs: closeMs * scale,
+    reclaimMs: reclaimMs * scale,
+    longestLeaseMs: longestLeaseMs * scale,
+    scale,
+  };
+}

@@ -1,0 +1,103 @@
+import type { Capabilities } from '../capabilities.ts';
+import type { ClaimLevel, Rule, RuleLevel, Tier } from './rule.ts';
+
+/**
+ * How a rule ended. `PASS`: kept. `FAIL`: broken. `N-A`: the queue does not declare what the rule is about, and what must hold
+ * then, does. `NOT-VERIFIED`: nobody knows, because the harness lacks a hook, or something is not installed.
+ * `KNOWN-VIOLATION`: broken, as a waiver says. `VACUOUS`: the rule ran and verified nothing, which counts as broken.
+ */
+export type RuleStatus = 'PASS' | 'FAIL' | 'N-A' | 'NOT-VERIFIED' | 'KNOWN-VIOLATION' | 'VACUOUS';
+
+export const ruleStatuses = [
+  'PASS',
+  'FAIL',
+  'N-A',
+  'NOT-VERIFIED',
+  'KNOWN-VIOLATION',
+  'VACUOUS',
+] as const satisfies readonly RuleStatus[];
+
+/** The levels of claims, from the first that a queue can reach. */
+export const claimLevels = ['core', 'durable', 'resilient', 'dispatcher'] as const satisfies readonly ClaimLevel[];
+
+/** How one rule ended. */
+export interface RuleResult {
+  readonly id: string;
+  readonly slug: string;
+  readonly level: RuleLevel;
+  readonly claim: ClaimLevel;
+  readonly tier: Tier;
+  readonly text: string;
+  readonly status: RuleStatus;
+  /** What was observed, what is missing, or why the rule does not apply. Empty for one that passed. */
+  readonly reason: string;
+  /** What happened, in order, if the rule did not pass. */
+  readonly history: readonly string[];
+  /** How often something was verified. */
+  readonly verified: number;
+  readonly durationMs: number;
+}
+
+/** What became of a run of the kit. */
+export interface ConformanceReport {
+  /** The queue, as its harness calls it. */
+  readonly queue: string;
+  /** When the run began: ISO 8601. */
+  readonly startedAt: string;
+  readonly durationMs: number;
+  readonly seed: number;
+  /** Whether a rule that could not be verified counts as broken. */
+  readonly strict: boolean;
+  /** The version of Node.js. */
+  readonly node: string;
+  /** What the queue declares; `undefined` if it could not be opened. */
+  readonly capabilities: Capabilities | undefined;
+  /** In the order of the rulebook, whatever the order in which they ran. */
+  readonly rules: readonly RuleResult[];
+  readonly totals: Readonly<Record<RuleStatus, number>>;
+  /** Whether every rule of a level was run and is kept, by level: one that was not verified is not claimed. */
+  readonly claims: Readonly<Record<ClaimLevel, boolean>>;
+  /** What went wrong outside of the rules, for example in `stop()` of the harness. */
+  readonly problems: readonly string[];
+  /** Whether no rule is broken, and nothing else went wrong. */
+  readonly passed: boolean;
+}
+
+/** What is known of a run besides its rules. */
+interface Run extends Pick<
+  ConformanceReport,
+  'queue' | 'startedAt' | 'durationMs' | 'seed' | 'strict' | 'capabilities' | 'problems'
+> {
+  readonly results: readonly RuleResult[];
+  /** All rules, also those that were not asked for. */
+  readonly rulebook: readonly Rule[];
+}
+
+/** The report of a run. */
+export function makeReport({ results, rulebook, ...run }: Run): ConformanceReport {
+  const totals = Object.fromEntries(
+    ruleStatuses.map((status) => [status, results.filter((result) => result.status === status).length]),
+  ) as Record<RuleStatus, number>;
+  const broken = totals.FAIL + totals.VACUOUS + (run.strict ? totals['NOT-VERIFIED'] : 0);
+  const claims = Object.fromEntries(claimLevels.map((claim) => [claim, isClaimed(claim, results, rulebook)])) as Record<
+    ClaimLevel,
+    boolean
+  >;
+  const order = rulebook.map(({ id }) => id);
+  return {
+    ...run,
+    node: process.version,
+    rules: [...results].sort((a, b) => order.indexOf(a.id) - order.indexOf(b.id)),
+    totals,
+    claims,
+    passed: broken === 0 && run.problems.length === 0,
+  };
+}
+
+/** A level is claimed if all its rules but stress ones were run, none is broken or unknown, and something was proven. */
+function isClaimed(claim: ClaimLevel, results: readonly RuleResult[], rulebook: readonly Rule[]): boolean {
+  const statuses = rulebook
+    .filter((rule) => rule.claim === claim && rule.tier !== 'stress')
+    .map(({ id }) => results.find((result) => result.id === id)?.status);
+  return statuses.includes('PASS') && statuses.every((status) => status === 'PASS' || status === 'N-A');
+}

@@ -1,0 +1,143 @@
+import { describe } from '../check.ts';
+import { describeError } from './journal.ts';
+import type { Waiver } from './harness.ts';
+import type { RuleResult, RuleStatus } from './report.ts';
+import type { Rule } from './rule.ts';
+import type { Trial } from './trial.ts';
+import { NotVerified, Violation } from './violation.ts';
+
+/** A place in which a rule can be tried, and how to leave it. */
+export interface TrialPlace {
+  readonly trial: Trial;
+  /** @throws if something is left behind. */
+  leave(): Promise<void>;
+}
+
+/** What a rule is run with. */
+export interface RuleRun {
+  readonly rule: Rule;
+  /** Makes the place of the rule. */
+  readonly enter: () => Promise<TrialPlace>;
+  /** How long the rule may take, in milliseconds. */
+  readonly limitMs: number;
+  readonly waiver: Waiver | undefined;
+  readonly now: () => number;
+}
+
+interface Verdict {
+  readonly status: RuleStatus;
+  readonly reason: string;
+}
+
+/** Runs one rule to its end, whatever the queue does. Never rejects. */
+export async function runRule({ rule, enter, limitMs, waiver, now }: RuleRun): Promise<RuleResult> {
+  const began = now();
+  const unhandled = new UnhandledRejections();
+  let place: TrialPlace | undefined;
+  let verdict: Verdict;
+  try {
+    place = await enter();
+    verdict = await judge(rule, place.trial, limitMs);
+  } catch (error) {
+    verdict = verdictOf(error);
+  }
+  try {
+    await place?.leave();
+  } catch (error) {
+    // What went wrong first says more.
+    if (verdict.status !== 'FAIL') verdict = { status: 'FAIL', reason: `after the rule: ${reasonOf(error)}` };
+  }
+  const floating = await unhandled.end();
+  if (floating !== undefined && verdict.status !== 'FAIL') verdict = { status: 'FAIL', reason: floating };
+  if (waiver !== undefined) verdict = waived(verdict, waiver);
+  const { id, slug, level, claim, tier, text } = rule;
+  const quiet = verdict.status === 'PASS' || verdict.status === 'N-A';
+  return {
+    id,
+    slug,
+    level,
+    claim,
+    tier,
+    text,
+    ...verdict,
+    history: quiet ? [] : (place?.trial.journal.entries ?? []),
+    verified: place?.trial.verified ?? 0,
+    durationMs: Math.round(now() - began),
+  };
+}
+
+async function judge(rule: Rule, trial: Trial, limitMs: number): Promise<Verdict> {
+  const { requires, otherwise } = rule;
+  const applies = requires === undefined || requires.holds(trial.capabilities);
+  if (!applies && otherwise === undefined) {
+    return { status: 'N-A', reason: `the queue does not declare ${requires.text}` };
+  }
+  const missing = applies ? rule.hooks?.find((hook) => !trial.offers(hook)) : undefined;
+  if (missing !== undefined) return { status: 'NOT-VERIFIED', reason: `the harness has no hook ${missing}` };
+  const run = applies ? rule.run(trial) : (otherwise as NonNullable<typeof otherwise>)(trial);
+  await inTime(run, trial, limitMs);
+  if (trial.verified === 0) return { status: 'VACUOUS', reason: 'the rule ran and verified nothing' };
+  return applies
+    ? { status: 'PASS', reason: '' }
+    : { status: 'N-A', reason: `${requires.text} is not declared, and refused` };
+}
+
+async function inTime(run: Promise<void>, trial: Trial, limitMs: number): Promise<void> {
+  try {
+    await trial.within(run, 'the rule', limitMs);
+  } catch (error) {
+    const { open } = trial.journal;
+    if (!(error instanceof Violation) || !error.message.startsWith('the rule did not') || open.length === 0)
+      throw error;
+    throw new Violation(`${error.message}; what still waits: ${open.join('; ')}`);
+  }
+}
+
+function verdictOf(error: unknown): Verdict {
+  return { status: error instanceof NotVerified ? 'NOT-VERIFIED' : 'FAIL', reason: reasonOf(error) };
+}
+
+/** What went wrong, in a sentence. The message of an error that is not ours is shown too: it is the author who reads it. */
+function reasonOf(error: unknown): string {
+  if (error instanceof Violation || error instanceof NotVerified) return error.message;
+  try {
+    if (error instanceof Error) return `unexpected ${describeError(error)}: ${error.message}`;
+  } catch {
+    // Whoever throws anything can throw what throws when it is looked at.
+  }
+  return `unexpected: ${describe(error)} was thrown`;
+}
+
+function waived({ status, reason }: Verdict, { issue, reason: known }: Waiver): Verdict {
+  if (status === 'FAIL' || status === 'VACUOUS') {
+    return { status: 'KNOWN-VIOLATION', reason: `${known} (${issue}). Observed: ${reason}` };
+  }
+  if (status !== 'PASS') return { status, reason };
+  return { status: 'FAIL', reason: `the rule is kept although a waiver says it is not: remove the waiver (${issue})` };
+}
+
+/**
+ * Rejections that nobody handles while a rule runs. They are the queue's, for rules handle theirs; so nobody else is told of
+ * them meanwhile, and a test runner does not blame its own test.
+ */
+class UnhandledRejections {
+  readonly #others = process.listeners('unhandledRejection');
+  readonly #listener = (reason: unknown): void => void this.#reasons.push(reason);
+  readonly #reasons: unknown[] = [];
+
+  constructor() {
+    process.removeAllListeners('unhandledRejection');
+    process.on('unhandledRejection', this.#listener);
+  }
+
+  /** @returns what was seen, in a sentence. */
+  async end(): Promise<string | undefined> {
+    // Node.js tells of them at the end of the turn.
+    await new Promise((resolve) => setImmediate(resolve));
+    process.removeListener('unhandledRejection', this.#listener);
+    for (const other of this.#others) process.on('unhandledRejection', other);
+    const { length } = this.#reasons;
+    if (length === 0) return undefined;
+    return `${length} rejections were handled by nobody; the first: ${reasonOf(this.#reasons[0])}`;
+  }
+}

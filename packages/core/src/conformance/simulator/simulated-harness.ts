@@ -1,0 +1,71 @@
+import type { Capabilities } from '../../capabilities.ts';
+import { createQueue } from '../../create-queue.ts';
+import type { QueueDriver } from '../../driver.ts';
+import type { MessageQueue } from '../../queue.ts';
+import { virtualClock } from '../../testing/virtual-clock.ts';
+import type { ConformanceHarness, Namespace } from '../harness.ts';
+import { SimulatedBroker, type SimulatedConnection } from './simulated-broker.ts';
+
+/** How the queues of a simulated harness differ from the correct ones. */
+export interface SimulatedHarnessOptions {
+  /** @default simulated broker */
+  readonly name?: string | undefined;
+  /** What is declared otherwise. */
+  readonly capabilities?: Partial<Capabilities> | undefined;
+  /** How long requests and answers travel, in milliseconds. @default 0 */
+  readonly delayMs?: number | undefined;
+  /** Changes the driver of each connection. */
+  readonly driver?: ((driver: QueueDriver<string>, broker: SimulatedBroker) => QueueDriver<string>) | undefined;
+  /** Changes the queue of each connection. */
+  readonly queue?: ((queue: MessageQueue, broker: SimulatedBroker) => MessageQueue) | undefined;
+}
+
+/** A harness with every hook, on a simulated broker and a virtual clock: a run takes no longer than its computing. */
+export function simulatedHarness(options: SimulatedHarnessOptions = {}): ConformanceHarness {
+  const clock = virtualClock();
+  const { name = 'simulated broker', capabilities, delayMs = 0 } = options;
+  return {
+    name,
+    clock,
+    drive: (work) => clock.run(work),
+    namespace(): Namespace {
+      let broker: SimulatedBroker | undefined;
+      const connections = new Map<MessageQueue, SimulatedConnection>();
+      const theBroker = (): SimulatedBroker => {
+        if (broker === undefined) throw new Error('open the queue first');
+        return broker;
+      };
+      return {
+        open({ capacity, leaseMs, group }) {
+          if (broker === undefined) {
+            broker = new SimulatedBroker({ clock, capacity, leaseMs, capabilities });
+            broker.delayMs = delayMs;
+          }
+          const connection = broker.connect(group);
+          const driver = options.driver?.(connection, broker) ?? connection;
+          const correct = createQueue(driver, { clock });
+          const queue = options.queue?.(correct, broker) ?? correct;
+          connections.set(queue, connection);
+          return queue;
+        },
+        faults: {
+          cut: () => theBroker().cut(),
+          cutBeforeAnswer() {
+            theBroker().cutsBeforeAnswer = true;
+          },
+          heal: () => theBroker().heal(),
+          delay(ms) {
+            theBroker().delayMs = ms;
+          },
+          restart: () => theBroker().restart(),
+        },
+        crash: (queue) => connections.get(queue)?.kill(),
+        inspect: () => theBroker().inspect(),
+        injectRaw: (record) => theBroker().inject(record),
+        async dispose() {
+          await broker?.close();
+        },
+      };
+    },
+  };
+}

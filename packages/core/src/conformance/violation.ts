@@ -1,0 +1,13 @@
+/** What a rule throws when the queue has broken it: the message says what was observed. */
+export class Violation extends Error {
+  static {
+    this.prototype.name = 'Violation';
+  }
+}
+
+/** What a rule throws when it cannot be judged here: the message says what is missing. */
+export class NotVerified extends Error {
+  static {
+    this.prototype.name = 'NotVerified';
+  }
+}

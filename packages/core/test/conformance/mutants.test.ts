@@ -1,0 +1,37 @@
+import { describe, expect, test } from 'vitest';
+import { rules, runConformance } from '../../src/conformance.ts';
+import { dispatchersOf, harnessOf } from './mutant.ts';
+import { mutants } from './mutants.ts';
+
+const seed = 1;
+const named = new Set(rules.flatMap((rule) => rule.mutants));
+
+describe('the rulebook', () => {
+  test('has a mutant for every rule', () => {
+    expect(rules.filter((rule) => rule.mutants.length === 0).map(({ id }) => id)).toEqual([]);
+  });
+
+  test('names no mutant that does not exist, and no mutant exists that no rule names', () => {
+    const existing = mutants.map(({ name }) => name);
+    expect([...named].filter((name) => !existing.includes(name))).toEqual([]);
+    expect(existing.filter((name) => !named.has(name))).toEqual([]);
+    expect(new Set(existing).size).toBe(existing.length);
+  });
+});
+
+describe.each(rules.filter(({ tier }) => tier !== 'stress'))('rule $id $slug', (rule) => {
+  test.each(rule.mutants)('catches %s', async (name) => {
+    const mutant = mutants.find((one) => one.name === name);
+    if (mutant === undefined) throw new Error(`there is no mutant ${name}`);
+    let wrongs = 0;
+    const harness = harnessOf(mutant, () => wrongs++);
+    const report = await runConformance(harness, {
+      only: [rule.id],
+      seed,
+      dispatchers: dispatchersOf(mutant, () => wrongs++),
+    });
+    const [result] = report.rules;
+    expect([result?.status, result?.reason], JSON.stringify(report.problems)).toEqual(['FAIL', expect.any(String)]);
+    expect(wrongs, 'the mutant never did what is wrong').toBeGreaterThan(0);
+  });
+});
