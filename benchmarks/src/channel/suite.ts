@@ -22,6 +22,7 @@ export const channelSuite: Suite = {
     'The task is the same everywhere: allocate a complete event (id, type, data, time; id and time are constants), put it in, take it out, add up its data. What was added up is checked after every pass, so that nothing was lost or handled twice.',
     'At most 1,000 events are under way: channels have that capacity, and queues without a bound get 1,000 events at a time and then wait until all of them are handled.',
     'nq acknowledges every delivery, keeps a lease on it and checks every event that is pushed; the peers have nothing like it. Every push into a dispatcher of nq also has a signal and a time limit.',
+    'The targets were set from a prototype of the same structures without leases, deliveries that are objects, checks of what is pushed and an orderly stop. What a target is missed by is mostly the price of these.',
     'The bare ring is one of the benchmark itself, an array and two counters, with the same events and the same handler: what keeping events in order costs by itself.',
     'Loops, latencies and memory are measured in 3 rounds, because they take seconds. A closed loop runs for one second, an open one for two after a second of warm-up; memory is counted after a full garbage collection.',
   ],

@@ -27,8 +27,10 @@ const help = `
 Input: one JSON object a line, each of them
   a GeoJSON feature   as the US Geological Survey gives them: properties.type, properties.net, id
                       and properties.time become type, key, id and time of the event
-  a CloudEvent        structured JSON with "specversion": "1.0"
-  any other object    that has a "type"
+  a CloudEvent        structured JSON with "specversion": "1.0"; its extension partitionkey becomes
+                      the key of the event
+  any other object    that has a "type"; its member "key", or the one that --key names, becomes
+                      the key of the event
 Empty lines are skipped. A line that is none of these, is not UTF-8 or is longer than
 ${longestLineBytes} bytes is broken: its number and the reason go to stderr, the rest goes on.
 
@@ -44,8 +46,9 @@ decides whether its type is one of reports.
 Retry, with short delays so that a run shows it:
   in place            ${retry.inPlace} more run per hand-out, after at most ${retry.inPlaceDelayMs} ms
   redelivery          ${retry.maxAttempts} hand-outs in all, again after at most ${retry.delayMs} and ${retry.delayMs * 2} ms
-  dead letter         after the last of them. A channel keeps 1000 and the run ends when there is
-                      no room for one more: --queue 'channel://?deadLetterCapacity=100000'
+  dead letter         after the last of them. A channel keeps 1000, in memory and no longer than the
+                      run, which ends when there is no room for one more:
+                      --queue 'channel://?deadLetterCapacity=100000'
 
 Output: the report goes to stdout, progress and warnings go to stderr.
 

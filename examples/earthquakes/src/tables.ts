@@ -11,24 +11,35 @@ export function renderSummary(summary: Summary): string {
   return `${[typesTable(summary), keysTable(summary), runTable(summary), deadLetterLines(summary)].filter(Boolean).join('\n')}\n`;
 }
 
-function typesTable({ types, dispatched, handled, alerts }: Summary): string {
-  const table = newTable(['type', 'dispatched', 'handled', 'alerts']);
+function typesTable(summary: Summary): string {
+  const { types, dispatched, handled, alerts } = summary;
+  const shown = columns([true, true, true, hasGraded(summary)]);
+  const table = newTable(shown(['type', 'dispatched', 'handled', 'alerts']));
   for (const one of types.slice(0, shownRows)) {
-    table.push([printable(one.type), formatCount(one.dispatched), formatCount(one.handled), formatCount(one.alerts)]);
+    const counts = [one.dispatched, one.handled, one.alerts].map(formatCount);
+    table.push(shown([printable(one.type), ...counts]));
   }
-  pushMore(table, types.length, 'type');
-  table.push(['all', formatCount(dispatched), formatCount(handled), formatCount(alerts)]);
-  return table.toString();
+  if (types.length > shownRows) table.push(shown([more(types.length, 'type'), '', '', '']));
+  table.push(shown(['all', ...[dispatched, handled, alerts].map(formatCount)]));
+  return types.length === 0 ? '' : table.toString();
 }
 
-function keysTable({ keys }: Summary): string {
-  const table = newTable(['key', 'handled', 'alerts', 'largest magnitude']);
+function keysTable(summary: Summary): string {
+  const { keys } = summary;
+  const hasMagnitude = keys.some(({ largestMagnitude }) => largestMagnitude !== undefined);
+  const shown = columns([true, true, hasGraded(summary), hasMagnitude]);
+  const table = newTable(shown(['key', 'handled', 'alerts', 'largest magnitude']));
   for (const { key, handled, alerts, largestMagnitude } of keys.slice(0, shownRows)) {
     const name = key === '' ? '(none)' : printable(key);
-    table.push([name, formatCount(handled), formatCount(alerts), `${largestMagnitude ?? ''}`]);
+    table.push(shown([name, formatCount(handled), formatCount(alerts), `${largestMagnitude ?? ''}`]));
   }
-  pushMore(table, keys.length, 'key');
+  if (keys.length > shownRows) table.push(shown([more(keys.length, 'key'), '', '', '']));
   return keys.length === 0 ? '' : table.toString();
+}
+
+/** Whether a report was among the handled events. Without one there are no alerts and no grades to show. */
+function hasGraded({ grades }: Summary): boolean {
+  return Object.values(grades).some((count) => count > 0);
 }
 
 function runTable(summary: Summary): string {
@@ -43,16 +54,14 @@ function runTable(summary: Summary): string {
   row('dead letters', formatCount(deadLettered));
   if (left > 0) row('left', formatCount(left));
   row('accounted for', `${formatCount(accounted)} of ${formatCount(expected)}`);
-  row(`alerts (magnitude >= ${alertMagnitude})`, formatCount(alerts));
-  if (strongest !== undefined) {
-    row('strongest', `${strongest.magnitude}, ${printable(strongest.place)} (${printable(strongest.id)})`);
-  }
-  row(
-    'solutions by grade',
-    Object.entries(grades)
-      .map(([grade, count]) => `${grade} ${formatCount(count)}`)
-      .join(', '),
-  );
+  if (hasGraded(summary)) {
+    row(`alerts (magnitude >= ${alertMagnitude})`, formatCount(alerts));
+    if (strongest !== undefined) {
+      row('strongest', `${strongest.magnitude}, ${printable(strongest.place)} (${printable(strongest.id)})`);
+    }
+    const counts = Object.entries(grades).map(([grade, count]) => `${grade} ${formatCount(count)}`);
+    row('solutions by grade', counts.join(', '));
+  } else row('alerts', 'nothing to alert on: no report was handled');
   row('throughput', `${formatCount(Math.round(summary.eventsPerSecond))} events/s, ${formatMs(elapsedMs)} in all`);
   row('time in queue', `p50 ${formatMs(timeInQueueMs.p50)}, p99 ${formatMs(timeInQueueMs.p99)}`);
   row('failed handler runs', formatCount(failed));
@@ -60,7 +69,8 @@ function runTable(summary: Summary): string {
     'retries',
     `${formatCount(retries.total)}: ${formatCount(retries.inPlace)} in place, ${formatCount(retries.redelivered)} redelivered`,
   );
-  row('stop', `${stop.completed} completed, ${stop.returned} returned, ${stop.abandoned} abandoned`);
+  const { completed, returned, abandoned, deadLetters } = stop;
+  row('stop', `${completed} completed, ${returned} returned, ${abandoned} abandoned, ${deadLetters} dead letters`);
   row('audit log', `${formatNumberOf(audit.lines, 'line')} in ${audit.path}`);
   return table.toString();
 }
@@ -70,8 +80,8 @@ function deadLetterLines({ deadLetters, deadLettered }: Summary): string {
   const shown = deadLetters.map(({ id, attempts, reason }) => {
     return `  ${printable(id)}  ${formatNumberOf(attempts, 'attempt')}  ${printable(reason, 200)}`;
   });
-  const more = deadLettered - deadLetters.length;
-  return ['dead letters', ...shown, ...(more > 0 ? [`  … and ${formatCount(more)} more`] : [])].join('\n');
+  const others = deadLettered - deadLetters.length;
+  return ['dead letters', ...shown, ...(others > 0 ? [`  … and ${formatCount(others)} more`] : [])].join('\n');
 }
 
 /** No colours: the report may go to a file, and NO_COLOR has nothing to forbid. */
@@ -81,6 +91,11 @@ function newTable(head: string[]): Table.Table {
   return new Table({ head, style: plain, colAligns: ['left', 'right', 'right', 'right'] });
 }
 
-function pushMore(table: Table.Table, count: number, noun: string): void {
-  if (count > shownRows) table.push([`… and ${formatNumberOf(count - shownRows, `more ${noun}`)}`, '', '', '']);
+/** Leaves out of a row the cells of the columns that are not shown. */
+function columns(shown: readonly boolean[]): (cells: readonly string[]) => string[] {
+  return (cells) => cells.filter((_, column) => shown[column]);
+}
+
+function more(count: number, noun: string): string {
+  return `… and ${formatNumberOf(count - shownRows, `more ${noun}`)}`;
 }

@@ -59,6 +59,27 @@ describe('events of any type', () => {
     expect(stdout).not.toContain('t12 ');
   });
 
+  test('that are no reports leave alerts, magnitudes and grades out of the tables, and one line says so', async () => {
+    const args = ['--input', '-', '--audit', join(makeFolder(), 'audit')];
+    const { stdout } = await runProgram(args, { input: orders });
+    expect(stdout).toMatch(/^│ alerts +│ nothing to alert on: no report was handled +│$/m);
+    expect(stdout.match(/alert/g)).toHaveLength(2);
+    expect(stdout).not.toMatch(/magnitude|grade/);
+
+    const mixed = await runProgram(args, { input: `${orders}\n${reportLine('r1')}` });
+    expect(mixed.stdout).toMatch(/^│ alerts \(magnitude >= 4\.5\) +│ 0 +│$/m);
+    expect(mixed.stdout).toMatch(/^│ key +│ handled │ alerts │ largest magnitude │$/m);
+    expect(mixed.stdout).toContain('A 0, B 1, C 0, D 0');
+    expect(mixed.stdout).not.toContain('nothing to alert on');
+  });
+
+  test('may be none at all, and then no table of types or keys is shown', async () => {
+    const { code, stdout } = await runProgram(['--input', '-', '--audit', join(makeFolder(), 'audit')]);
+    expect(code).toBe(0);
+    expect(stdout.match(/^┌/gm)).toHaveLength(1);
+    expect(stdout).not.toMatch(/dispatched|│ all|│ key/);
+  });
+
   test('may have the same id, and each counts', async () => {
     const { summary } = await runForSummary(['--input', '-'], { input: reportLine('same').repeat(3) });
     expect([summary.handled, summary.audit.lines]).toEqual([3, 3]);

@@ -39,7 +39,7 @@ describe('a queue that outlives the program', () => {
       await (await queue.pop()).nack({ deadLetter: true, reason: 'before' });
       await queue.push({ type: 'earthquake', id: 'found', data: { mag: 1, rms: 0.1 } });
       const capabilities = { ...queue.capabilities, durable: 'process' };
-      const open = () => change(queue, { capabilities, close: async () => ({ returned: 0, abandoned: 0 }) });`);
+      const open = () => change(queue, { capabilities, close: async () => ({ returned: 0, abandoned: 0, deadLetters: 0 }) });`);
     const input = reportLine('r1', { mag: null }) + reportLine('r2', { mag: null }) + reportLine('r3');
     const { code, summary } = await runForSummary(['--input', '-', '--queue', 'odd://'], { cwd, input });
     expect(code).toBe(1);

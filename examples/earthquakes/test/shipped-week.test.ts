@@ -38,7 +38,7 @@ describe('the shipped week', () => {
       expected: 1707,
       alerts: 85,
       strongest: { id: 'us1000chhc', magnitude: 6.4 },
-      stop: { completed: 0, returned: 0, abandoned: 0 },
+      stop: { completed: 0, returned: 0, abandoned: 0, deadLetters: 5 },
       audit: { lines: 1702 },
       problems: [],
     });
@@ -117,7 +117,7 @@ describe('the shipped week', () => {
         'accounted for 1,707 of 1,707',
         'dead letters 5',
         'retries 25: 15 in place, 10 redelivered',
-        'stop 0 completed, 0 returned, 0 abandoned',
+        'stop 0 completed, 0 returned, 0 abandoned, 5 dead letters',
         `audit log 1,702 lines in ${audit}`,
       ]),
     );

@@ -36,7 +36,7 @@ function parts(change: { readonly handled?: number; readonly auditLines?: number
     deadLettered: 1,
     deadLetters: [],
     left: 0,
-    stop: { completed: 0, returned: 0, abandoned: 0 },
+    stop: { completed: 0, returned: 0, abandoned: 0, deadLetters: 0 },
     audit: { path: 'audit', lines: auditLines },
     endedBy: undefined,
     problems: [],

@@ -14,6 +14,7 @@ describe('--help', () => {
     expect(stdout).toContain('1 more run per hand-out, after at most 10 ms');
     expect(stdout).toContain('3 hand-outs in all, again after at most 50 and 100 ms');
     expect(stdout).toContain('130, 143');
+    expect(stdout).toContain('its extension partitionkey becomes');
   });
 });
 

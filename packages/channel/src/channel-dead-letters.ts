@@ -43,10 +43,12 @@ export class ChannelDeadLetters<Data> implements DeadLetters<Data> {
     this.#letters.push(letter);
   }
 
-  /** They are gone with the channel. */
-  close(): void {
+  /** They are gone with the channel. @returns how many. */
+  close(): number {
+    const { length } = this.#letters;
     this.#closed = true;
     this.#letters = [];
+    return length;
   }
 
   async count(): Promise<number> {

@@ -188,10 +188,10 @@ class ChannelQueue<Data> implements SynchronousQueue<Data> {
   async #close(drainMs: number): Promise<CloseReport> {
     this.#channel.releaseWaiting(closed);
     await this.#channel.settled(drainMs);
-    const { open, kept } = this.#channel.end();
+    const { open, kept, dead } = this.#channel.end();
     this.#closed = true;
     // What was open went back to a queue that is gone: nobody will hand it out again.
-    return Object.freeze({ returned: 0, abandoned: kept + open });
+    return Object.freeze({ returned: 0, abandoned: kept + open, deadLetters: dead });
   }
 }
 

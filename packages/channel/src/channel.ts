@@ -290,16 +290,20 @@ export class Channel<Data> implements DeliveryOwner<Data> {
     await within(settled, drainMs, undefined, this.#clock);
   }
 
-  /** Cuts off what is still open, and lets go of every timer. @returns how many deliveries were open, and events kept. */
-  end(): { readonly open: number; readonly kept: number } {
+  /**
+   * Cuts off what is still open, and lets go of every timer.
+   *
+   * @returns how many deliveries were open, and how many events and dead letters kept.
+   */
+  end(): { readonly open: number; readonly kept: number; readonly dead: number } {
     const open = this.#leases.endAll();
     for (const delivery of open) delivery.revoke(cutOff);
     this.#returned.close();
-    this.deadLetters.close();
+    const dead = this.deadLetters.close();
     const kept = this.#fresh.length + this.#returned.readyCount + this.#returned.delayedCount;
     for (const delivery of open) delivery.tellRevoked();
     this.#tellListeners();
-    return { open: open.length, kept };
+    return { open: open.length, kept, dead };
   }
 
   /** What a push rejects with whose time is over. */

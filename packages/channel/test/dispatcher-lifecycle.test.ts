@@ -31,11 +31,17 @@ function countedType(open: () => MessageQueue | Promise<MessageQueue> = () => ch
 
 describe('stop()', () => {
   test.each(queues)('called right after start() has the last word (%s)', async (_, make) => {
-    const { dispatcher } = stage(make);
-    const starting = dispatcher.start();
+    const { clock, queue, dispatcher } = stage(make);
+    const starting = dispatcher.start().catch((error: unknown) => error);
     await dispatcher.stop();
-    await starting;
+    expect(await starting).toMatchObject({
+      code: 'NQ_STOPPED',
+      message: 'Cannot start: the dispatcher was stopped meanwhile',
+    });
     await expect(dispatcher.dispatch(event(1))).rejects.toMatchObject({ code: 'NQ_STOPPED' });
+    await queue.push(event(2));
+    await clock.settle();
+    expect(await queue.size()).toMatchObject({ ready: 1, inFlight: 0 });
     expect(await dispatcher.stats()).toMatchObject({ running: 0, workers: 0 });
   });
 
@@ -44,7 +50,10 @@ describe('stop()', () => {
     const dispatcher = createDispatcher({ type: 'counted' });
     const starting = dispatcher.start();
     const stopping = dispatcher.stop();
-    await expect(starting).rejects.toMatchObject({ code: 'NQ_STOPPED' });
+    await expect(starting).rejects.toMatchObject({
+      code: 'NQ_STOPPED',
+      message: 'Cannot start: the dispatcher was stopped meanwhile',
+    });
     await stopping;
     expect(count).toEqual({ opened: 1, closed: 1 });
   });
@@ -58,7 +67,7 @@ describe('stop()', () => {
     await clock.settle();
     const stopping = dispatcher.stop({ deadlineMs: 100 });
     await clock.advance(100);
-    expect(await stopping).toEqual({ completed: 0, returned: 0, abandoned: 0 });
+    expect(await stopping).toEqual({ completed: 0, returned: 0, abandoned: 0, deadLetters: 0 });
     opened.resolve(channelQueue());
     expect(await dispatched).toMatchObject({ code: 'NQ_STOPPED' });
     await clock.settle();
@@ -130,7 +139,67 @@ describe('stop()', () => {
     dispatcher.on('test', async () => reported.resolve(await dispatcher.stop()));
     await Promise.all([1, 2, 3].map((data) => dispatcher.dispatch(event(data))));
     await dispatcher.start(1);
-    expect(await reported.promise).toEqual({ completed: 0, returned: 0, abandoned: 2 });
+    expect(await reported.promise).toEqual({ completed: 0, returned: 0, abandoned: 2, deadLetters: 0 });
+  });
+
+  test('called by a handler reports the dead letters that are gone with the queue, too', async () => {
+    const dispatcher = createDispatcher(10, { retry: { maxAttempts: 1, inPlace: 0 }, onError: () => {} });
+    const reported = deferred<unknown>();
+    dispatcher.on('test', async (one) => {
+      if (one.data === 'stops') reported.resolve(await dispatcher.stop());
+      else throw new Error('no');
+    });
+    await dispatcher.start(1);
+    await dispatcher.dispatch(event('fails'));
+    await dispatcher.drain();
+    await dispatcher.dispatch(event('stops'));
+    expect(await reported.promise).toEqual({ completed: 0, returned: 0, abandoned: 0, deadLetters: 1 });
+  });
+
+  test.each([[true], [false]])(
+    'counts nothing as gone with a queue that others hold, too (called by a handler: %s)',
+    async (byHandler) => {
+      const clock = virtualClock();
+      countedType(() => {
+        const driver = memoryDriver({ clock });
+        const capabilities = { ...driver.capabilities, multiInstance: true };
+        return createQueue(Object.defineProperty(driver, 'capabilities', { value: capabilities }), { clock });
+      });
+      const dispatcher = createDispatcher({ type: 'counted' }, { clock });
+      const queue = await dispatcher.queue();
+      await queue.pushMany([event('dead'), event('first'), event('left')]);
+      await (await queue.pop())?.nack({ deadLetter: true });
+      const reported = deferred<unknown>();
+      dispatcher.on('test', async () => {
+        if (!byHandler) return new Promise(() => {});
+        return reported.resolve(await dispatcher.stop());
+      });
+      await dispatcher.start(1);
+      await clock.settle();
+      if (!byHandler) reported.resolve(dispatcher.stop({ deadlineMs: 10 }));
+      await clock.advance(10);
+      const report = { completed: 0, returned: byHandler ? 0 : 1, abandoned: 0, deadLetters: 0 };
+      expect(await reported.promise).toEqual(report);
+    },
+  );
+
+  test.each<[string, () => Promise<never>]>([
+    ['has no answer', () => new Promise(() => {})],
+    ['fails', () => Promise.reject(new Error('no'))],
+  ])('called by a handler is answered although counting what the queue holds %s', async (_how, count) => {
+    const clock = virtualClock();
+    countedType(() => {
+      const driver = memoryDriver({ clock });
+      Object.assign(driver.deadLetters ?? {}, { count });
+      return createQueue(driver, { clock });
+    });
+    const dispatcher = createDispatcher({ type: 'counted' }, { clock });
+    const reported = deferred<unknown>();
+    dispatcher.on('test', async () => reported.resolve(await dispatcher.stop()));
+    await (await dispatcher.queue()).pushMany([event(1), event(2)]);
+    await dispatcher.start(1);
+    for (let second = 0; second < 3; second++) await clock.advance(1000);
+    expect(await reported.promise).toEqual({ completed: 0, returned: 0, abandoned: 1, deadLetters: 0 });
   });
 
   test.each(queues)(
@@ -150,7 +219,7 @@ describe('stop()', () => {
       await dispatcher.start();
       await dispatcher.dispatch(event(1));
       await clock.settle();
-      expect(report).toEqual({ completed: 0, returned: 0, abandoned: 0 });
+      expect(report).toEqual({ completed: 0, returned: 0, abandoned: 0, deadLetters: 0 });
       expect(await dispatcher.stats()).toMatchObject({ handled: 1 });
     },
   );
@@ -168,7 +237,7 @@ describe('stop()', () => {
     await called.promise;
     const stopping = dispatcher.stop({ deadlineMs: 10 });
     for (let second = 0; second < 10; second++) await clock.advance(1000);
-    expect(await stopping).toEqual({ completed: 0, returned: 0, abandoned: 1 });
+    expect(await stopping).toEqual({ completed: 0, returned: 0, abandoned: 1, deadLetters: 0 });
   });
 
   test('does not count an event that ran inline: whoever dispatched it is told', async () => {
@@ -181,7 +250,7 @@ describe('stop()', () => {
     await clock.settle();
     const stopping = dispatcher.stop({ deadlineMs: 10 });
     await clock.advance(10);
-    expect(await stopping).toEqual({ completed: 0, returned: 0, abandoned: 0 });
+    expect(await stopping).toEqual({ completed: 0, returned: 0, abandoned: 0, deadLetters: 0 });
     expect(await inline).toMatchObject({ code: 'NQ_HANDLER_FAILED' });
     await queue.close();
   });
@@ -224,7 +293,7 @@ describe('stop()', () => {
     const stopping = dispatcher.stop();
     popped.resolve();
     await clock.settle();
-    expect(await stopping).toEqual({ completed: 0, returned: 1, abandoned: 0 });
+    expect(await stopping).toEqual({ completed: 0, returned: 1, abandoned: 0, deadLetters: 0 });
   });
 });
 

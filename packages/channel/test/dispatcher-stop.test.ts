@@ -17,7 +17,7 @@ describe.each(queues)('stop() of a dispatcher on %s', (_, make) => {
     await clock.settle();
     expect(await stateOf(stopping)).toBe('pending');
     work.resolve();
-    expect(await stopping).toEqual({ completed: 1, returned: 0, abandoned: 0 });
+    expect(await stopping).toEqual({ completed: 1, returned: 0, abandoned: 0, deadLetters: 0 });
     expect(await queue.size()).toMatchObject({ ready: 2, inFlight: 0 });
   });
 
@@ -36,7 +36,7 @@ describe.each(queues)('stop() of a dispatcher on %s', (_, make) => {
     await clock.advance(999);
     expect(await stateOf(stopping)).toBe('pending');
     await clock.advance(1);
-    expect(await stopping).toEqual({ completed: 1, returned: 1, abandoned: 0 });
+    expect(await stopping).toEqual({ completed: 1, returned: 1, abandoned: 0, deadLetters: 0 });
     expect(signals[0]?.reason).toMatchObject({ code: 'NQ_STOPPED' });
     expect(await queue.size()).toMatchObject({ ready: 1, inFlight: 0 });
   });
@@ -49,13 +49,13 @@ describe.each(queues)('stop() of a dispatcher on %s', (_, make) => {
     await clock.settle();
     const stopping = dispatcher.stop({ deadlineMs: 0 });
     await clock.advance(0);
-    expect(await stopping).toEqual({ completed: 0, returned: 1, abandoned: 0 });
+    expect(await stopping).toEqual({ completed: 0, returned: 1, abandoned: 0, deadLetters: 0 });
   });
 
   test('answers every call with the same report, and before start() with zeros', async () => {
     const { dispatcher } = stage(make);
     const [first, second] = await Promise.all([dispatcher.stop(), dispatcher.stop({ deadlineMs: 5 })]);
-    expect(first).toEqual({ completed: 0, returned: 0, abandoned: 0 });
+    expect(first).toEqual({ completed: 0, returned: 0, abandoned: 0, deadLetters: 0 });
     expect(second).toBe(first);
     await dispatcher[Symbol.asyncDispose]();
   });
@@ -83,7 +83,7 @@ describe.each(queues)('stop() of a dispatcher on %s', (_, make) => {
     await dispatcher.start();
     await dispatcher.dispatch(event(1));
     await clock.settle();
-    expect(report).toEqual({ completed: 0, returned: 0, abandoned: 0 });
+    expect(report).toEqual({ completed: 0, returned: 0, abandoned: 0, deadLetters: 0 });
     expect(await queue.size()).toMatchObject({ ready: 0, inFlight: 0 });
     expect(await dispatcher.stats()).toMatchObject({ handled: 1 });
   });
@@ -108,7 +108,7 @@ describe.each(queues)('stop() of a dispatcher on %s', (_, make) => {
     await dispatcher.start();
     await dispatcher.dispatch(event(1));
     await clock.advance(100);
-    expect(report).toEqual({ completed: 0, returned: 1, abandoned: 0 });
+    expect(report).toEqual({ completed: 0, returned: 1, abandoned: 0, deadLetters: 0 });
     expect(await queue.size()).toMatchObject({ ready: 1 });
   });
 
@@ -120,7 +120,7 @@ describe.each(queues)('stop() of a dispatcher on %s', (_, make) => {
     await clock.settle();
     const stopping = dispatcher.stop({ deadlineMs: 10 });
     await clock.advance(10);
-    expect(await stopping).toEqual({ completed: 0, returned: 1, abandoned: 0 });
+    expect(await stopping).toEqual({ completed: 0, returned: 1, abandoned: 0, deadLetters: 0 });
     expect(await queue.size()).toMatchObject({ ready: 1 });
   });
 
@@ -136,6 +136,22 @@ describe.each(queues)('stop() of a dispatcher on %s', (_, make) => {
     await queue.close();
     await clock.settle();
     expect(clock.timers).toBe(0);
+  });
+
+  test('counts no dead letters: the queue stays open, and they are still in it', async () => {
+    const { clock, queue, dispatcher } = stage(make, { retry: { maxAttempts: 1 } });
+    let report: StopReport | undefined;
+    dispatcher.on('test', async (one) => {
+      if (one.data === 'stops') report = await dispatcher.stop();
+      else throw new Error('no');
+    });
+    await dispatcher.start();
+    for (const data of ['fails', 'stops']) await dispatcher.dispatch(event(data));
+    await clock.settle();
+    expect(report?.deadLetters).toBe(0);
+    await dispatcher.start();
+    expect((await dispatcher.stop()).deadLetters).toBe(0);
+    expect(await queue.deadLetters.count()).toBe(1);
   });
 
   test('refuses a deadline that is none', async () => {
@@ -175,7 +191,7 @@ describe('a queue that never answers when events are given back', () => {
     const stopping = dispatcher.stop({ deadlineMs: 10 });
     await clock.advance(10);
     await clock.advance(1000);
-    expect(await stopping).toEqual({ completed: 0, returned: 0, abandoned: 1 });
+    expect(await stopping).toEqual({ completed: 0, returned: 0, abandoned: 1, deadLetters: 0 });
   });
 });
 
@@ -218,8 +234,17 @@ describe('a dispatcher that opens its queue itself', () => {
     await dispatcher.dispatch(event(2));
     const queue = await dispatcher.queue();
     expect(queue.capacity).toBe(10);
-    expect(await dispatcher.stop()).toEqual({ completed: 0, returned: 0, abandoned: 2 });
+    expect(await dispatcher.stop()).toEqual({ completed: 0, returned: 0, abandoned: 2, deadLetters: 0 });
     await expect(queue.size()).rejects.toMatchObject({ code: 'NQ_CLOSED' });
+  });
+
+  test('stop() reports how many dead letters are gone with it', async () => {
+    const dispatcher = createDispatcher(10, { retry: { maxAttempts: 1, inPlace: 0 }, onError: () => {} });
+    dispatcher.on('test', () => Promise.reject(new Error('no')));
+    await dispatcher.start();
+    for (const data of [1, 2]) await dispatcher.dispatch(event(data));
+    await dispatcher.drain();
+    expect(await dispatcher.stop()).toEqual({ completed: 0, returned: 0, abandoned: 0, deadLetters: 2 });
   });
 
   test.each([
@@ -251,7 +276,7 @@ describe('a dispatcher that opens its queue itself', () => {
     const wrong = { code: 'NQ_CONFIG', message: expect.stringContaining('unknown URL parameter "capacty"') };
     await expect(dispatcher.start()).rejects.toMatchObject(wrong);
     await expect(dispatcher.dispatch(event(1))).rejects.toMatchObject(wrong);
-    expect(await dispatcher.stop()).toEqual({ completed: 0, returned: 0, abandoned: 0 });
+    expect(await dispatcher.stop()).toEqual({ completed: 0, returned: 0, abandoned: 0, deadLetters: 0 });
   });
 
   test('can be started again after stop(), on a new queue', async () => {

@@ -25,7 +25,7 @@ describe('a process', () => {
        await dispatcher.dispatch({ type: 't' });
        await called;
        console.log(JSON.stringify(await dispatcher.stop({ deadlineMs: 10 })));`,
-      '{"completed":0,"returned":0,"abandoned":1}',
+      '{"completed":0,"returned":0,"abandoned":1,"deadLetters":0}',
     ],
     [
       'after stop(), with retries that wait',
@@ -35,7 +35,7 @@ describe('a process', () => {
        await dispatcher.dispatch({ type: 't' });
        await called;
        console.log(JSON.stringify(await dispatcher.stop({ deadlineMs: 10 })));`,
-      '{"completed":0,"returned":0,"abandoned":1}',
+      '{"completed":0,"returned":0,"abandoned":1,"deadLetters":0}',
     ],
     [
       'after close(), with calls that waited for long and a delivery that is open',
@@ -47,7 +47,7 @@ describe('a process', () => {
        const waiting = [queue.push({ type: 't' }, { timeoutMs: 60_000, signal }), queue.push({ type: 't' })];
        const ends = Promise.allSettled(waiting);
        console.log(JSON.stringify(await queue.close()), (await ends).map(({ reason }) => reason.code).join());`,
-      '{"returned":0,"abandoned":2} NQ_CLOSED,NQ_CLOSED',
+      '{"returned":0,"abandoned":2,"deadLetters":0} NQ_CLOSED,NQ_CLOSED',
     ],
     [
       'without close(), if it has nothing else to do, although a delivery is open and calls waited once',
@@ -113,7 +113,7 @@ describe('a process', () => {
        await queue.close();`,
     );
     expect(warned).toContain(
-      'NqWarning: dead-letter of event "e1" of type "t": Cannot give the event up: its queue keeps no dead letters and no deadLetterQueue is set',
+      'NqWarning: dead-letter of event "e1" of type "t": Cannot give the event up: its queue keeps no dead letters and no deadLetterQueue is set (kept: it is handed out again in 1 ms)',
     );
   });
 });

@@ -10,9 +10,22 @@ describe('close()', () => {
     await queue.pop();
     await (await queue.pop())?.nack({ delayMs: 1000 });
     const [report, same] = await Promise.all([queue.close(), queue.close({ drainMs: 50 })]);
-    expect(report).toEqual({ returned: 0, abandoned: 4 });
+    expect(report).toEqual({ returned: 0, abandoned: 4, deadLetters: 0 });
     expect(same).toBe(report);
     await queue[Symbol.asyncDispose]();
+  });
+
+  test('reports how many dead letters are gone, also those that came while it waited', async () => {
+    const clock = virtualClock();
+    const queue = channelQueue({ clock });
+    await queue.pushMany([1, 2, 3, 4].map(event));
+    const [first, second, third] = await queue.popMany(3);
+    for (const delivery of [first, second]) await delivery?.nack({ deadLetter: true });
+    await queue.deadLetters.remove([first?.event.id ?? '']);
+    const closing = queue.close({ drainMs: 1000 });
+    await third?.nack({ deadLetter: true });
+    expect(await closing).toEqual({ returned: 0, abandoned: 1, deadLetters: 2 });
+    expect((await channelQueue({ deadLetterCapacity: 0 }).close()).deadLetters).toBe(0);
   });
 
   test('releases waiting calls with NQ_CLOSED', async () => {
@@ -62,7 +75,7 @@ describe('close()', () => {
     await first?.ack();
     expect(await stateOf(closing)).toBe('pending');
     await second?.ack();
-    expect(await closing).toEqual({ returned: 0, abandoned: 0 });
+    expect(await closing).toEqual({ returned: 0, abandoned: 0, deadLetters: 0 });
     expect(clock.timers).toBe(0);
   });
 
@@ -75,7 +88,7 @@ describe('close()', () => {
     await clock.advance(999);
     expect(await stateOf(closing)).toBe('pending');
     await clock.advance(1);
-    expect(await closing).toEqual({ returned: 0, abandoned: 1 });
+    expect(await closing).toEqual({ returned: 0, abandoned: 1, deadLetters: 0 });
   });
 
   test('leaves no timer and no listener behind, whatever was under way', async () => {
@@ -114,7 +127,7 @@ describe('close()', () => {
     deliveries[0]?.signal.addEventListener('abort', () => {
       for (const sibling of deliveries) late.push(sibling.ack(), sibling.nack(), sibling.extend(5));
     });
-    expect(await queue.close()).toEqual({ returned: 0, abandoned: 3 });
+    expect(await queue.close()).toEqual({ returned: 0, abandoned: 3, deadLetters: 0 });
     const ends = await Promise.allSettled(late);
     expect(ends).toHaveLength(9);
     for (const end of ends) expect(end).toMatchObject({ status: 'rejected', reason: { code: 'NQ_CLOSED' } });

@@ -47,7 +47,7 @@ describe('onReady()', () => {
     queue.onReady(told);
     const closing = queue.close();
     expect(await stateOf(closing)).toBe('resolved');
-    expect(await closing).toEqual({ returned: 0, abandoned: 0 });
+    expect(await closing).toEqual({ returned: 0, abandoned: 0, deadLetters: 0 });
     expect(told).toHaveBeenCalledTimes(1);
     expect(errors).toHaveLength(1);
     await expect(queue.size()).rejects.toMatchObject({ code: 'NQ_CLOSED' });

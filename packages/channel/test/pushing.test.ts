@@ -103,7 +103,7 @@ describe('push()', () => {
   });
 
   test.each([
-    [undefined, 'event must be an object with a type, got undefined'],
+    [undefined, 'event must be an object, as in push({ type, data }), got undefined'],
     [{ type: '' }, 'event.type must be a non-empty string, got ""'],
     [{ type: 't', id: 7 }, 'event.id must be a non-empty string, got 7'],
     [{ type: 't', key: 7 }, 'event.key must be a string, got 7'],

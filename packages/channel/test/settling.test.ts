@@ -211,7 +211,7 @@ describe('a lease', () => {
       expect(await queue.size()).toMatchObject({ ready: 3, inFlight: 0 });
       const again = await popAll(queue);
       expect(again.map(({ event: { data }, attempt }) => `${data}${attempt}`)).toEqual(['a2', 'b2', 'c2']);
-      expect(await queue.close()).toEqual({ returned: 0, abandoned: 3 });
+      expect(await queue.close()).toEqual({ returned: 0, abandoned: 3, deadLetters: 0 });
     },
   );
 

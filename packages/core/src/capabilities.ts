@@ -1,8 +1,9 @@
 import { checkCount, checkMs, checkOneOf, checkOptions, describe } from './check.ts';
 
 /**
- * What a queue promises, read by users, the dispatcher and the conformance kit alike. Total: every member is there.
- * True is tested; false is tested too: the operation rejects `NQ_UNSUPPORTED` and changes nothing.
+ * What a queue promises, read by users, the dispatcher and the conformance suite (the rules that every queue is tested
+ * with) alike. Total: every member is there. True is tested; false is tested too: the operation rejects `NQ_UNSUPPORTED`
+ * and changes nothing.
  */
 export interface Capabilities {
   /** First deliveries come in the order of the pushes: of all events, of the events of one key, or not at all. */
@@ -82,7 +83,12 @@ export function defineCapabilities(capabilities: Capabilities): Capabilities {
   checkOneOf(action, 'durable', flat.durable, ['none', 'process', 'broker']);
   checkOneOf(action, 'isolation', flat.isolation, ['copy', 'reference']);
   checkCount(action, 'maxPayloadBytes', flat.maxPayloadBytes, 1, Infinity);
-  if (groups !== false) checkOneOf(action, 'groups', groups, ['earliest', 'latest']);
+  if (groups !== false) {
+    if (typeof groups !== 'string') {
+      throw new TypeError(`${action}: groups must be false or one of earliest, latest, got ${describe(groups)}`);
+    }
+    checkOneOf(action, 'groups', groups, ['earliest', 'latest']);
+  }
   if (lease !== false) {
     if (typeof lease !== 'object' || lease === null || typeof lease.extend !== 'boolean') {
       throw new TypeError(`${action}: lease must be false or { ms, extend }, got ${describe(lease)}`);

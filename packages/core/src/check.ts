@@ -63,16 +63,16 @@ export function checkClock(action: string, value: unknown): void {
   }
 }
 
-/** @throws {RangeError} if `value` is none of `allowed`. */
+/** @throws {TypeError} if `value` is not a string. @throws {RangeError} if it is none of `allowed`. */
 export function checkOneOf<Value extends string>(
   action: string,
   name: string,
   value: unknown,
   allowed: readonly Value[],
 ): asserts value is Value {
-  if (!allowed.includes(value as Value)) {
-    throw new RangeError(`${action}: ${name} must be one of ${allowed.join(', ')}, got ${describe(value)}`);
-  }
+  if (allowed.includes(value as Value)) return;
+  const message = `${action}: ${name} must be one of ${allowed.join(', ')}, got ${describe(value)}`;
+  throw typeof value === 'string' ? new RangeError(message) : new TypeError(message);
 }
 
 /**

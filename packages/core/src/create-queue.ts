@@ -12,7 +12,7 @@ import {
 } from './check.ts';
 import { type Clock, systemClock } from './clock.ts';
 import type { LeasedEvent, QueueDriver, ReturnedLease } from './driver.ts';
-import { callDriver, wrapDeadLetters } from './driver-calls.ts';
+import { callDriver, sizeOf, unsaid, wrapDeadLetters } from './driver-calls.ts';
 import { type DeliveryOwner, DriverDelivery } from './driver-delivery.ts';
 import { NqError } from './errors.ts';
 import { createEvent, type EventInput } from './event.ts';
@@ -103,8 +103,10 @@ class DriverQueue<Data> implements MessageQueue<Data>, DeliveryOwner, LeaseOwner
   }
 
   async push(input: EventInput<Data>, options: WaitOptions = {}): Promise<void> {
+    // The event first: who writes push(type, data) is not to be told of options.
+    const complete = createEvent(input, this.#clock);
     checkWaiting('Cannot push', options);
-    const event = this.#driver.encode(createEvent(input, this.#clock));
+    const event = this.#driver.encode(complete);
     options.signal?.throwIfAborted();
     this.#refuseIfClosing('push');
     await this.#pushes.push([event], false, options);
@@ -136,7 +138,7 @@ class DriverQueue<Data> implements MessageQueue<Data>, DeliveryOwner, LeaseOwner
 
   async size(): Promise<QueueSize> {
     this.#refuseIfClosed('count');
-    return callDriver(this.#driver, 'count', () => this.#driver.size());
+    return sizeOf(this.#driver);
   }
 
   async rewind(position: RewindPosition): Promise<void> {
@@ -188,12 +190,14 @@ class DriverQueue<Data> implements MessageQueue<Data>, DeliveryOwner, LeaseOwner
     const { lease } = this.capabilities;
     const { extend } = this.#driver;
     if (lease === false || !lease.extend || extend === undefined) throw unsupported('extend', 'lease.extend');
-    const [ours] = await callDriver(this.#driver, 'extend', () => extend.call(this.#driver, [receipt], ms));
+    const answer: unknown = await callDriver(this.#driver, 'extend', () => extend.call(this.#driver, [receipt], ms));
+    const ours: unknown = Array.isArray(answer) && answer.length === 1 ? answer[0] : undefined;
+    if (typeof ours !== 'boolean') throw unsaid('extend', 1, answer);
     const delivery = this.#open.get(receipt);
-    if (ours === true && delivery !== undefined && this.#ticker !== undefined) {
+    if (ours && delivery !== undefined && this.#ticker !== undefined) {
       delivery.expiresAt = this.#ticker.deadlineIn(ms);
     }
-    return ours === true;
+    return ours;
   }
 
   now(): number {
@@ -254,16 +258,33 @@ class DriverQueue<Data> implements MessageQueue<Data>, DeliveryOwner, LeaseOwner
     await within(driverClosed, closeStepMs, undefined, this.#clock);
     const lost = unsettled.length + rest.length - returned;
     // What was given back to a backend that is gone by now is among what is gone with it.
-    return Object.freeze(gone === undefined ? { returned, abandoned: lost } : { returned: 0, abandoned: lost + gone });
+    const { deadLetters, events } = gone;
+    return Object.freeze(
+      events === undefined
+        ? { returned, abandoned: lost, deadLetters }
+        : { returned: 0, abandoned: lost + events, deadLetters },
+    );
   }
 
-  /** How many events are gone with the driver; `undefined` if its backend keeps them, or others hold it too. */
-  async #goneWithDriver(): Promise<number | undefined> {
-    const { durable, multiInstance } = this.capabilities;
-    if (durable !== 'none' || multiInstance) return undefined;
-    const counted = callDriver(this.#driver, 'count', () => this.#driver.size()).catch(() => undefined);
-    const size = await within(counted, closeStepMs, undefined, this.#clock);
-    return size === undefined ? undefined : size.ready + size.delayed;
+  /**
+   * How many events and dead letters are gone with the driver: none if its backend keeps them, or others hold it too. As
+   * far as it counts them in time; of events, `undefined` says that it has not.
+   */
+  async #goneWithDriver(): Promise<{ readonly events: number | undefined; readonly deadLetters: number }> {
+    const { durable, multiInstance, deadLetter } = this.capabilities;
+    if (durable !== 'none' || multiInstance) return { events: undefined, deadLetters: 0 };
+    const inTime = <Value>(counted: Promise<Value>): Promise<Value | undefined> =>
+      within(
+        counted.catch(() => undefined),
+        closeStepMs,
+        undefined,
+        this.#clock,
+      );
+    const [size, letters = 0] = await Promise.all([
+      inTime(sizeOf(this.#driver)),
+      deadLetter ? inTime(this.deadLetters.count()) : 0,
+    ]);
+    return { events: size === undefined ? undefined : size.ready + size.delayed, deadLetters: letters };
   }
 
   #openDeliveries(): DriverDelivery[] {
@@ -312,9 +333,12 @@ function checkDriver(driver: QueueDriver): void {
   }
   checkCount(action, 'driver.capacity', driver.capacity, 0, Infinity);
   const { capabilities } = driver;
-  if (capabilities?.replay) checkFunction(action, 'driver.rewind', driver.rewind);
-  if (capabilities?.lease && capabilities.lease.extend) checkFunction(action, 'driver.extend', driver.extend);
-  if (capabilities?.deadLetter && driver.deadLetters === undefined) {
+  if (typeof capabilities !== 'object' || capabilities === null || Array.isArray(capabilities)) {
+    throw new TypeError(`${action}: driver.capabilities must be an object, got ${describe(capabilities)}`);
+  }
+  if (capabilities.replay) checkFunction(action, 'driver.rewind', driver.rewind);
+  if (capabilities.lease && capabilities.lease.extend) checkFunction(action, 'driver.extend', driver.extend);
+  if (capabilities.deadLetter && driver.deadLetters === undefined) {
     throw new TypeError(`${action}: driver.deadLetters must be there, for capabilities.deadLetter is true`);
   }
 }

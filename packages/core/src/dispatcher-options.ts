@@ -144,12 +144,13 @@ export function resolveDispatcherOptions(options: DispatcherOptions): ResolvedOp
       );
     }
   }
+  const plan = new RetryPlan(retry, clock);
   return {
     onFull,
     onDrop: (event) => quietly(() => onDrop(event)),
-    report: reporter(onError ?? warner()),
+    report: reporter(onError ?? warner(plan.maxDelayMs)),
     handlerTimeoutMs,
-    plan: new RetryPlan(retry, clock),
+    plan,
     deadLetterQueue,
     schemas: { ...schemas },
     sampleEvery: 2 ** Math.ceil(Math.log2(sampleEvery)),
@@ -177,8 +178,10 @@ const typesTold = 100;
 /**
  * What nobody listens to is told on stderr, by Node.js. Failed handlers are their daily bread, so of each type only the
  * first failure is told.
+ *
+ * @param keptMs when an event that could not be given up is handed out again.
  */
-function warner(): ReportError {
+function warner(keptMs: number): ReportError {
   const told = new Set<string>();
   return (error, { during, event }) => {
     if (during === 'handle' && event !== undefined) {
@@ -188,7 +191,12 @@ function warner(): ReportError {
     const what =
       event === undefined ? '' : ` of event ${JSON.stringify(event.id)} of type ${JSON.stringify(event.type)}`;
     const why = error instanceof Error ? error.message : 'an error that is no Error';
-    const hint = during === 'handle' ? ' (told once per type: set onError to hear of every failure)' : '';
+    const hint =
+      during === 'handle'
+        ? ' (told once per type: set onError to hear of every failure)'
+        : during === 'dead-letter'
+          ? ` (kept: it is handed out again in ${keptMs} ms)`
+          : '';
     process.emitWarning(`${during}${what}: ${why}${hint}`, 'NqWarning');
   };
 }

@@ -33,10 +33,15 @@ export interface StopReport {
   readonly returned: number;
   /**
    * Events that are gone with this process, because the queue that the dispatcher opened keeps nothing; and those whose
-   * settlement the queue has not confirmed in time: they are handed out again when their lease ends. Dead letters of a queue
-   * that keeps nothing are gone too, and not counted: list them before `stop()`, or set `deadLetterQueue`.
+   * settlement the queue has not confirmed in time: they are handed out again when their lease ends.
    */
   readonly abandoned: number;
+  /**
+   * Dead letters that are gone with this process, because the queue that the dispatcher opened keeps nothing: list them
+   * before `stop()`, or set `deadLetterQueue`. 0 for a queue that keeps them, and for one that was given as `{ queue }`,
+   * which stays open. Those that a queue does not count in time are missing here.
+   */
+  readonly deadLetters: number;
 }
 
 /** What a dispatcher has done since it was created, and what it is doing. */

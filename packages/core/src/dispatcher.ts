@@ -1,5 +1,6 @@
 import { inTime, within } from './bounded.ts';
 import { checkCount, checkFunction, checkMs, checkOptions, checkWaiting, describe } from './check.ts';
+import { dispatchRefusal, whyFull } from './dispatch-refusal.ts';
 import {
   type DispatcherCounters,
   type DispatcherOptions,
@@ -18,12 +19,12 @@ import type {
 } from './dispatcher-types.ts';
 import { type Engine, makeEngine } from './engine.ts';
 import { isNqError, NqError } from './errors.ts';
-import { createEvent, type EventInput, type QueueEvent } from './event.ts';
+import { checkEvent, completeEvent, type EventInput, type QueueEvent } from './event.ts';
 import { HandlerStack } from './handler-stack.ts';
 import { type Handler, Handlers, type Middleware } from './handler.ts';
 import { Histogram } from './histogram.ts';
 import { InlineDelivery } from './inline-delivery.ts';
-import type { MessageQueue, WaitOptions } from './queue.ts';
+import type { CloseReport, MessageQueue, WaitOptions } from './queue.ts';
 import { openQueue } from './registry.ts';
 import { checkData } from './schema.ts';
 import type { LeftOver } from './workers.ts';
@@ -115,7 +116,10 @@ class QueueDispatcher implements Dispatcher {
       // Whoever stopped again meanwhile has the last word; whoever started again has done it for us.
       if (this.#stopping === stopping) this.#stopping = undefined;
     }
+    this.#refuseIfStopped('start', 'was stopped meanwhile');
     const engine = await this.#use('start');
+    // The engine of a dispatcher that is stopped by now must not take anything any more.
+    this.#refuseIfStopped('start', 'was stopped meanwhile');
     engine.workers.limit = workers;
     engine.pull();
   }
@@ -202,7 +206,7 @@ class QueueDispatcher implements Dispatcher {
   async #use(verb: string): Promise<Engine> {
     this.#refuseIfStopped(verb);
     const engine = this.#engine ?? (await this.#open());
-    this.#refuseIfStopped(verb);
+    this.#refuseIfStopped(verb, 'was stopped meanwhile');
     return engine;
   }
 
@@ -215,8 +219,8 @@ class QueueDispatcher implements Dispatcher {
     return this.#opening;
   }
 
-  #refuseIfStopped(verb: string): void {
-    if (this.#stopping !== undefined) throw new NqError('NQ_STOPPED', `Cannot ${verb}: the dispatcher is stopped`);
+  #refuseIfStopped(verb: string, how = 'is stopped'): void {
+    if (this.#stopping !== undefined) throw new NqError('NQ_STOPPED', `Cannot ${verb}: the dispatcher ${how}`);
   }
 
   #makeEngine(queue: MessageQueue): Engine {
@@ -235,11 +239,13 @@ class QueueDispatcher implements Dispatcher {
   /** For the first event, which opens the queue, and for events with a schema. */
   async #dispatchLater(input: EventInput, options: WaitOptions = {}): Promise<DispatchResult> {
     this.#refuseIfStopped('dispatch');
+    // The event first: who writes dispatch(type, data) is not to be told of options.
+    checkEvent(input, 'dispatch');
     checkWaiting('Cannot dispatch', options);
     options.signal?.throwIfAborted();
     const { clock } = this.#options;
     const left = this.#countDown(options);
-    const event = createEvent(input, clock);
+    const event = completeEvent(input, clock);
     const schema = this.#handlers.schemas.get(event.type);
     if (schema !== undefined) {
       const checked = checkData(schema, event.type, event.data);
@@ -251,15 +257,19 @@ class QueueDispatcher implements Dispatcher {
 
   #offer(engine: Engine, event: EventInput, options: WaitOptions | undefined): Promise<DispatchResult> {
     if (this.#options.onFull !== 'wait') return this.#offerOnce(engine, event, options);
-    if (engine.synchronous === undefined) return engine.queue.push(event, options).then(toQueued);
-    const waiting = engine.synchronous.offer(event, options);
-    return waiting === undefined ? queued : waiting.then(toQueued);
+    const waiting =
+      engine.synchronous === undefined ? engine.queue.push(event, options) : engine.synchronous.offer(event, options);
+    if (waiting === undefined) return queued;
+    return waiting.then(toQueued, (error: unknown) => {
+      throw dispatchRefusal(error, event, engine);
+    });
   }
 
   async #offerOnce(engine: Engine, input: EventInput, options: WaitOptions = {}): Promise<DispatchResult> {
+    checkEvent(input, 'dispatch');
     checkWaiting('Cannot dispatch', options);
     const { onFull, clock } = this.#options;
-    const event = createEvent(input, clock);
+    const event = completeEvent(input, clock);
     const { signal } = options;
     let { timeoutMs = 0 } = options;
     for (let tries = 1; ; tries++) {
@@ -271,7 +281,7 @@ class QueueDispatcher implements Dispatcher {
         this.#refuseIfStopped('dispatch');
         if (onFull === 'run-inline') return this.#runInline(engine, event);
         if (onFull === 'drop-newest') return this.#drop(event);
-        if (onFull !== 'drop-oldest' || tries > dropTries) throw error;
+        if (onFull !== 'drop-oldest' || tries > dropTries) throw whyFull(error, engine);
         await this.#dropOldest(engine);
         // Its time has been waited for: from now on there is room at once, or somebody else was faster.
         timeoutMs = 0;
@@ -312,7 +322,7 @@ class QueueDispatcher implements Dispatcher {
     const byHandler = this.#stack.stopCalled();
     const { handled } = this.#counters;
     const engine = this.#engine ?? (await this.#openedInTime(deadlineMs));
-    if (engine === undefined) return Object.freeze({ completed: 0, returned: 0, abandoned: 0 });
+    if (engine === undefined) return Object.freeze({ completed: 0, returned: 0, abandoned: 0, deadLetters: 0 });
     // Whoever starts again gets a new engine, so that this one can end in peace.
     this.#engine = undefined;
     const { queue, workers, intake } = engine;
@@ -325,7 +335,7 @@ class QueueDispatcher implements Dispatcher {
     }
     // The handler that called us gets its answer first, so that it can end. Then its event is settled, and then we close;
     // what is gone with the queue is therefore counted before.
-    const gone = await this.#keptByNobody(queue);
+    const [events, deadLetters] = await this.#keptByNobody(queue);
     void workers
       .until(() => workers.idle, deadlineMs)
       .then(() => {
@@ -333,7 +343,7 @@ class QueueDispatcher implements Dispatcher {
         return this.#letGo(queue, left);
       })
       .catch(this.#reportClose);
-    return Object.freeze({ completed, returned: left.returned, abandoned: left.abandoned + gone });
+    return Object.freeze({ completed, returned: left.returned, abandoned: left.abandoned + events, deadLetters });
   }
 
   /** The engine of a queue that is being opened, if it is in time. If it is not, it is closed as soon as it is open. */
@@ -357,24 +367,27 @@ class QueueDispatcher implements Dispatcher {
   readonly #reportClose = (error: unknown): void => this.#options.report(error, { during: 'settle' });
 
   /** Closes the queue if the dispatcher opened it. @returns what has become of its events. */
-  async #letGo(queue: MessageQueue, left: LeftOver): Promise<LeftOver> {
-    if ('queue' in this.#source) return left;
-    const { returned, abandoned } = await queue.close();
-    // Closing it counts everything that is still open once more, so that only this count is asked.
-    return queue.capabilities.durable === 'none'
-      ? { returned, abandoned }
-      : { returned: left.returned + returned, abandoned };
+  async #letGo(queue: MessageQueue, left: LeftOver): Promise<CloseReport> {
+    if ('queue' in this.#source) return { ...left, deadLetters: 0 };
+    const { returned, abandoned, deadLetters } = await queue.close();
+    // Closing counts once more what is still open, and what went back before if the queue keeps nothing.
+    return { returned: keepsNothing(queue) ? returned : left.returned + returned, abandoned, deadLetters };
   }
 
-  /** How many events will be gone with the queue when the dispatcher closes it, but for those that are in flight. */
-  async #keptByNobody(queue: MessageQueue): Promise<number> {
-    if ('queue' in this.#source || queue.capabilities.durable !== 'none') return 0;
-    const size = await within(
-      queue.size().catch(() => undefined),
-      lastPopMs,
-      undefined,
-      this.#options.clock,
+  /** How many events, but for those in flight, and dead letters will be gone when the dispatcher closes the queue. */
+  async #keptByNobody(queue: MessageQueue): Promise<readonly [events: number, deadLetters: number]> {
+    if ('queue' in this.#source || !keepsNothing(queue)) return [0, 0];
+    const size = queue.size().then(({ ready, delayed }) => ready + delayed);
+    const counts = [size, queue.capabilities.deadLetter ? queue.deadLetters.count() : Promise.resolve(0)];
+    const known = counts.map((count) => count.catch(() => 0));
+    const [events = 0, deadLetters = 0] = await Promise.all(
+      known.map((count) => within(count, lastPopMs, 0, this.#options.clock)),
     );
-    return size === undefined ? 0 : size.ready + size.delayed;
+    return [events, deadLetters];
   }
+}
+
+/** Whether what `queue` holds is gone when it is closed. */
+function keepsNothing({ capabilities: { durable, multiInstance } }: MessageQueue): boolean {
+  return durable === 'none' && !multiInstance;
 }

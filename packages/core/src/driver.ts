@@ -7,6 +7,7 @@ import type { DeadLetters, QueueSize, RewindPosition } from './queue.ts';
 export interface LeasedEvent {
   /** What the backend needs to settle it. It must name this hand-out, not only the event; compared as the key of a `Map`. */
   readonly receipt: unknown;
+  /** Complete, and without any other member: it may be pushed on, into a dead-letter queue for example. */
   readonly event: QueueEvent;
   /** The number of this hand-out, from 1, counted by the backend. */
   readonly attempt: number;
@@ -26,7 +27,8 @@ export interface ReturnedLease {
 
 /**
  * What a backend author writes. Every method is one round trip and nothing else: it must not retry, wait beyond `waitMs`,
- * gather calls, check what it is given, or log. `createQueue` does all of that once, for every backend.
+ * gather calls, check what it is given, or log. `createQueue` does all of that once, for every backend. The model to read
+ * first is `memoryDriver` of `@nq/core/testing`, whose backend is an array.
  *
  * What a method throws is the client library's raw error; `classify` names it.
  */
@@ -37,7 +39,8 @@ export interface QueueDriver<Encoded = unknown> {
   readonly capacity: number;
   /**
    * What `push` is given for `event`, in the form in which it travels: called at once when the user pushes, so that later
-   * changes of the event do not count, and before anything happens. Must not do I/O.
+   * changes of the event do not count, and before anything happens. Must not do I/O. `encodeEvent` makes CloudEvents JSON
+   * of it, which other languages read too; `decodeEvent` makes the event of a lease from that again.
    *
    * @throws {NqError} `NQ_PAYLOAD` if the event cannot be written, or is larger than `capabilities.maxPayloadBytes`.
    */
@@ -45,7 +48,7 @@ export interface QueueDriver<Encoded = unknown> {
   /**
    * Stores the first of `events`, in order, as far as there is room. Must not wait for room.
    *
-   * @returns how many are stored.
+   * @returns how many are stored. Any other answer fails the calls with `NQ_OUTCOME_UNKNOWN`.
    */
   push(events: readonly Encoded[]): Promise<number>;
   /**
@@ -57,7 +60,12 @@ export interface QueueDriver<Encoded = unknown> {
    * the others are given back.
    */
   pop(max: number, waitMs: number, signal: AbortSignal): Promise<readonly LeasedEvent[]>;
-  /** Forgets leased events for good. @returns for each whether it was still ours. Must be safe to repeat. */
+  /**
+   * Forgets leased events for good. Must be safe to repeat.
+   *
+   * @returns for each, in order, `true` or `false`: whether it was still ours. Any other answer, here and of `nack` and
+   * `extend`, fails the calls with `NQ_OUTCOME_UNKNOWN`.
+   */
   ack(receipts: readonly unknown[]): Promise<readonly boolean[]>;
   /** Puts leased events back, or among the dead letters. @returns for each whether it was still ours. */
   nack(returns: readonly ReturnedLease[]): Promise<readonly boolean[]>;
@@ -68,7 +76,7 @@ export interface QueueDriver<Encoded = unknown> {
    * it, a lease counts as lost when `capabilities.lease.ms` have passed here.
    */
   onLeaseLost?(listener: (receipt: unknown) => void): void;
-  /** Counts what the backend holds. Must not change anything. */
+  /** Counts what the backend holds. Must not change anything. An answer that lacks a member fails with `NQ_BACKEND`. */
   size(): Promise<QueueSize>;
   /** The dead letters. Needed if `capabilities.deadLetter`. */
   readonly deadLetters?: DeadLetters;

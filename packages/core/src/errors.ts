@@ -26,9 +26,11 @@ export const errorCodes = {
     action: 'Try again, raise `timeoutMs`, or add consumers.',
   },
   NQ_OUTCOME_UNKNOWN: {
-    meaning: 'The backend vanished while it was writing. The event may or may not be stored.',
+    meaning:
+      'The backend vanished while it was writing, or its driver has not said what was written. The event may or may not be stored; a settlement may or may not have happened.',
     retryable: true,
-    action: 'Push the same event (same `id`) again if handlers are idempotent; otherwise look first.',
+    action:
+      'Push the same event (same `id`) again if handlers are idempotent; otherwise look first. Repeat a settlement, or let the lease end.',
   },
   NQ_CLOSED: {
     meaning:
@@ -121,18 +123,21 @@ const brand: unique symbol = Symbol.for('@nq/error');
 export class NqError extends Error {
   static {
     this.prototype.name = 'NqError';
+    // Not a member of each error, which would be shown wherever one is printed.
+    Object.defineProperty(this.prototype, brand, { value: true });
   }
 
-  readonly [brand] = true;
+  declare readonly [brand]: true;
   /** What happened: a code of {@link errorCodes}. */
   readonly code: NqErrorCode;
   /** How many events of a rejected `pushMany` are stored all the same: the first ones. `undefined` for other calls. */
-  readonly stored: number | undefined;
+  declare readonly stored: number | undefined;
 
   constructor(code: NqErrorCode, message: string, options: NqErrorOptions = {}) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined);
     this.code = code;
-    this.stored = options.stored;
+    // Where there is nothing to say, nothing is printed.
+    if (options.stored !== undefined) this.stored = options.stored;
   }
 
   /** Whether the same call may succeed later: looked up in {@link errorCodes}. */

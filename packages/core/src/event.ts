@@ -43,45 +43,88 @@ export function newEventId(): string {
 /**
  * The complete event for `input`: the same object where `id` and `time` are there already, a copy otherwise.
  *
- * @throws {TypeError} if an attribute has the wrong type; the message names it and says what came.
+ * @throws {TypeError} if an attribute has the wrong type, or there is no `data` but a member that an event does not have,
+ * as in `{ type, payload }`; the message names it and says what came.
  * @throws {NqError} `NQ_PAYLOAD` if `data` itself is a function, a symbol or a bigint.
  */
 export function createEvent<Data = unknown, Type extends string = string>(
   input: EventInput<Data, Type>,
   clock: Clock = systemClock,
 ): QueueEvent<Data, Type> {
-  checkEvent(input);
+  checkEvent(input, 'push');
+  return completeEvent(input, clock);
+}
+
+/** What {@link createEvent} answers for an `input` that {@link checkEvent} has let pass. */
+export function completeEvent<Data = unknown, Type extends string = string>(
+  input: EventInput<Data, Type>,
+  clock: Clock,
+): QueueEvent<Data, Type> {
   if (input.id !== undefined && input.time !== undefined) return input as QueueEvent<Data, Type>;
   const { id = newEventId(), time = clock.date(), data, ...rest } = input;
   return { id, ...rest, data, time } as QueueEvent<Data, Type>;
 }
 
-/** @throws {TypeError} naming the first attribute of `input` that is not as {@link EventInput} says. */
-function checkEvent(input: EventInput): void {
-  if (typeof input !== 'object' || input === null) refuse('event', 'an object with a type', input);
+/** What the caller does with the event: messages begin with it. */
+type Verb = 'push' | 'dispatch';
+
+/**
+ * @throws {TypeError} naming the first attribute of `input` that is not as {@link EventInput} says. @throws {NqError} as
+ * {@link createEvent}.
+ */
+export function checkEvent(input: EventInput, verb: Verb): void {
+  if (typeof input !== 'object' || input === null) {
+    refuse(verb, 'event', `an object, as in ${verb}({ type, data })`, input);
+  }
   const { id, type, key, time, headers, data } = input;
-  if (typeof type !== 'string' || type === '') refuse('event.type', 'a non-empty string', type);
-  if (id !== undefined && (typeof id !== 'string' || id === '')) refuse('event.id', 'a non-empty string', id);
-  if (key !== undefined && typeof key !== 'string') refuse('event.key', 'a string', key);
-  if (time !== undefined && !Number.isFinite(time)) refuse('event.time', 'milliseconds since the Unix epoch', time);
-  if (headers !== undefined) checkHeaders(headers);
+  if (typeof type !== 'string' || type === '') refuse(verb, 'event.type', 'a non-empty string', type);
+  if (id !== undefined && (typeof id !== 'string' || id === '')) refuse(verb, 'event.id', 'a non-empty string', id);
+  if (key !== undefined && typeof key !== 'string') refuse(verb, 'event.key', 'a string', key);
+  if (time !== undefined && !Number.isFinite(time)) {
+    refuse(verb, 'event.time', 'milliseconds since the Unix epoch', time);
+  }
+  if (headers !== undefined) checkHeaders(headers, verb);
+  if (data === undefined) refuseUnknown(input, verb);
   if (typeof data === 'function' || typeof data === 'symbol' || typeof data === 'bigint') {
     throw new NqError(
       'NQ_PAYLOAD',
-      `Cannot push: event.data must be something that JSON can carry, or a Uint8Array, got a ${typeof data}`,
+      `Cannot ${verb}: event.data must be something that JSON can carry, or a Uint8Array, got a ${typeof data}`,
     );
   }
 }
 
-function checkHeaders(headers: Readonly<Record<string, string>>): void {
+function checkHeaders(headers: Readonly<Record<string, string>>, verb: Verb): void {
   if (typeof headers !== 'object' || headers === null || Array.isArray(headers)) {
-    refuse('event.headers', 'an object of strings', headers);
+    refuse(verb, 'event.headers', 'an object of strings', headers);
   }
   for (const name in headers) {
-    if (typeof headers[name] !== 'string') refuse(`event.headers[${JSON.stringify(name)}]`, 'a string', headers[name]);
+    if (typeof headers[name] !== 'string') {
+      refuse(verb, `event.headers[${JSON.stringify(name)}]`, 'a string', headers[name]);
+    }
   }
 }
 
-function refuse(field: string, expected: string, got: unknown): never {
-  throw new TypeError(`Cannot push: ${field} must be ${expected}, got ${describe(got)}`);
+const members: ReadonlySet<string> = new Set([
+  'id',
+  'type',
+  'key',
+  'data',
+  'headers',
+  'time',
+] satisfies (keyof QueueEvent)[]);
+
+/** For an event without data: the payload may be under another name, and would be lost without a word. */
+function refuseUnknown(input: EventInput, verb: Verb): void {
+  for (const name in input) {
+    if (members.has(name) || !Object.hasOwn(input, name)) continue;
+    if ((input as unknown as Record<string, unknown>)[name] === undefined) continue;
+    const known = [...members].join(', ');
+    throw new TypeError(
+      `Cannot ${verb}: event has no data, and ${describe(name)} is no member of an event; known are ${known}`,
+    );
+  }
+}
+
+function refuse(verb: Verb, field: string, expected: string, got: unknown): never {
+  throw new TypeError(`Cannot ${verb}: ${field} must be ${expected}, got ${describe(got)}`);
 }

@@ -1,9 +1,9 @@
-import { describe } from './check.ts';
 import type { Clock, Timer } from './clock.ts';
 import type { LeasedEvent, QueueDriver } from './driver.ts';
-import { wrapDriverError } from './driver-calls.ts';
+import { describeAnswer, misanswered, wrapDriverError } from './driver-calls.ts';
 import type { DriverDelivery } from './driver-delivery.ts';
 import { NqError } from './errors.ts';
+import type { QueueEvent } from './event.ts';
 import { Pace } from './pace.ts';
 import type { WaitOptions } from './queue.ts';
 import { Waiter, WaitingLine, type WaitLimits } from './waiting.ts';
@@ -157,12 +157,12 @@ export class PopLine {
 
   /** @throws {NqError} `NQ_BACKEND` if `answer` is not an array of leases; those in it are given back. */
   #leasesOf(answer: unknown): readonly LeasedEvent[] {
-    if (!Array.isArray(answer)) throw misanswered('an array', answer);
+    if (!Array.isArray(answer)) throw noLeases('an array of leases', describeAnswer(answer));
     // Not every(), which passes over holes.
     const wrong = answer.findIndex((one) => !isLease(one));
     if (wrong === -1) return answer;
     this.#owner.giveBackUnused(answer.filter(isLease));
-    throw misanswered('leases', answer[wrong]);
+    throw noLeases('leases { receipt, event, attempt }', flawOf(answer[wrong]));
   }
 
   #pauseAWhile(): void {
@@ -216,7 +216,19 @@ function isLease(value: unknown): value is LeasedEvent {
   );
 }
 
-/** Not for `classify`, which knows what the client library throws. */
-function misanswered(expected: string, got: unknown): NqError {
-  return new NqError('NQ_BACKEND', `Cannot pop: the driver must answer ${expected}, got ${describe(got)}`);
+/** Why `value` is no lease, without payload. */
+function flawOf(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return describeAnswer(value);
+  const { receipt, event, attempt } = value as Partial<Record<keyof LeasedEvent, unknown>>;
+  const wrong = (name: string, member: unknown): string => `one whose ${name} is ${describeAnswer(member)}`;
+  if (receipt === undefined) return wrong('receipt', receipt);
+  if (typeof event !== 'object' || event === null) return wrong('event', event);
+  const { id, type } = event as Partial<Record<keyof QueueEvent, unknown>>;
+  if (typeof id !== 'string') return wrong('event.id', id);
+  if (typeof type !== 'string') return wrong('event.type', type);
+  return wrong('attempt', attempt);
+}
+
+function noLeases(expected: string, got: string): NqError {
+  return misanswered('NQ_BACKEND', 'pop', `pop must answer ${expected}`, got);
 }

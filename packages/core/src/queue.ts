@@ -83,11 +83,13 @@ export interface CloseOptions {
 export interface CloseReport {
   /** Deliveries that were not settled in time and went back to the queue: their events will be handed out again. */
   readonly returned: number;
-  /**
-   * Events that are gone with this queue object, because it keeps nothing; and those that could not be given back. The
-   * dead letters of a queue that keeps nothing are gone too, and not counted: list them before.
-   */
+  /** Events that are gone with this queue object, because it keeps nothing; and those that could not be given back. */
   readonly abandoned: number;
+  /**
+   * Dead letters that are gone with this queue object, because it keeps nothing: list them before. 0 for a queue that
+   * keeps them. Those that the backend does not count in time are missing here.
+   */
+  readonly deadLetters: number;
 }
 
 /** An event that was given up on. */

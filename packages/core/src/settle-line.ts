@@ -1,5 +1,5 @@
 import type { QueueDriver } from './driver.ts';
-import { wrapDriverError } from './driver-calls.ts';
+import { unsaid, wrapDriverError } from './driver-calls.ts';
 import { NqError } from './errors.ts';
 import { Pace } from './pace.ts';
 
@@ -15,7 +15,7 @@ const largestBatch = 500;
 /** Settlements of one kind. One request is under way at a time; what comes meanwhile goes together with the next one. */
 export class SettleLine<Item> {
   readonly #driver: QueueDriver;
-  readonly #verb: string;
+  readonly #verb: 'ack' | 'nack';
   readonly #settle: (items: readonly Item[]) => Promise<readonly boolean[]>;
   #waiting: Call<Item>[] = [];
   #sent: Call<Item>[] = [];
@@ -24,7 +24,11 @@ export class SettleLine<Item> {
   readonly #pace = new Pace();
   #closed = false;
 
-  constructor(driver: QueueDriver, verb: string, settle: (items: readonly Item[]) => Promise<readonly boolean[]>) {
+  constructor(
+    driver: QueueDriver,
+    verb: 'ack' | 'nack',
+    settle: (items: readonly Item[]) => Promise<readonly boolean[]>,
+  ) {
     this.#driver = driver;
     this.#verb = verb;
     this.#settle = settle;
@@ -72,8 +76,13 @@ export class SettleLine<Item> {
 
   async #send(calls: readonly Call<Item>[]): Promise<void> {
     try {
-      const ours = await this.#settle(calls.map(({ item }) => item));
-      for (const [index, call] of calls.entries()) call.resolve(ours[index] === true);
+      const ours: unknown = await this.#settle(calls.map(({ item }) => item));
+      if (!Array.isArray(ours) || ours.length !== calls.length) throw unsaid(this.#verb, calls.length, ours);
+      for (const [index, call] of calls.entries()) {
+        const one: unknown = ours[index];
+        if (typeof one === 'boolean') call.resolve(one);
+        else call.reject(unsaid(this.#verb, calls.length, ours));
+      }
     } catch (error) {
       const wrapped = wrapDriverError(this.#driver, this.#verb, error);
       for (const call of calls) call.reject(wrapped);

@@ -11,8 +11,8 @@ export class Waiter<Item, Result> {
   resolve!: (result: Result) => void;
   reject!: (reason: unknown) => void;
   /**
-   * In the time of the clock; `Infinity` for a call that waits for ever. Until the end of the turn of the event loop in
-   * which it began to wait, the time for which it waits at the most.
+   * In the time of the clock; `Infinity` for a call that waits for ever. Below zero until the end of the turn of the event
+   * loop in which it began to wait: the longest wait, negated.
    */
   deadline = Infinity;
   /** The line in which it stands; `null` once it has been served or has given up. */
@@ -35,8 +35,10 @@ export class Waiter<Item, Result> {
 /** Waiting calls, first come, first served. Leaving from the middle is as cheap as from the front. */
 export class WaitingLine<Item, Result> {
   first: Waiter<Item, Result> | null = null;
-  #last: Waiter<Item, Result> | null = null;
+  last: Waiter<Item, Result> | null = null;
   length = 0;
+  /** How many have a time limit that is not a deadline yet: they began to wait in this turn, so they are among the last. */
+  fresh = 0;
   /** Settles a waiter whose time is over. It has left the line already. */
   readonly onTimeout: (waiter: Waiter<Item, Result>) => void;
   /** Settles a waiter whose signal was aborted. It has left the line already. */
@@ -53,10 +55,10 @@ export class WaitingLine<Item, Result> {
 
   join(waiter: Waiter<Item, Result>): void {
     waiter.line = this;
-    waiter.previous = this.#last;
-    if (this.#last === null) this.first = waiter;
-    else this.#last.next = waiter;
-    this.#last = waiter;
+    waiter.previous = this.last;
+    if (this.last === null) this.first = waiter;
+    else this.last.next = waiter;
+    this.last = waiter;
     this.length++;
   }
 
@@ -64,11 +66,11 @@ export class WaitingLine<Item, Result> {
     const { previous, next } = waiter;
     if (previous === null) this.first = next;
     else previous.next = next;
-    if (next === null) this.#last = previous;
+    if (next === null) this.last = previous;
     else next.previous = previous;
+    if (waiter.limits !== null) waiter.limits.lift(waiter);
     waiter.line = waiter.next = waiter.previous = null;
     this.length--;
-    if (waiter.limits !== null) waiter.limits.lift(waiter);
   }
 }
 
@@ -105,9 +107,6 @@ export class WaitLimits {
   // oxlint-disable-next-line no-explicit-any -- lines of several kinds of waiters share one timer
   readonly #lines: readonly WaitingLine<any, any>[];
   readonly #watches = new Map<AbortSignal, SignalWatch>();
-  /** Those that began to wait in this turn, with their time in place of their deadline. */
-  // oxlint-disable-next-line no-explicit-any -- as above
-  #started: Waiter<any, any>[] = [];
   readonly #sweep = (): void => this.#expire();
   readonly #endTurn = (): void => this.#tidy();
   #turnEnds = false;
@@ -122,24 +121,23 @@ export class WaitLimits {
     this.#lines = lines;
   }
 
-  /** Puts `waiter` under the limits of `options`. It stands in its line already. */
+  /** Puts `waiter` under the limits of `options`, with a `timeoutMs` above 0. It stands in its line already. */
   apply<Item, Result>(waiter: Waiter<Item, Result>, options: WaitOptions): void {
     const { signal, timeoutMs } = options;
     waiter.limits = this;
     if (signal !== undefined) this.#watch(waiter, signal);
     if (timeoutMs === undefined || timeoutMs === Infinity) return;
-    waiter.deadline = timeoutMs;
+    waiter.deadline = -timeoutMs;
+    (waiter.line as WaitingLine<Item, Result>).fresh++;
     this.#timed++;
-    // Callers that never let a turn end must not pile up here those who have been served by now.
-    if (this.#started.length > 2 * this.#timed + 64) this.#started = this.#started.filter((one) => one.limits === this);
-    this.#started.push(waiter);
     this.#tidySoon();
   }
 
-  /** Takes `waiter` out of the limits: it has left its line. */
+  /** Takes `waiter` out of the limits. It still stands in its line. */
   lift<Item, Result>(waiter: Waiter<Item, Result>): void {
-    const { watch } = waiter;
+    const { watch, line } = waiter;
     waiter.limits = waiter.watch = null;
+    if (waiter.deadline < 0) (line as WaitingLine<Item, Result>).fresh--;
     if (watch !== null && --watch.waiters === 0) this.#tidySoon();
     if (waiter.deadline !== Infinity && --this.#timed === 0) this.#tidySoon();
   }
@@ -198,15 +196,19 @@ export class WaitLimits {
     }
   }
 
+  /** The fresh waiters are looked for in their lines: a list of them would keep those alive who have been served by now. */
   #setDeadlines(): void {
-    if (this.#started.length === 0) return;
+    if (this.#lines.every((line) => line.fresh === 0)) return;
     const now = this.#clock.now();
     let first = Infinity;
-    for (const waiter of this.#started) {
-      waiter.deadline += now;
-      if (waiter.limits === this && waiter.deadline < first) first = waiter.deadline;
+    for (const line of this.#lines) {
+      for (let waiter = line.last; line.fresh > 0 && waiter !== null; waiter = waiter.previous) {
+        if (waiter.deadline >= 0) continue;
+        line.fresh--;
+        waiter.deadline = now - waiter.deadline;
+        if (waiter.deadline < first) first = waiter.deadline;
+      }
     }
-    this.#started = [];
     if (first < this.#timerAt) this.#arm(first, first - now);
   }
 

@@ -53,9 +53,10 @@ describe('defineCapabilities()', () => {
     ['strictRetry', { strictRetry: 'yes' }, TypeError],
     ['replay', { replay: 1 }, TypeError],
     ['order', { order: 'lifo' }, RangeError],
-    ['ack', { ack: true }, RangeError],
-    ['durable', { durable: true }, RangeError],
-    ['groups', { groups: true }, RangeError],
+    ['ack', { ack: true }, TypeError],
+    ['durable', { durable: 'disk' }, RangeError],
+    ['groups', { groups: true }, TypeError],
+    ['groups', { groups: 'first' }, RangeError],
     ['lease', { lease: true }, TypeError],
     ['lease', { lease: null }, TypeError],
     ['lease', { lease: { ms: 1000 } }, TypeError],
@@ -67,6 +68,12 @@ describe('defineCapabilities()', () => {
     const define = () => defineCapabilities({ ...sound, ...changes } as never);
     expect(define).toThrow(type);
     expect(define).toThrow(`Cannot declare capabilities: ${name} must be`);
+  });
+
+  test('says that groups may also be false', () => {
+    expect(() => defineCapabilities({ ...sound, groups: true } as never)).toThrow(
+      new TypeError('Cannot declare capabilities: groups must be false or one of earliest, latest, got true'),
+    );
   });
 
   test.for([null, undefined, 5, []])('refuses %o', (capabilities) => {

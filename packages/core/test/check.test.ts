@@ -88,10 +88,15 @@ group('checkFunction()', () => {
 group('checkOneOf()', () => {
   test('accepts the words allowed and nothing else', () => {
     expect(() => checkOneOf(action, 'w', 'b', ['a', 'b'])).not.toThrow();
-    for (const value of ['c', '', undefined, 5, ['a']]) {
-      expect(() => checkOneOf(action, 'w', value, ['a', 'b'])).toThrow(RangeError);
-      expect(() => checkOneOf(action, 'w', value, ['a', 'b'])).toThrow('Cannot test: w must be one of a, b, got');
-    }
+    expect(() => checkOneOf(action, 'w', 'c', ['a', 'b'])).toThrow(
+      new RangeError('Cannot test: w must be one of a, b, got "c"'),
+    );
+    expect(() => checkOneOf(action, 'w', '', ['a', 'b'])).toThrow(RangeError);
+  });
+
+  test.for([undefined, null, 5, true, ['a'], {}])('refuses %o, which is no word, with a TypeError', (value) => {
+    expect(() => checkOneOf(action, 'w', value, ['a', 'b'])).toThrow(TypeError);
+    expect(() => checkOneOf(action, 'w', value, ['a', 'b'])).toThrow('Cannot test: w must be one of a, b, got');
   });
 });
 

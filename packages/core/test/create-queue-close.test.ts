@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createQueue, type LeasedEvent } from '../src/index.ts';
+import { type Capabilities, createQueue, type DeadLetters, type LeasedEvent } from '../src/index.ts';
 import { memoryDriver, virtualClock } from '../src/testing.ts';
 import { countedSignal } from './support/counted-signal.ts';
 import { event, openQueueOn, take } from './support/open-queue.ts';
@@ -14,7 +14,7 @@ describe('close()', () => {
     await queue.pushMany(['a', 'b', 'c'].map(event));
     const [first] = await queue.popMany(3);
     await first?.ack();
-    expect(await queue.close()).toEqual({ returned: 2, abandoned: 0 });
+    expect(await queue.close()).toEqual({ returned: 2, abandoned: 0, deadLetters: 0 });
     expect(callsOf('ack')).toHaveLength(1);
     expect(callsOf('nack').flatMap(([returns]) => returns)).toMatchObject([
       { delayMs: 0, deadLetter: false },
@@ -32,7 +32,7 @@ describe('close()', () => {
     const { queue } = openQueueOn({}, () => ({ nack: async (returns) => returns.map((_, index) => index === 0) }));
     await queue.pushMany(['a', 'b', 'c'].map(event));
     await queue.popMany(3);
-    expect(await queue.close()).toEqual({ returned: 1, abandoned: 2 });
+    expect(await queue.close()).toEqual({ returned: 1, abandoned: 2, deadLetters: 0 });
   });
 
   test('counts as abandoned what is gone with a backend that keeps nothing and that nobody else holds', async () => {
@@ -40,11 +40,50 @@ describe('close()', () => {
     await queue.pushMany(['a', 'b', 'c', 'd'].map(event));
     await queue.popMany(2);
     await (await take(queue)).nack({ delayMs: 1000 });
-    expect(await queue.close()).toEqual({ returned: 0, abandoned: 4 });
+    expect(await queue.close()).toEqual({ returned: 0, abandoned: 4, deadLetters: 0 });
     const shared = openQueueOn({ capabilities: { durable: 'none', multiInstance: true } });
     await shared.queue.pushMany(['a', 'b'].map(event));
     await shared.queue.pop();
-    expect(await shared.queue.close()).toEqual({ returned: 1, abandoned: 0 });
+    expect(await shared.queue.close()).toEqual({ returned: 1, abandoned: 0, deadLetters: 0 });
+  });
+
+  test('counts the dead letters that are gone with such a backend, and of others none', async () => {
+    const withLetters = async (capabilities: Partial<Capabilities>) => {
+      const { queue } = openQueueOn({ capabilities: { durable: 'none', ...capabilities } });
+      await queue.pushMany(['a', 'b', 'c'].map(event));
+      for (const delivery of await queue.popMany(2)) await delivery.nack({ deadLetter: true });
+      return queue.close();
+    };
+    expect(await withLetters({})).toEqual({ returned: 0, abandoned: 1, deadLetters: 2 });
+    expect(await withLetters({ durable: 'process' })).toEqual({ returned: 0, abandoned: 0, deadLetters: 0 });
+    expect(await withLetters({ multiInstance: true })).toEqual({ returned: 0, abandoned: 0, deadLetters: 0 });
+    const { queue } = openQueueOn({ capabilities: { durable: 'none', deadLetter: false } });
+    expect(await queue.close()).toEqual({ returned: 0, abandoned: 0, deadLetters: 0 });
+  });
+
+  test.for<[string, () => Promise<never>]>([
+    ['has no answer', never],
+    ['fails', () => Promise.reject(new Error('no'))],
+    ['answers no number', async () => undefined as never],
+  ])('leaves out what cannot be counted any more, because the count of dead letters %s', async ([, count]) => {
+    const { queue, clock } = openQueueOn({ capabilities: { durable: 'none' } }, ({ deadLetters }) => ({
+      deadLetters: { ...deadLetters, count } as DeadLetters,
+    }));
+    await queue.push(event('a'));
+    const closing = watch(queue.close());
+    await clock.advance(longestCloseMs);
+    expect(closing.value).toEqual({ returned: 0, abandoned: 1, deadLetters: 0 });
+    expect(clock.timers).toBe(0);
+  });
+
+  test('counts dead letters although the size has no answer, and takes no longer for both', async () => {
+    const { queue, clock } = openQueueOn({ capabilities: { durable: 'none' } }, ({ deadLetters }, { schedule }) => ({
+      size: never,
+      deadLetters: { ...deadLetters, count: () => new Promise((resolve) => schedule(() => resolve(7), 900)) } as never,
+    }));
+    const closing = watch(queue.close());
+    await clock.advance(1000);
+    expect(closing.value).toEqual({ returned: 0, abandoned: 0, deadLetters: 7 });
   });
 
   test('answers the same frozen report however often and however it is called', async () => {
@@ -52,7 +91,7 @@ describe('close()', () => {
     await queue.push(event('a'));
     await take(queue);
     const [first, second] = await Promise.all([queue.close(), queue.close({ drainMs: 1000 })]);
-    expect(first).toEqual({ returned: 1, abandoned: 0 });
+    expect(first).toEqual({ returned: 1, abandoned: 0, deadLetters: 0 });
     expect(second).toBe(first);
     expect(await queue.close()).toBe(first);
     await queue[Symbol.asyncDispose]();
@@ -147,7 +186,7 @@ describe('close()', () => {
       signal.addEventListener('abort', () => reports.push(queue.close()));
     }
     const report = await queue.close();
-    expect(report).toEqual({ returned: 2, abandoned: 0 });
+    expect(report).toEqual({ returned: 2, abandoned: 0, deadLetters: 0 });
     expect(await Promise.all(reports)).toEqual([report, report]);
     expect(callsOf('close')).toHaveLength(1);
     expect(callsOf('nack')).toHaveLength(1);
@@ -201,7 +240,7 @@ describe('close({ drainMs })', () => {
     expect(closing.state).toBe('pending');
     await b?.nack();
     await clock.settle();
-    expect(closing.value).toEqual({ returned: 0, abandoned: 0 });
+    expect(closing.value).toEqual({ returned: 0, abandoned: 0, deadLetters: 0 });
     expect(clock.timers).toBe(0);
   });
 
@@ -215,7 +254,7 @@ describe('close({ drainMs })', () => {
     expect(closing.state).toBe('pending');
     expect(b?.signal.aborted).toBe(false);
     await clock.advance(1);
-    expect(closing.value).toEqual({ returned: 1, abandoned: 0 });
+    expect(closing.value).toEqual({ returned: 1, abandoned: 0, deadLetters: 0 });
     expect(b?.signal.reason).toMatchObject({ code: 'NQ_CLOSED' });
   });
 
@@ -223,7 +262,7 @@ describe('close({ drainMs })', () => {
     const { queue, clock } = openQueueOn();
     const closing = watch(queue.close({ drainMs: 1000 }));
     await clock.settle();
-    expect(closing.value).toEqual({ returned: 0, abandoned: 0 });
+    expect(closing.value).toEqual({ returned: 0, abandoned: 0, deadLetters: 0 });
   });
 
   test('does not wait for a delivery whose lease has ended', async () => {
@@ -232,7 +271,7 @@ describe('close({ drainMs })', () => {
     await take(queue);
     const closing = watch(queue.close({ drainMs: 60_000 }));
     await clock.advance(2000);
-    expect(closing.value).toEqual({ returned: 0, abandoned: 0 });
+    expect(closing.value).toEqual({ returned: 0, abandoned: 0, deadLetters: 0 });
   });
 
   test('lets size() and extend() work meanwhile', async () => {
@@ -245,7 +284,7 @@ describe('close({ drainMs })', () => {
     expect(await queue.size()).toMatchObject({ inFlight: 1 });
     await delivery.ack();
     await clock.settle();
-    expect(closing.value).toEqual({ returned: 0, abandoned: 0 });
+    expect(closing.value).toEqual({ returned: 0, abandoned: 0, deadLetters: 0 });
   });
 });
 
@@ -269,7 +308,7 @@ describe('close() while requests are under way', () => {
       answer.resolve();
       await clock.settle();
       expect(settled.state).toBe('resolved');
-      expect(closing.value).toEqual({ returned: 0, abandoned: 0 });
+      expect(closing.value).toEqual({ returned: 0, abandoned: 0, deadLetters: 0 });
       expect([...callsOf('ack'), ...callsOf('nack')]).toHaveLength(1);
     }
   });
@@ -289,7 +328,7 @@ describe('close() while requests are under way', () => {
     answer.resolve();
     await clock.settle();
     expect(ack.reason).toMatchObject({ code: 'NQ_BACKEND' });
-    expect(closing.value).toEqual({ returned: 1, abandoned: 0 });
+    expect(closing.value).toEqual({ returned: 1, abandoned: 0, deadLetters: 0 });
   });
 
   test('releases a settlement that is never answered with NQ_OUTCOME_UNKNOWN, and those behind it with NQ_CLOSED', async () => {
@@ -303,7 +342,7 @@ describe('close() while requests are under way', () => {
     await clock.advance(longestCloseMs);
     expect(first.reason).toMatchObject({ code: 'NQ_OUTCOME_UNKNOWN' });
     expect(second.reason).toMatchObject({ code: 'NQ_CLOSED' });
-    expect(closing.value).toEqual({ returned: 2, abandoned: 0 });
+    expect(closing.value).toEqual({ returned: 2, abandoned: 0, deadLetters: 0 });
   });
 
   test('resolves the push whose request stores its event, and then closes the driver', async () => {
@@ -353,7 +392,7 @@ describe('close() while requests are under way', () => {
     expect(pop.reason).toMatchObject({ code: 'NQ_CLOSED' });
     answer.resolve(await backend.pop(1, 0, new AbortController().signal));
     await clock.settle();
-    expect(closing.value).toEqual({ returned: 0, abandoned: 0 });
+    expect(closing.value).toEqual({ returned: 0, abandoned: 0, deadLetters: 0 });
     expect(calls.map(({ method }) => method).slice(-2)).toEqual(['nack', 'close']);
     expect(await backend.size()).toMatchObject({ ready: 1, inFlight: 0 });
   });

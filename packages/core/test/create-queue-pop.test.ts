@@ -411,7 +411,7 @@ describe('a driver', () => {
     const { queue } = openQueueOn({}, () => ({ pop: async () => answer as never }));
     const error = (await rejection(queue.pop())) as Error;
     expect(error).toMatchObject({ code: 'NQ_BACKEND' });
-    expect(error.message).toContain('Cannot pop: the driver must answer an array, got ');
+    expect(error.message).toContain('Cannot pop: driver.pop must answer an array of leases, got ');
   });
 
   test.for([null, {}, 1, { receipt: 1 }, { receipt: 1, event: null, attempt: 1 }, { event: event('a'), attempt: 1 }])(
@@ -425,11 +425,13 @@ describe('a driver', () => {
       await clock.settle();
       for (const { reason } of calls) {
         expect(reason).toMatchObject({ code: 'NQ_BACKEND' });
-        expect((reason as Error).message).toContain('Cannot pop: the driver must answer leases, got ');
+        expect((reason as Error).message).toContain(
+          'Cannot pop: driver.pop must answer leases { receipt, event, attempt }, got ',
+        );
       }
       expect(callsOf('nack')).toHaveLength(1);
       expect(await queue.size()).toMatchObject({ ready: 1, inFlight: 0 });
-      expect(await queue.close({ drainMs: 10 })).toEqual({ returned: 0, abandoned: 0 });
+      expect(await queue.close({ drainMs: 10 })).toEqual({ returned: 0, abandoned: 0, deadLetters: 0 });
     },
   );
 

@@ -42,7 +42,9 @@ describe('push()', () => {
   });
 
   test.for<[string, unknown, unknown, typeof TypeError | typeof RangeError]>([
-    ['event must be an object with a type', null, {}, TypeError],
+    ['event must be an object, as in push({ type, data })', null, {}, TypeError],
+    ['event must be an object, as in push({ type, data })', 'order.created', { total: 42 }, TypeError],
+    ['event has no data, and "payload" is no member', { type: 't', payload: 1 }, {}, TypeError],
     ['event.type', { type: '' }, {}, TypeError],
     ['event.id', { type: 't', id: 5 }, {}, TypeError],
     ['event.key', { type: 't', key: 5 }, {}, TypeError],
@@ -68,7 +70,8 @@ describe('push() on a full queue', () => {
     const { queue, clock } = openQueueOn({ capacity: 1 });
     await queue.push(event('a'));
     const error = await rejection(queue.push(event('b'), { timeoutMs: 0 }));
-    expect(error).toMatchObject({ code: 'NQ_FULL', retryable: true, stored: undefined });
+    expect(error).toMatchObject({ code: 'NQ_FULL', retryable: true });
+    expect(error).not.toHaveProperty('stored');
     expect(await drain(queue)).toEqual(['a']);
     await clock.advance(1000);
     expect(await drain(queue)).toEqual([]);
@@ -81,7 +84,8 @@ describe('push() on a full queue', () => {
     await clock.advance(59);
     expect(late.state).toBe('pending');
     await clock.advance(1);
-    expect(late.reason).toMatchObject({ code: 'NQ_TIMEOUT', stored: undefined });
+    expect(late.reason).toMatchObject({ code: 'NQ_TIMEOUT' });
+    expect(late.reason).not.toHaveProperty('stored');
     expect(await drain(queue)).toEqual(['a']);
     await clock.advance(1000);
     expect(await drain(queue)).toEqual([]);

@@ -91,7 +91,7 @@ describe('createQueue()', () => {
     const waiting = queue.pop();
     await queue.push({ type: 't', data: 1 });
     await (await waiting)?.ack();
-    expect(await queue.close()).toEqual({ returned: 0, abandoned: 0 });
+    expect(await queue.close()).toEqual({ returned: 0, abandoned: 0, deadLetters: 0 });
   });
 });
 
@@ -256,7 +256,7 @@ describe('a queue under any sequence of calls', () => {
         open = [];
         await receive(1000);
         expect(acked.size + open.length).toBe(pushed);
-        expect(await queue.close()).toEqual({ returned: open.length, abandoned: 0 });
+        expect(await queue.close()).toEqual({ returned: open.length, abandoned: 0, deadLetters: 0 });
         expect(clock.timers).toBe(0);
       }),
       { numRuns: 60 },

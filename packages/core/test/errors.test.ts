@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import type * as errors from '../src/errors.ts';
 import { errorCodes, isNqError, NqError, type NqErrorCode } from '../src/index.ts';
@@ -62,6 +63,17 @@ describe('NqError', () => {
     expect(new NqError('NQ_TIMEOUT', 'm', { stored: 3 }).stored).toBe(3);
   });
 
+  test('is shown by Node.js with what it says, and nothing else', () => {
+    const shown = (error: NqError) =>
+      inspect(error)
+        .split('\n')
+        .slice(1)
+        .filter((line) => !/^ +at /.test(line));
+    expect(shown(new NqError('NQ_FULL', 'm'))).toEqual(["  code: 'NQ_FULL'", '}']);
+    expect(shown(new NqError('NQ_FULL', 'm', { stored: 0 }))).toEqual(["  code: 'NQ_FULL',", '  stored: 0', '}']);
+    expect(Object.keys(new NqError('NQ_FULL', 'm', { cause: 1 }))).toEqual(['code']);
+  });
+
   test.for(codes)('looks up whether %s is retryable', (code) => {
     expect(new NqError(code, 'm').retryable).toBe(errorCodes[code].retryable);
   });
@@ -84,6 +96,8 @@ describe('isNqError()', () => {
     expect(foreign).not.toBeInstanceOf(NqError);
     expect(isNqError(foreign, 'NQ_CLOSED')).toBe(true);
     expect(copy.isNqError(new NqError('NQ_FULL', 'm'), 'NQ_FULL')).toBe(true);
+    // A copy may have it as a member of the error itself.
+    expect(isNqError(Object.assign(new Error('m'), { [Symbol.for('@nq/error')]: true, code: 'NQ_FULL' }))).toBe(true);
   });
 
   test.for([undefined, null, 'NQ_FULL', 5, {}, new Error('NQ_FULL'), { code: 'NQ_FULL' }, () => {}])(

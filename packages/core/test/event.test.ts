@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createEvent, newEventId } from '../src/index.ts';
+import { createEvent, decodeEvent, newEventId } from '../src/index.ts';
 import { virtualClock } from '../src/testing.ts';
 
 const failure = (input: unknown): unknown => {
@@ -64,9 +64,9 @@ describe('createEvent()', () => {
   });
 
   test.for<[string, unknown]>([
-    ['event must be an object with a type, got null', null],
-    ['event must be an object with a type, got "order"', 'order'],
-    ['event must be an object with a type, got undefined', undefined],
+    ['event must be an object, as in push({ type, data }), got null', null],
+    ['event must be an object, as in push({ type, data }), got "order"', 'order'],
+    ['event must be an object, as in push({ type, data }), got undefined', undefined],
     ['event.type must be a non-empty string, got undefined', {}],
     ['event.type must be a non-empty string, got ""', { type: '' }],
     ['event.type must be a non-empty string, got 5', { type: 5 }],
@@ -85,6 +85,40 @@ describe('createEvent()', () => {
     const error = failure(input);
     expect(error).toBeInstanceOf(TypeError);
     expect((error as Error).message).toBe(`Cannot push: ${message}`);
+  });
+
+  test.for<[string, unknown]>([
+    ['"payload"', { type: 't', payload: { card: 4111 } }],
+    ['"detail"', { id: 'a', type: 't', time: 0, detail: 0 }],
+    ['"partitionkey"', { type: 't', partitionkey: 'k', data: undefined }],
+    ['"Data"', Object.assign(Object.create({ inherited: 1 }), { type: 't', Data: 1 })],
+    ['a string of 41 characters', { type: 't', ['x'.repeat(41)]: 1 }],
+  ])('refuses what it does not know in an event without data, which it may have been meant as: %s', ([name, input]) => {
+    const known = 'id, type, key, data, headers, time';
+    expect(failure(input)).toEqual(
+      new TypeError(`Cannot push: event has no data, and ${name} is no member of an event; known are ${known}`),
+    );
+  });
+
+  test('leaves alone what else an event with data carries, and what is undefined or inherited', () => {
+    expect(createEvent({ type: 't', data: null, traceId: 'x' } as never)).toMatchObject({ data: null, traceId: 'x' });
+    expect(createEvent({ type: 't', payload: undefined } as never).data).toBeUndefined();
+    expect(createEvent(Object.assign(Object.create({ inherited: 1 }), { type: 't' })).type).toBe('t');
+    expect(createEvent({ type: 't', data: undefined, key: 'k', headers: {}, id: 'a', time: 0 }).key).toBe('k');
+  });
+
+  test('accepts every event that was read, also one without data', () => {
+    const texts = [
+      '{"specversion":"1.0","id":"1","source":"/shop","type":"t","subject":"s","traceparent":"p"}',
+      '{"specversion":"1.0","id":"1","source":"/shop","type":"t","partitionkey":"k","data_base64":"AA=="}',
+      '{"type":"t"}',
+      '{"type":"t","payload":1}',
+    ];
+    for (const text of texts) {
+      const event = decodeEvent(text);
+      expect(createEvent(event)).toBe(event);
+      expect(createEvent({ ...event, headers: { ...event.headers, nqreason: 'no' } }).id).toBe(event.id);
+    }
   });
 
   test.for<[string, unknown]>([

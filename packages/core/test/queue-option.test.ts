@@ -33,7 +33,7 @@ describe('readOption()', () => {
     ['true', 'flag', 'n must be true or false, got "true"', TypeError],
     [1, 'flag', 'n must be true or false, got 1', TypeError],
     ['set', modes, 'n must be one of list, stream, got "set"', RangeError],
-    [undefined, modes, 'n must be one of list, stream, got undefined', RangeError],
+    [undefined, modes, 'n must be one of list, stream, got undefined', TypeError],
   ])('refuses %o for %o: %s', ([value, kind, message, type]) => {
     expect(() => readOption(action, 'n', value, kind)).toThrow(new type(`Cannot open: ${message}`));
   });

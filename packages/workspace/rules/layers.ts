@@ -46,6 +46,7 @@ const coreLayers: readonly Layer[] = [
   {
     name: 'from queues to handlers',
     files: [
+      'dispatch-refusal.ts',
       'dispatcher.ts',
       'dispatcher-options.ts',
       'dispatcher-source.ts',

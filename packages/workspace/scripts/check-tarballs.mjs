@@ -3,13 +3,14 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, parse } from 'node:path';
-import { checkRun, firstProgram } from './readme-program.mjs';
+import { checkRun, programsOf } from './readme-program.mjs';
 import { build, exitWith, run, step, StepFailed } from './steps.mjs';
 import { publishedWorkspaces, readManifest, root } from './workspaces.mjs';
 
 const published = publishedWorkspaces();
 const oldestNode = readManifest('.').engines.node.replace('>=', '');
 const nodeTypes = readManifest('packages/workspace/node_modules/@types/node').version;
+const compiler = join(root, 'node_modules/typescript/bin/tsc');
 const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
 
 /** Every subpath a consumer can import, `@nq/core/package.json` aside. */
@@ -18,6 +19,37 @@ const entryPoints = published.flatMap(({ manifest }) =>
     .filter((subpath) => subpath !== './package.json')
     .map((subpath) => subpath.replace('.', manifest.name)),
 );
+
+/** The programs of the pages that a newcomer reads, each with the name of its file, which says where it is from. */
+const programs = ['README.md', 'docs/1-start.md', ...published.map(({ folder }) => `${folder}/README.md`)].flatMap(
+  (page) =>
+    programsOf(readFileSync(join(root, page), 'utf8')).map((program) => ({
+      program,
+      place: `${page}, line ${program.line}`,
+      name: `${page.replaceAll('/', '-')}-${program.line}`,
+    })),
+);
+
+/** What the programs are held to: whoever copies one must not have to mend it, however strict they are. */
+const strictest = {
+  target: 'es2022',
+  module: 'nodenext',
+  lib: ['es2023', 'esnext.disposable'],
+  types: ['node'],
+  strict: true,
+  exactOptionalPropertyTypes: true,
+  noUncheckedIndexedAccess: true,
+  noImplicitReturns: true,
+  noUnusedLocals: true,
+  noUnusedParameters: true,
+  verbatimModuleSyntax: true,
+  erasableSyntaxOnly: true,
+  isolatedModules: true,
+  moduleDetection: 'force',
+  skipLibCheck: false,
+  outDir: 'compiled',
+  rootDir: '.',
+};
 
 await exitWith(async () => {
   await build(published.map(({ manifest }) => manifest.name));
@@ -99,38 +131,26 @@ function checkFiles(folder, manifest) {
   return [...missing, ...stale];
 }
 
-/** @returns the programs of the READMEs, by the name of the file that each is run from */
-function programs() {
-  const readmes = ['README.md', ...published.map(({ folder }) => `${folder}/README.md`)];
-  return readmes.map((readme) => {
-    const program = firstProgram(readFileSync(join(root, readme), 'utf8'));
-    if (program === undefined) throw new StepFailed(`${readme} has no program, and its first screen should show one.`);
-    return { readme, program, name: readme.replace(/\.md$/, '').replaceAll('/', '-') };
-  });
-}
-
 /**
- * Compiles one file that imports everything, and the READMEs' programs: those in TypeScript are run from the result.
+ * Compiles one file that imports everything, and the programs of the pages: those in TypeScript are run from the result.
  *
  * @param {string} project
  */
 async function compile(project) {
   const types = entryPoints.map((name, i) => `import * as entry${i} from '${name}';\nexport { entry${i} };\n`);
   writeFileSync(join(project, 'everything.ts'), types.join(''));
-  for (const { name, program } of programs()) writeFileSync(join(project, `${name}.${program.language}`), program.code);
-  const compilerOptions = {
-    target: 'es2022',
-    module: 'nodenext',
-    lib: ['es2023', 'esnext.disposable'],
-    types: ['node'],
-    strict: true,
-    exactOptionalPropertyTypes: true,
-    skipLibCheck: false,
-    outDir: 'compiled',
-    rootDir: '.',
-  };
-  writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts'] }));
-  await command(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', project], project);
+  for (const { name, program } of programs) writeFileSync(join(project, `${name}.${program.language}`), program.code);
+  writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions: strictest, include: ['*.ts'] }));
+  await command(process.execPath, [compiler, '-p', project], project);
+
+  // docs/1-start.md says that what `tsc --init` writes is enough, without @types/node.
+  const begun = join(project, 'begun');
+  mkdirSync(begun);
+  writeFileSync(join(begun, 'package.json'), JSON.stringify({ type: 'module' }));
+  const disposed = "import { createDispatcher } from '@nq/core';\nawait using dispatcher = createDispatcher(1);\n";
+  writeFileSync(join(begun, 'begun.ts'), `${types.join('')}${disposed}await dispatcher.start();\n`);
+  await command(process.execPath, [compiler, '--init'], begun);
+  await command(process.execPath, [compiler, '-p', begun, '--skipLibCheck', 'false'], begun);
 }
 
 /** @param {string} folder */
@@ -148,10 +168,10 @@ async function fetchNode(folder) {
  */
 async function runAll(project, node) {
   const problems = [];
-  for (const { readme, program, name } of programs()) {
+  for (const { place, program, name } of programs) {
     const file = program.language === 'ts' ? `compiled/${name}.js` : `${name}.js`;
     const result = await capture(node, [file], project);
-    problems.push(...checkRun(program, result).map((problem) => `The program of ${readme}: ${problem}`));
+    problems.push(...checkRun(program, result).map((problem) => `The program of ${place}: ${problem}`));
   }
 
   // What CommonJS gets must be what ES modules get: two copies would not know each other's errors.

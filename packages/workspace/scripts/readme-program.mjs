@@ -2,29 +2,34 @@
  * @typedef {object} Program
  * @property {'js' | 'ts'} language
  * @property {string} code
+ * @property {number} line the line of the page on which its block begins, from 1
  * @property {readonly string[] | undefined} prints the lines it says it prints, `undefined` if it does not say
  */
 
 /**
- * The first program of a README: what a reader copies first, so it has to run.
+ * The programs of a page: the first block, which is what a reader copies first, and every block of TypeScript. Further
+ * blocks of JavaScript may be fragments.
  *
  * @param {string} markdown
- * @returns {Program | undefined}
+ * @returns {Program[]}
  */
-export function firstProgram(markdown) {
-  const block = /^```(js|ts)\r?\n([^]*?)^```/m.exec(markdown);
-  if (block === null) return undefined;
-  const code = block[2] ?? '';
-  const prints = [...code.matchAll(/\/\/ prints: (.*)/g)].map((match) => (match[1] ?? '').trimEnd());
-  return {
-    language: block[1] === 'ts' ? 'ts' : 'js',
-    code,
-    prints: prints.length === 0 ? undefined : prints,
-  };
+export function programsOf(markdown) {
+  const blocks = [...markdown.matchAll(/^```(js|ts)\r?\n([^]*?)^```/gm)];
+  return blocks
+    .filter(([, language], index) => index === 0 || language === 'ts')
+    .map(({ 1: language, 2: code = '', index }) => {
+      const prints = [...code.matchAll(/\/\/ prints: (.*)/g)].map((match) => (match[1] ?? '').trimEnd());
+      return {
+        language: language === 'ts' ? 'ts' : 'js',
+        code,
+        line: markdown.slice(0, index).split('\n').length,
+        prints: prints.length === 0 ? undefined : prints,
+      };
+    });
 }
 
 /**
- * Why a run of the program is not what its README promises.
+ * Why a run of the program is not what its page promises.
  *
  * @param {Program} program
  * @param {{ code: number | null, stdout: string, stderr: string }} run

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { readRepositoryFile } from '../rules/repository.ts';
-import { checkRun, firstProgram, type Program } from '../scripts/readme-program.mjs';
+import { checkRun, type Program, programsOf } from '../scripts/readme-program.mjs';
 import { publishedWorkspaces, root } from '../scripts/workspaces.mjs';
 
 // Inside this package, so that the programs can import the packages as a user's would.
@@ -19,36 +19,48 @@ function run(name: string, { language, code }: Program) {
 }
 
 describe('in this repository', () => {
-  const readmes = [
+  const pages = [
     'README.md',
     'docs/1-start.md',
     ...publishedWorkspaces().map((workspace) => `${workspace.folder}/README.md`),
-  ];
+  ].map((path) => ({ path, programs: programsOf(readRepositoryFile(path).text) }));
 
-  test.for(readmes)('the first program of %s runs, and prints what it says', (path) => {
-    const program = firstProgram(readRepositoryFile(path).text);
-    if (program === undefined) throw new Error(`${path} has no program: its first screen should show one that runs`);
-    expect(checkRun(program, run(path.replaceAll('/', '-'), program))).toEqual([]);
+  test.for(pages)('$path opens with a program of JavaScript, and has one in TypeScript', ({ programs }) => {
+    const languages = programs.map(({ language }) => language);
+    expect(languages[0]).toBe('js');
+    expect(languages).toContain('ts');
   });
+
+  // That those in TypeScript compile, check-tarballs.mjs finds out.
+  test.for(pages.flatMap(({ path, programs }) => programs.map((program) => ({ path, program, line: program.line }))))(
+    'the program of $path in line $line runs, and prints what it says',
+    ({ path, program, line }) => {
+      expect(checkRun(program, run(`${path.replaceAll('/', '-')}-${line}`, program))).toEqual([]);
+    },
+  );
 });
 
-describe('firstProgram()', () => {
-  test('is the first block of JavaScript or TypeScript, with the lines it prints', () => {
-    const markdown = '```sh\nnpm i\n```\n\n```ts\na(); // prints: 1\n// prints: two words\n```\n\n```js\nb();\n```\n';
-    expect(firstProgram(markdown)).toEqual({
-      language: 'ts',
-      code: 'a(); // prints: 1\n// prints: two words\n',
-      prints: ['1', 'two words'],
-    });
+describe('programsOf()', () => {
+  test('are the first block of JavaScript or TypeScript and every one of TypeScript, with the lines they print', () => {
+    const blocks = [
+      '```sh\nnpm i\n```',
+      '```js\na(); // prints: 1\n// prints: two words\n```',
+      '```js\nb();\n```',
+      '```ts\nc();\n```\n',
+    ];
+    expect(programsOf(blocks.join('\n\n'))).toEqual([
+      { language: 'js', code: 'a(); // prints: 1\n// prints: two words\n', line: 5, prints: ['1', 'two words'] },
+      { language: 'ts', code: 'c();\n', line: 14, prints: undefined },
+    ]);
   });
 
-  test('is undefined where there is none', () => {
-    expect(firstProgram('# nq\n\n```sh\nnpm i\n```\n')).toBeUndefined();
+  test('are none where there is none', () => {
+    expect(programsOf('# nq\n\n```sh\nnpm i\n```\n')).toEqual([]);
   });
 });
 
 describe('checkRun()', () => {
-  const program = (code: string) => firstProgram(`\`\`\`js\n${code}\n\`\`\`\n`) as Program;
+  const program = (code: string) => programsOf(`\`\`\`js\n${code}\n\`\`\`\n`)[0] as Program;
   const check = (code: string) => checkRun(program(code), run('broken', program(code)));
 
   test('accepts a program that prints what it says', () => {
