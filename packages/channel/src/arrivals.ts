@@ -29,7 +29,7 @@ export class Arrivals {
   };
   /** Whether the clock was read in this turn. */
   #known = false;
-  #last: Arrival = { from: 0, arrived: { time: 0 }, next: null };
+  #last: Arrival = { from: 0, arrived: { time: -Infinity }, next: null };
   #current: Arrival = this.#last;
 
   constructor(clock: Clock) {
@@ -54,7 +54,7 @@ export class Arrivals {
     setImmediate(this.#forgetTurn);
     const time = this.#clock.now();
     const { time: lastTime } = this.#last.arrived;
-    if (time - lastTime < resolutionMs && lastTime > 0) return;
+    if (time - lastTime < resolutionMs) return;
     this.#last.next = { from: number, arrived: { time }, next: null };
     this.#last = this.#last.next;
   }

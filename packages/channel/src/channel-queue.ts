@@ -70,14 +70,14 @@ class ChannelQueue<Data> implements SynchronousQueue<Data> {
       const stored = this.#codec.encode(createEvent(event, this.#clock));
       return this.#channel.tryPush(stored) ? undefined : this.#waitForRoom(stored, options);
     } catch (error) {
-      return Promise.reject(error);
+      return Promise.reject(this.#refusal(error, event));
     }
   }
 
   pushMany(events: readonly EventInput<Data>[], options: WaitOptions = {}): Promise<void> {
     try {
-      this.#begin('Cannot push', options);
       checkArray('Cannot push', 'events', events);
+      this.#begin('Cannot push', options);
       const stored = Array.from(events, (event) => this.#codec.encode(createEvent(event, this.#clock)));
       let count = 0;
       while (count < stored.length && this.#channel.tryPush(stored[count] as Stored<Data>)) count++;
@@ -152,6 +152,20 @@ class ChannelQueue<Data> implements SynchronousQueue<Data> {
   #begin(action: string, options: WaitOptions): void {
     this.#check.begin(action, options);
     this.#refuseIfClosing(action);
+  }
+
+  /**
+   * What a push of `event` is refused with for `error`. Who writes push(type, data) is not to be told of options: they are
+   * looked at first, because that costs less, but the event is spoken of first.
+   */
+  #refusal(error: unknown, event: EventInput<Data>): unknown {
+    if (!(error instanceof TypeError || error instanceof RangeError)) return error;
+    try {
+      createEvent(event, this.#clock);
+      return error;
+    } catch (wrongEvent) {
+      return wrongEvent;
+    }
   }
 
   #refuseIfClosing(action: string): void {

@@ -24,3 +24,17 @@ test('when an event came is remembered without remembering every arrival after i
   expect(held).toBeDefined();
   expect(later.map((one) => one.deref())).toEqual([undefined, undefined, undefined]);
 });
+
+test('events that come within a millisecond share a time, on whatever moment the clock counts from', async () => {
+  for (const origin of [0, -1e6, 1e6]) {
+    const clock = virtualClock();
+    const arrivals = new Arrivals({ ...clock, now: () => clock.now() + origin });
+    const times: number[] = [];
+    for (let number = 0; number < 4; number++) {
+      await clock.advance(0.5);
+      arrivals.note(number);
+      times.push(arrivals.of(number).time - origin);
+    }
+    expect(times).toEqual([0.5, 0.5, 1.5, 1.5]);
+  }
+});

@@ -1,5 +1,5 @@
 import { channelQueue } from '@nq/channel';
-import { createDispatcher } from '@nq/core';
+import { createDispatcher, type MessageQueue, NqError } from '@nq/core';
 import { describe, expect, test } from 'vitest';
 import { deferred, event, queues, stage } from './dispatcher-support.ts';
 import { stateOf } from './support.ts';
@@ -47,7 +47,7 @@ describe.each(queues)('a full queue (%s)', (_, make) => {
       await dispatcher.dispatch(event(1));
       const full = {
         code: 'NQ_FULL',
-        message: expect.stringMatching(/^Cannot push: .*; the dispatcher is not started$/),
+        message: expect.stringMatching(/^Cannot dispatch: .*; the dispatcher is not started$/),
       };
       await expect(dispatcher.dispatch(event(2), { timeoutMs: 0 })).rejects.toMatchObject(full);
       const late = dispatcher.dispatch(event(3), { timeoutMs: 100 }).catch((error: unknown) => error);
@@ -69,6 +69,110 @@ describe.each(queues)('a full queue (%s)', (_, make) => {
     expect(third).toMatchObject({ code: 'NQ_FULL', message: expect.not.stringContaining('not started') });
     work.resolve();
     expect(await stateOf(dispatcher.stop())).toBe('resolved');
+  });
+});
+
+const policies = ['wait', 'reject', 'drop-newest', 'drop-oldest', 'run-inline'] as const;
+
+describe.each(queues)('what dispatch() rejects with (%s)', (_, make) => {
+  test.each<[unknown, string]>([
+    [{ timeoutMs: -1 }, 'timeoutMs must be >= 0, got -1'],
+    [{ timeoutMs: '1' }, 'timeoutMs must be a number, got "1"'],
+    [{ timeout: 1 }, 'unknown option "timeout"; known are timeoutMs, signal'],
+    [{ signal: {} }, 'signal must be an AbortSignal, got an object'],
+    [5, 'options must be an object, got 5'],
+    [null, 'options must be an object, got null'],
+  ])('for the options %j speaks of a dispatch', async (options, message) => {
+    for (const onFull of policies) {
+      const { queue, dispatcher } = stage(make, { onFull });
+      const dispatched = dispatcher.dispatch(event(1), options as never);
+      await expect(dispatched).rejects.toThrow(`Cannot dispatch: ${message}`);
+      expect(await queue.size()).toMatchObject({ ready: 0 });
+    }
+  });
+
+  test('of a queue that somebody closes speaks of a dispatch', async () => {
+    for (const onFull of ['wait', 'reject'] as const) {
+      const { clock, queue, dispatcher } = stage(make, { capacity: 1, onFull });
+      await dispatcher.dispatch(event(1));
+      const waiting = dispatcher.dispatch(event(2), { timeoutMs: 9999 }).catch((error: unknown) => error);
+      await clock.settle();
+      const closing = queue.close();
+      const closed = { code: 'NQ_CLOSED', message: expect.stringMatching(/^Cannot dispatch: .*closed/) };
+      expect(await waiting).toMatchObject(closed);
+      await clock.settle();
+      await closing;
+      await expect(dispatcher.dispatch(event(3))).rejects.toMatchObject(closed);
+    }
+  });
+
+  test.each(['wait', 'reject'] as const)(
+    'is the reason of its signal, whatever has become of the event, under %s',
+    async (onFull) => {
+      for (const reason of [new Error('mine'), new TypeError('mine'), new NqError('NQ_FULL', 'Cannot push: mine')]) {
+        const { clock, dispatcher } = stage(make, { capacity: 1, onFull });
+        await dispatcher.dispatch(event(1));
+        const controller = new AbortController();
+        const changed = { ...event(2), id: 'e', time: 1 };
+        const options = { timeoutMs: 9999, signal: controller.signal };
+        const waiting = dispatcher.dispatch(changed, options).catch((error: unknown) => error);
+        await clock.settle();
+        changed.type = '';
+        Object.assign(options, { timeoutMs: -1 });
+        controller.abort(reason);
+        expect(await waiting).toBe(reason);
+      }
+    },
+  );
+
+  test('is what the queue said, if the event was changed while it waited', async () => {
+    const { clock, dispatcher } = stage(make, { capacity: 1 });
+    await dispatcher.dispatch(event(1));
+    const changed = event(2);
+    const waiting = dispatcher.dispatch(changed, { timeoutMs: 10 }).catch((error: unknown) => error);
+    await clock.settle();
+    changed.type = '';
+    await clock.advance(10);
+    expect(await waiting).toMatchObject({ code: 'NQ_TIMEOUT' });
+  });
+});
+
+describe('what dispatch() rejects with', () => {
+  test('has the code, the cause and the members of what the queue rejected with', async () => {
+    const cause = new Error('the client library');
+    const error = new NqError('NQ_FULL', 'Cannot push: no room', { cause, stored: 3 });
+    const push = (): Promise<never> => Promise.reject(error);
+    for (const onFull of ['wait', 'reject'] as const) {
+      const { queue } = stage((clock) => Object.assign(channelQueue({ clock }), { push, offer: push }));
+      const dispatcher = createDispatcher({ queue: queue as MessageQueue }, { onFull });
+      const refused = await dispatcher.dispatch(event(1)).catch((one: unknown) => one);
+      expect(refused).toMatchObject({ code: 'NQ_FULL', stored: 3 });
+      expect((refused as Error).message).toBe('Cannot dispatch: no room; the dispatcher is not started');
+      expect((refused as Error).cause).toBe(cause);
+    }
+  });
+
+  test.each(['wait', 'reject'] as const)(
+    'is NQ_STOPPED, if stop() closes its queue while it waits under %s',
+    async (onFull) => {
+      const dispatcher = createDispatcher(1, { onFull });
+      await dispatcher.dispatch(event(1));
+      const waiting = dispatcher.dispatch(event(2), { timeoutMs: 5000 }).catch((error: unknown) => error);
+      await stateOf(Promise.resolve());
+      expect(await dispatcher.stop()).toEqual({ completed: 0, returned: 0, abandoned: 1, deadLetters: 0 });
+      const stopped = { code: 'NQ_STOPPED', message: 'Cannot dispatch: the dispatcher was stopped meanwhile' };
+      expect(await waiting).toMatchObject(stopped);
+    },
+  );
+
+  test('is NQ_STOPPED, also if it was the first one and is started again by now', async () => {
+    const dispatcher = createDispatcher(10);
+    const first = dispatcher.dispatch(event(1)).catch((error: unknown) => error);
+    const stopping = dispatcher.stop();
+    await dispatcher.start();
+    await stopping;
+    expect(await first).toMatchObject({ code: 'NQ_STOPPED' });
+    await dispatcher.stop();
   });
 });
 

@@ -115,6 +115,24 @@ describe('push()', () => {
     expect((await queue.size()).ready).toBe(0);
   });
 
+  test.each(['push', 'offer'] as const)('%s(type, data) is told of the event, not of options', async (call) => {
+    const queue = channelQueue();
+    const wrong = queue[call].bind(queue) as (...args: readonly unknown[]) => Promise<void>;
+    for (const options of [{ total: 1 }, 5, { timeoutMs: -1 }]) {
+      await expect(wrong('greeting', options)).rejects.toThrow(
+        new TypeError('Cannot push: event must be an object, as in push({ type, data }), got "greeting"'),
+      );
+    }
+    await expect(wrong({ type: 'greeting', data: 1 }, { total: 1 })).rejects.toThrow('unknown option "total"');
+  });
+
+  test('pushMany(type, data) is told of the events, not of options', async () => {
+    const queue = channelQueue();
+    await expect(queue.pushMany('greeting' as never, { total: 1 } as never)).rejects.toThrow(
+      new TypeError('Cannot push: events must be an array, got "greeting"'),
+    );
+  });
+
   test.each([
     [{ timeoutMs: -1 }, RangeError, 'Cannot push: timeoutMs must be >= 0, got -1'],
     [{ timeoutMs: Number.NaN }, RangeError, 'Cannot push: timeoutMs must be >= 0, got NaN'],

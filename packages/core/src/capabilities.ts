@@ -114,3 +114,8 @@ export function defineCapabilities(capabilities: Capabilities): Capabilities {
     maxPayloadBytes: flat.maxPayloadBytes,
   });
 }
+
+/** Whether what a queue holds is gone when it is closed: nothing else keeps it, and nobody else is the same queue. */
+export function keepsNothing({ durable, multiInstance }: Capabilities): boolean {
+  return durable === 'none' && !multiInstance;
+}

@@ -22,6 +22,11 @@ export {
   type RuleStatus,
   ruleStatuses,
 } from './conformance/report.ts';
+export { badgeText, formatFailure, formatLine, formatReport } from './conformance/format-report.ts';
+export { reportToHtml } from './conformance/report-html.ts';
+export { reportToJson } from './conformance/report-json.ts';
+export { reportToMarkdown } from './conformance/report-markdown.ts';
+export { writeReport } from './conformance/write-report.ts';
 export {
   type ClaimLevel,
   type Hook,
@@ -31,6 +36,7 @@ export {
   type Tier,
 } from './conformance/rule.ts';
 export { rules } from './conformance/rules.ts';
+export { ConformanceSession, type SessionOptions } from './conformance/session.ts';
 export { type Trial } from './conformance/trial.ts';
 export {
   SimulatedBroker,

@@ -12,10 +12,11 @@ import {
 } from './check.ts';
 import { type Clock, systemClock } from './clock.ts';
 import type { LeasedEvent, QueueDriver, ReturnedLease } from './driver.ts';
-import { callDriver, sizeOf, unsaid, wrapDeadLetters } from './driver-calls.ts';
+import { callDriver, sizeOf, wrapDeadLetters, wrongLeaseAnswer } from './driver-calls.ts';
 import { type DeliveryOwner, DriverDelivery } from './driver-delivery.ts';
 import { NqError } from './errors.ts';
 import { createEvent, type EventInput } from './event.ts';
+import { goneWith } from './gone-with.ts';
 import { deliveriesOf } from './iterate.ts';
 import { type LeaseOwner, PopLine } from './pop-line.ts';
 import { PushLine } from './push-line.ts';
@@ -113,8 +114,9 @@ class DriverQueue<Data> implements MessageQueue<Data>, DeliveryOwner, LeaseOwner
   }
 
   async pushMany(inputs: readonly EventInput<Data>[], options: WaitOptions = {}): Promise<void> {
-    checkWaiting('Cannot push', options);
+    // The events first, as above.
     checkArray('Cannot push', 'events', inputs);
+    checkWaiting('Cannot push', options);
     const events = Array.from(inputs, (input) => this.#driver.encode(createEvent(input, this.#clock)));
     options.signal?.throwIfAborted();
     this.#refuseIfClosing('push');
@@ -192,7 +194,7 @@ class DriverQueue<Data> implements MessageQueue<Data>, DeliveryOwner, LeaseOwner
     if (lease === false || !lease.extend || extend === undefined) throw unsupported('extend', 'lease.extend');
     const answer: unknown = await callDriver(this.#driver, 'extend', () => extend.call(this.#driver, [receipt], ms));
     const ours: unknown = Array.isArray(answer) && answer.length === 1 ? answer[0] : undefined;
-    if (typeof ours !== 'boolean') throw unsaid('extend', 1, answer);
+    if (typeof ours !== 'boolean') throw wrongLeaseAnswer('extend', 1, answer);
     const delivery = this.#open.get(receipt);
     if (ours && delivery !== undefined && this.#ticker !== undefined) {
       delivery.expiresAt = this.#ticker.deadlineIn(ms);
@@ -251,40 +253,18 @@ class DriverQueue<Data> implements MessageQueue<Data>, DeliveryOwner, LeaseOwner
     this.#acks.close();
     this.#nacks.close();
     const returned = (await first) + (await second);
-    const gone = await this.#goneWithDriver();
+    const { events, deadLetters = 0 } = await goneWith(this, closeStepMs, this.#clock);
     this.#closed = true;
     this.#ticker?.stop();
     const driverClosed = callDriver(this.#driver, 'close', () => this.#driver.close()).catch(() => {});
     await within(driverClosed, closeStepMs, undefined, this.#clock);
     const lost = unsettled.length + rest.length - returned;
     // What was given back to a backend that is gone by now is among what is gone with it.
-    const { deadLetters, events } = gone;
     return Object.freeze(
       events === undefined
         ? { returned, abandoned: lost, deadLetters }
         : { returned: 0, abandoned: lost + events, deadLetters },
     );
-  }
-
-  /**
-   * How many events and dead letters are gone with the driver: none if its backend keeps them, or others hold it too. As
-   * far as it counts them in time; of events, `undefined` says that it has not.
-   */
-  async #goneWithDriver(): Promise<{ readonly events: number | undefined; readonly deadLetters: number }> {
-    const { durable, multiInstance, deadLetter } = this.capabilities;
-    if (durable !== 'none' || multiInstance) return { events: undefined, deadLetters: 0 };
-    const inTime = <Value>(counted: Promise<Value>): Promise<Value | undefined> =>
-      within(
-        counted.catch(() => undefined),
-        closeStepMs,
-        undefined,
-        this.#clock,
-      );
-    const [size, letters = 0] = await Promise.all([
-      inTime(sizeOf(this.#driver)),
-      deadLetter ? inTime(this.deadLetters.count()) : 0,
-    ]);
-    return { events: size === undefined ? undefined : size.ready + size.delayed, deadLetters: letters };
   }
 
   #openDeliveries(): DriverDelivery[] {
@@ -338,7 +318,12 @@ function checkDriver(driver: QueueDriver): void {
   }
   if (capabilities.replay) checkFunction(action, 'driver.rewind', driver.rewind);
   if (capabilities.lease && capabilities.lease.extend) checkFunction(action, 'driver.extend', driver.extend);
-  if (capabilities.deadLetter && driver.deadLetters === undefined) {
+  if (!capabilities.deadLetter) return;
+  const { deadLetters } = driver;
+  if (deadLetters === undefined || deadLetters === null) {
     throw new TypeError(`${action}: driver.deadLetters must be there, for capabilities.deadLetter is true`);
+  }
+  for (const name of ['count', 'list', 'replay', 'remove'] as const) {
+    checkFunction(action, `driver.deadLetters.${name}`, deadLetters[name]);
   }
 }

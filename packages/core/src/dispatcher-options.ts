@@ -1,5 +1,6 @@
 import { checkClock, checkCount, checkFunction, checkMs, checkOneOf, checkOptions, describe } from './check.ts';
 import { type Clock, systemClock } from './clock.ts';
+import { isNqError } from './errors.ts';
 import type { QueueEvent } from './event.ts';
 import type { MessageQueue } from './queue.ts';
 import { type RetryOptions, RetryPlan } from './retry.ts';
@@ -12,7 +13,8 @@ export type OnFull = 'wait' | 'reject' | 'drop-newest' | 'drop-oldest' | 'run-in
 export interface ErrorContext {
   /**
    * `pop`: taking events failed, and is tried again. `handle`: a handler failed, or there is none. `settle`: an event could
-   * not be settled, or its lease not renewed, and will be handed out again. `dead-letter`: an event could not be given up and is kept.
+   * not be settled, or its lease not renewed, and will be handed out again; or, with `NQ_STOPPED`, it is gone with the queue
+   * because the handler that called `stop()` has not done it. `dead-letter`: an event could not be given up and is kept.
    */
   readonly during: 'pop' | 'handle' | 'settle' | 'dead-letter';
   /** The event, where there is one. */
@@ -43,7 +45,9 @@ export interface DispatcherOptions {
   readonly onError?: ReportError | undefined;
   /**
    * How long a handler that returns a promise may take in milliseconds, for each of its runs; `Infinity` for no bound. It
-   * is told up to a sixteenth of that and some milliseconds later. With middleware or a schema, for all handlers of the type together.
+   * is told up to a sixteenth of that and some milliseconds later, and is not run again in place, for it may still be
+   * running: the event goes back to the queue, or is given up after its last attempt. With middleware or a schema, for all
+   * handlers of the type together.
    *
    * @default 300_000
    */
@@ -194,7 +198,7 @@ function warner(keptMs: number): ReportError {
     const hint =
       during === 'handle'
         ? ' (told once per type: set onError to hear of every failure)'
-        : during === 'dead-letter'
+        : during === 'dead-letter' && !isNqError(error, 'NQ_OUTCOME_UNKNOWN')
           ? ` (kept: it is handed out again in ${keptMs} ms)`
           : '';
     process.emitWarning(`${during}${what}: ${why}${hint}`, 'NqWarning');

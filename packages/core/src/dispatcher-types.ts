@@ -25,11 +25,19 @@ export interface StopOptions {
   readonly deadlineMs?: number | undefined;
 }
 
-/** What became of the events while a dispatcher stopped. No event is counted twice. */
+/**
+ * What became of the events while a dispatcher stopped. No event is counted twice.
+ *
+ * If a handler has called `stop()`, its own event is not in here: it is settled only after the handler has got the report.
+ * If it is not done in the end and the queue, which is closed then, keeps nothing, `onError` is told, during `settle`.
+ */
 export interface StopReport {
   /** Events that were handled to the end after `stop()` was called. */
   readonly completed: number;
-  /** Events that went back to the queue unhandled, or while their handler still ran: they will be handed out again. */
+  /**
+   * Events that went back to the queue unhandled, or while their handler still ran: they will be handed out again. 0 if the
+   * dispatcher opened the queue and it keeps nothing.
+   */
   readonly returned: number;
   /**
    * Events that are gone with this process, because the queue that the dispatcher opened keeps nothing; and those whose

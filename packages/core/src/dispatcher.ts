@@ -1,6 +1,6 @@
-import { inTime, within } from './bounded.ts';
+import { inTime } from './bounded.ts';
 import { checkCount, checkFunction, checkMs, checkOptions, checkWaiting, describe } from './check.ts';
-import { dispatchRefusal, whyFull } from './dispatch-refusal.ts';
+import { dispatchRefusal } from './dispatch-refusal.ts';
 import {
   type DispatcherCounters,
   type DispatcherOptions,
@@ -17,6 +17,7 @@ import type {
   StopOptions,
   StopReport,
 } from './dispatcher-types.ts';
+import { endEngine } from './end-engine.ts';
 import { type Engine, makeEngine } from './engine.ts';
 import { isNqError, NqError } from './errors.ts';
 import { checkEvent, completeEvent, type EventInput, type QueueEvent } from './event.ts';
@@ -24,10 +25,10 @@ import { HandlerStack } from './handler-stack.ts';
 import { type Handler, Handlers, type Middleware } from './handler.ts';
 import { Histogram } from './histogram.ts';
 import { InlineDelivery } from './inline-delivery.ts';
-import type { CloseReport, MessageQueue, WaitOptions } from './queue.ts';
-import { openQueue } from './registry.ts';
+import { Opening } from './opening.ts';
+import type { MessageQueue, WaitOptions } from './queue.ts';
+import { openQueue, type QueueConfig } from './registry.ts';
 import { checkData } from './schema.ts';
-import type { LeftOver } from './workers.ts';
 
 /**
  * A dispatcher on the queue that `source` gives or names. Nothing is opened yet.
@@ -46,8 +47,6 @@ const queued: Promise<DispatchResult> = Promise.resolve('queued');
 const toQueued = (): DispatchResult => 'queued';
 /** How often `drop-oldest` makes room: others may take it each time, and then the event is refused. */
 const dropTries = 10;
-/** How long the queue may take to end the pop that is under way when `stop()` is called, in milliseconds. */
-const lastPopMs = 1000;
 /** How often `drain()` looks at a queue in which nothing happens here, in milliseconds. */
 const drainPollMs = 20;
 
@@ -78,7 +77,7 @@ class QueueDispatcher implements Dispatcher {
     ranInline: 0,
   };
   #engine: Engine | undefined;
-  #opening: Promise<Engine> | undefined;
+  #opening: Opening | undefined;
   /** The stop that is under way, or that was the last thing that happened. */
   #stopping: Promise<StopReport> | undefined;
 
@@ -116,10 +115,10 @@ class QueueDispatcher implements Dispatcher {
       // Whoever stopped again meanwhile has the last word; whoever started again has done it for us.
       if (this.#stopping === stopping) this.#stopping = undefined;
     }
-    this.#refuseIfStopped('start', 'was stopped meanwhile');
-    const engine = await this.#use('start');
-    // The engine of a dispatcher that is stopped by now must not take anything any more.
-    this.#refuseIfStopped('start', 'was stopped meanwhile');
+    // It does not matter to start() that the dispatcher is stopped, only that it was stopped again since.
+    const engine = await this.#use('start', 'was stopped meanwhile');
+    // Also while the answer was on its way to here: an engine that is ended must not take anything any more.
+    if (engine !== this.#engine) throw stopped('start', 'was stopped meanwhile');
     engine.workers.limit = workers;
     engine.pull();
   }
@@ -203,24 +202,42 @@ class QueueDispatcher implements Dispatcher {
   // --- the engine
 
   /** The engine, opened if needed. @throws {NqError} `NQ_STOPPED` if the dispatcher is stopped, or was meanwhile. */
-  async #use(verb: string): Promise<Engine> {
-    this.#refuseIfStopped(verb);
+  async #use(verb: string, how?: string): Promise<Engine> {
+    this.#refuseIfStopped(verb, how);
     const engine = this.#engine ?? (await this.#open());
-    this.#refuseIfStopped(verb, 'was stopped meanwhile');
+    // A stop() takes the engine away, and has what is still being opened for it belong to nobody.
+    if (engine === undefined || engine !== this.#engine) throw stopped(verb, 'was stopped meanwhile');
     return engine;
   }
 
   /** Opens the queue, once at a time; a failure is told to everybody who waits, and the next call tries again. */
-  async #open(): Promise<Engine> {
-    if ('queue' in this.#source) return (this.#engine = this.#makeEngine(this.#source.queue));
-    this.#opening ??= openQueue(this.#source.config)
-      .then((queue) => (this.#engine = this.#makeEngine(queue)))
-      .finally(() => (this.#opening = undefined));
-    return this.#opening;
+  async #open(): Promise<Engine | undefined> {
+    const source = this.#source;
+    if ('queue' in source) return (this.#engine = this.#makeEngine(source.queue));
+    this.#opening ??= new Opening(this.#openEngine(source.config));
+    const opening = this.#opening;
+    try {
+      const engine = await opening.engine;
+      // The first of those who wait notes it, unless stop() has come in between.
+      if (this.#opening === opening) this.#engine = engine;
+      return engine;
+    } finally {
+      if (this.#opening === opening) this.#opening = undefined;
+    }
+  }
+
+  async #openEngine(config: string | QueueConfig): Promise<Engine> {
+    const queue = await openQueue(config);
+    try {
+      return this.#makeEngine(queue);
+    } catch (error) {
+      await queue.close();
+      throw error;
+    }
   }
 
   #refuseIfStopped(verb: string, how = 'is stopped'): void {
-    if (this.#stopping !== undefined) throw new NqError('NQ_STOPPED', `Cannot ${verb}: the dispatcher ${how}`);
+    if (this.#stopping !== undefined) throw stopped(verb, how);
   }
 
   #makeEngine(queue: MessageQueue): Engine {
@@ -259,32 +276,55 @@ class QueueDispatcher implements Dispatcher {
     if (this.#options.onFull !== 'wait') return this.#offerOnce(engine, event, options);
     const waiting =
       engine.synchronous === undefined ? engine.queue.push(event, options) : engine.synchronous.offer(event, options);
-    if (waiting === undefined) return queued;
+    return waiting === undefined ? queued : this.#whenQueued(waiting, engine, event, options);
+  }
+
+  #whenQueued(
+    waiting: Promise<void>,
+    engine: Engine,
+    event: EventInput,
+    options: WaitOptions | undefined,
+  ): Promise<DispatchResult> {
     return waiting.then(toQueued, (error: unknown) => {
-      throw dispatchRefusal(error, event, engine);
+      throw this.#refusal(error, engine, event, options);
     });
+  }
+
+  /** What `dispatch()` rejects with when `engine` has not taken its event because of `error`. */
+  #refusal(error: unknown, engine: Engine, event: EventInput, options: WaitOptions | undefined): unknown {
+    const isStopped = this.#ownsQueue && this.#engine !== engine;
+    return dispatchRefusal(error, { event, options, isStarted: engine.intake !== undefined, isStopped });
   }
 
   async #offerOnce(engine: Engine, input: EventInput, options: WaitOptions = {}): Promise<DispatchResult> {
     checkEvent(input, 'dispatch');
     checkWaiting('Cannot dispatch', options);
-    const { onFull, clock } = this.#options;
-    const event = completeEvent(input, clock);
-    const { signal } = options;
-    let { timeoutMs = 0 } = options;
+    const event = completeEvent(input, this.#options.clock);
+    try {
+      return await this.#offerOrElse(engine, event, options);
+    } catch (error) {
+      throw this.#refusal(error, engine, event, options);
+    }
+  }
+
+  async #offerOrElse(
+    engine: Engine,
+    event: QueueEvent,
+    { timeoutMs = 0, signal }: WaitOptions,
+  ): Promise<DispatchResult> {
+    const { onFull } = this.#options;
     for (let tries = 1; ; tries++) {
       try {
-        await engine.queue.push(event, { timeoutMs, signal });
+        // Its time is waited for once: after that there is room at once, or somebody else was faster.
+        await engine.queue.push(event, { timeoutMs: tries === 1 ? timeoutMs : 0, signal });
         return 'queued';
       } catch (error) {
         if (!isNqError(error, 'NQ_FULL') && !isNqError(error, 'NQ_TIMEOUT')) throw error;
-        this.#refuseIfStopped('dispatch');
+        if (engine !== this.#engine) throw stopped('dispatch', 'was stopped meanwhile');
         if (onFull === 'run-inline') return this.#runInline(engine, event);
         if (onFull === 'drop-newest') return this.#drop(event);
-        if (onFull !== 'drop-oldest' || tries > dropTries) throw whyFull(error, engine);
+        if (onFull !== 'drop-oldest' || tries > dropTries) throw error;
         await this.#dropOldest(engine);
-        // Its time has been waited for: from now on there is room at once, or somebody else was faster.
-        timeoutMs = 0;
       }
     }
   }
@@ -320,74 +360,24 @@ class QueueDispatcher implements Dispatcher {
 
   async #stop(deadlineMs: number): Promise<StopReport> {
     const byHandler = this.#stack.stopCalled();
-    const { handled } = this.#counters;
-    const engine = this.#engine ?? (await this.#openedInTime(deadlineMs));
-    if (engine === undefined) return Object.freeze({ completed: 0, returned: 0, abandoned: 0, deadLetters: 0 });
-    // Whoever starts again gets a new engine, so that this one can end in peace.
+    const { clock, report } = this.#options;
+    // Whoever starts again opens anew and gets a new engine, so that these can end in peace.
+    const opening = this.#opening;
+    this.#opening = undefined;
+    const onError = (error: unknown): void => report(error, { during: 'settle' });
+    const engine = this.#engine ?? (await opening?.end(deadlineMs, clock, onError));
     this.#engine = undefined;
-    const { queue, workers, intake } = engine;
-    const notStarted = intake === undefined ? [] : await within(intake.stop(), lastPopMs, [], this.#options.clock);
-    const left = await workers.finish(deadlineMs, notStarted);
-    const completed = this.#counters.handled - handled;
-    if (!byHandler) {
-      workers.close();
-      return Object.freeze({ completed, ...(await this.#letGo(queue, left)) });
-    }
-    // The handler that called us gets its answer first, so that it can end. Then its event is settled, and then we close;
-    // what is gone with the queue is therefore counted before.
-    const [events, deadLetters] = await this.#keptByNobody(queue);
-    void workers
-      .until(() => workers.idle, deadlineMs)
-      .then(() => {
-        workers.close();
-        return this.#letGo(queue, left);
-      })
-      .catch(this.#reportClose);
-    return Object.freeze({ completed, returned: left.returned, abandoned: left.abandoned + events, deadLetters });
+    if (engine === undefined) return Object.freeze({ completed: 0, returned: 0, abandoned: 0, deadLetters: 0 });
+    const counters = this.#counters;
+    return endEngine(engine, { deadlineMs, byHandler, ownsQueue: this.#ownsQueue, counters, clock, report });
   }
 
-  /** The engine of a queue that is being opened, if it is in time. If it is not, it is closed as soon as it is open. */
-  async #openedInTime(deadlineMs: number): Promise<Engine | undefined> {
-    const opening = this.#opening?.catch(() => undefined);
-    if (opening === undefined) return undefined;
-    const engine = await within(opening, deadlineMs, undefined, this.#options.clock);
-    if (engine === undefined) {
-      void opening
-        .then((late) => {
-          if (late === undefined) return undefined;
-          if (this.#engine === late) this.#engine = undefined;
-          return late.queue.close();
-        })
-        .catch(this.#reportClose);
-    }
-    return engine;
-  }
-
-  /** Tells of a close that nobody waits for. */
-  readonly #reportClose = (error: unknown): void => this.#options.report(error, { during: 'settle' });
-
-  /** Closes the queue if the dispatcher opened it. @returns what has become of its events. */
-  async #letGo(queue: MessageQueue, left: LeftOver): Promise<CloseReport> {
-    if ('queue' in this.#source) return { ...left, deadLetters: 0 };
-    const { returned, abandoned, deadLetters } = await queue.close();
-    // Closing counts once more what is still open, and what went back before if the queue keeps nothing.
-    return { returned: keepsNothing(queue) ? returned : left.returned + returned, abandoned, deadLetters };
-  }
-
-  /** How many events, but for those in flight, and dead letters will be gone when the dispatcher closes the queue. */
-  async #keptByNobody(queue: MessageQueue): Promise<readonly [events: number, deadLetters: number]> {
-    if ('queue' in this.#source || !keepsNothing(queue)) return [0, 0];
-    const size = queue.size().then(({ ready, delayed }) => ready + delayed);
-    const counts = [size, queue.capabilities.deadLetter ? queue.deadLetters.count() : Promise.resolve(0)];
-    const known = counts.map((count) => count.catch(() => 0));
-    const [events = 0, deadLetters = 0] = await Promise.all(
-      known.map((count) => within(count, lastPopMs, 0, this.#options.clock)),
-    );
-    return [events, deadLetters];
+  /** Whether the dispatcher opens its queue itself, and closes it. */
+  get #ownsQueue(): boolean {
+    return !('queue' in this.#source);
   }
 }
 
-/** Whether what `queue` holds is gone when it is closed. */
-function keepsNothing({ capabilities: { durable, multiInstance } }: MessageQueue): boolean {
-  return durable === 'none' && !multiInstance;
+function stopped(verb: string, how: string): NqError {
+  return new NqError('NQ_STOPPED', `Cannot ${verb}: the dispatcher ${how}`);
 }

@@ -1,7 +1,7 @@
 import { checkCount, checkIds, checkOptions, describe } from './check.ts';
 import type { QueueDriver } from './driver.ts';
 import { errorCodes, isNqError, NqError, type NqErrorCode } from './errors.ts';
-import type { DeadLetters, QueueSize } from './queue.ts';
+import type { DeadLetter, DeadLetters, QueueSize } from './queue.ts';
 
 /** The error that a caller of nq sees for what a driver threw: wrapped once, named by the driver. */
 export function wrapDriverError(driver: QueueDriver, verb: string, cause: unknown): NqError {
@@ -14,7 +14,7 @@ export function wrapDriverError(driver: QueueDriver, verb: string, cause: unknow
  * The error of a driver that has answered something else than {@link QueueDriver} says, for its author to read. Not for
  * `classify`, which knows what the client library throws.
  */
-export function misanswered(code: NqErrorCode, verb: string, expected: string, got: string): NqError {
+export function wrongAnswer(code: NqErrorCode, verb: string, expected: string, got: string): NqError {
   return new NqError(code, `Cannot ${verb}: driver.${expected}, got ${got}`);
 }
 
@@ -23,15 +23,25 @@ export function describeAnswer(answer: unknown): string {
   return typeof answer === 'string' ? 'a string' : describe(answer);
 }
 
+/** The same of a member of what a driver has answered in an array. */
+export function describeMember(name: string, member: unknown): string {
+  return `one whose ${name} is ${describeAnswer(member)}`;
+}
+
+/** Whether `value` counts something. */
+export function isCount(value: unknown, min = 0): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= min;
+}
+
 /** The error of an `answer` that does not say of `count` leases whether they were ours: they may be settled all the same. */
-export function unsaid(method: 'ack' | 'nack' | 'extend', count: number, answer: unknown): NqError {
+export function wrongLeaseAnswer(method: 'ack' | 'nack' | 'extend', count: number, answer: unknown): NqError {
   const expected = `${method} must answer an array of ${count} ${count === 1 ? 'boolean' : 'booleans'}`;
   const got = !Array.isArray(answer)
     ? describeAnswer(answer)
     : answer.length === count
       ? `an array that holds ${describeAnswer(answer.find((one) => typeof one !== 'boolean'))}`
       : `an array of ${answer.length}`;
-  return misanswered('NQ_OUTCOME_UNKNOWN', method, expected, got);
+  return wrongAnswer('NQ_OUTCOME_UNKNOWN', method, expected, got);
 }
 
 /** A driver that cannot name its own failure must not hide it. */
@@ -60,21 +70,52 @@ export async function callDriver<Result>(
 /** The size of `driver`. @throws {NqError} for what it threw, and `NQ_BACKEND` if it did not answer one. */
 export async function sizeOf(driver: QueueDriver): Promise<QueueSize> {
   const size: unknown = await callDriver(driver, 'count', () => driver.size());
-  const wrong = (got: string): NqError =>
-    misanswered('NQ_BACKEND', 'count', 'size must answer { ready, inFlight, delayed, oldestAgeMs, exact }', got);
-  if (typeof size !== 'object' || size === null) throw wrong(describeAnswer(size));
-  const members = size as Partial<Record<keyof QueueSize, unknown>>;
-  for (const name of ['ready', 'inFlight', 'delayed', 'oldestAgeMs', 'exact'] as const) {
-    const member = members[name];
-    if (typeof member !== (name === 'exact' ? 'boolean' : 'number')) {
-      throw wrong(`an object whose ${name} is ${describeAnswer(member)}`);
-    }
+  const wrongSize = (got: string): NqError =>
+    wrongAnswer('NQ_BACKEND', 'count', 'size must answer { ready, inFlight, delayed, oldestAgeMs, exact }', got);
+  if (typeof size !== 'object' || size === null) throw wrongSize(describeAnswer(size));
+  const flaw = sizeMembers.find(([name, isRight]) => !isRight((size as Partial<Record<string, unknown>>)[name]));
+  if (flaw === undefined) return size as QueueSize;
+  const [name] = flaw;
+  throw wrongSize(`an object whose ${name} is ${describeAnswer((size as Partial<Record<string, unknown>>)[name])}`);
+}
+
+const isText = (value: unknown): boolean => typeof value === 'string';
+const isDuration = (value: unknown): boolean => Number.isFinite(value) && (value as number) >= 0;
+
+type MemberCheck = readonly [name: string, isRight: (value: unknown) => boolean];
+
+const sizeMembers: readonly MemberCheck[] = [
+  ['ready', (value) => isCount(value)],
+  ['inFlight', (value) => isCount(value)],
+  ['delayed', (value) => isCount(value)],
+  ['oldestAgeMs', isDuration],
+  ['exact', (value) => typeof value === 'boolean'],
+];
+
+const letterMembers: readonly MemberCheck[] = [
+  ['event', (value) => typeof value === 'object' && value !== null],
+  ['attempts', (value) => isCount(value)],
+  ['reason', isText],
+  ['deadAt', Number.isFinite],
+];
+
+/** Why `value` is no {@link DeadLetter}, without payload; `undefined` if it is one. */
+function letterFlaw(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null) return describeAnswer(value);
+  for (const [name, isRight] of letterMembers) {
+    const member = (value as Partial<Record<string, unknown>>)[name];
+    if (!isRight(member)) return describeMember(name, member);
   }
-  return size as QueueSize;
+  return undefined;
+}
+
+function wrongList(expected: string, got: string): NqError {
+  return wrongAnswer('NQ_BACKEND', 'list dead letters', `deadLetters.list must answer ${expected}`, got);
 }
 
 /**
- * The dead letters of `driver` as users see them: options are checked, errors are wrapped.
+ * The dead letters of `driver` as users see them: options and answers are checked, errors are wrapped. A wrong answer to
+ * what changes them is `NQ_OUTCOME_UNKNOWN`.
  *
  * @param refuse throws if the queue is closed.
  */
@@ -87,26 +128,34 @@ export function wrapDeadLetters(
     refuse(verb);
     return callDriver(driver, verb, ask);
   };
+  const count = async (method: 'count' | 'replay' | 'remove', ask: () => Promise<unknown>): Promise<number> => {
+    const verb = `${method} dead letters`;
+    const answer = await call(verb, ask);
+    if (isCount(answer)) return answer;
+    const code = method === 'count' ? 'NQ_BACKEND' : 'NQ_OUTCOME_UNKNOWN';
+    const expected = `deadLetters.${method} must answer a whole number >= 0`;
+    throw wrongAnswer(code, verb, expected, describeAnswer(answer));
+  };
   return Object.freeze({
-    count: async () => {
-      const verb = 'count dead letters';
-      const count: unknown = await call(verb, () => letters.count());
-      if (typeof count === 'number') return count;
-      throw misanswered('NQ_BACKEND', verb, 'deadLetters.count must answer a number', describeAnswer(count));
-    },
+    count: () => count('count', () => letters.count()),
     list: async (options: { readonly limit?: number } = {}) => {
       checkOptions('Cannot list dead letters', options, ['limit']);
       const { limit = 100 } = options;
       checkCount('Cannot list dead letters', 'limit', limit, 0, Infinity);
-      return call('list dead letters', () => letters.list({ limit }));
+      const list: unknown = await call('list dead letters', () => letters.list({ limit }));
+      if (!Array.isArray(list)) throw wrongList('an array', describeAnswer(list));
+      // Array.from, because map() passes over holes.
+      const flaw = Array.from(list, letterFlaw).find((one) => one !== undefined);
+      if (flaw !== undefined) throw wrongList('dead letters { event, attempts, reason, deadAt }', flaw);
+      return list as readonly DeadLetter[];
     },
     replay: async (ids?: readonly string[]) => {
       checkIds('Cannot replay dead letters', ids);
-      return call('replay dead letters', () => letters.replay(ids));
+      return count('replay', () => letters.replay(ids));
     },
     remove: async (ids?: readonly string[]) => {
       checkIds('Cannot remove dead letters', ids);
-      return call('remove dead letters', () => letters.remove(ids));
+      return count('remove', () => letters.remove(ids));
     },
   });
 }

@@ -127,6 +127,8 @@ export class DriverDelivery<Data = unknown> implements Delivery<Data> {
       this.#owner.closed(this);
       return;
     }
+    // It was too late, so it has settled nothing: the end of the lease is what later calls are told.
+    this.#settlement = undefined;
     this.end('NQ_LEASE_LOST');
     throw this.#refusal(verb, 'NQ_LEASE_LOST');
   }

@@ -1,4 +1,6 @@
+import { AckOrder } from './ack-order.ts';
 import type { DispatcherCounters, ResolvedOptions } from './dispatcher-options.ts';
+import { NqError } from './errors.ts';
 import type { HandlerStack } from './handler-stack.ts';
 import type { Handlers } from './handler.ts';
 import type { Histogram } from './histogram.ts';
@@ -29,14 +31,26 @@ interface EngineParts {
   readonly handlerMs: Histogram;
 }
 
-/** An engine on `queue`, without any workers yet. */
+/**
+ * An engine on `queue`, without any workers yet.
+ *
+ * @throws {NqError} `NQ_CONFIG` if the options ask for what cannot be done with such a queue.
+ */
 export function makeEngine(queue: MessageQueue, { options, counters, ...parts }: EngineParts): Engine {
   const { plan, clock, report, deadLetterQueue, handlerTimeoutMs, sampleEvery } = options;
+  if (options.onFull === 'drop-oldest' && queue.capabilities.ack === 'cumulative') {
+    throw new NqError(
+      'NQ_CONFIG',
+      "Cannot dispatch: onFull: 'drop-oldest' needs a queue with ack: 'individual'; here, dropping an event would acknowledge those before it",
+    );
+  }
+  const ackOrder = queue.capabilities.ack === 'cumulative' ? new AckOrder() : undefined;
   let intake: Intake | undefined;
   const settlement = new Settlement({
     queue,
     plan,
     deadLetterQueue,
+    ackOrder,
     clock,
     counters,
     report,
@@ -49,6 +63,7 @@ export function makeEngine(queue: MessageQueue, { options, counters, ...parts }:
     plan,
     clock,
     lease: queue.capabilities.lease,
+    ackOrder,
     handlerTimeoutMs,
     sampleEvery,
     counters,

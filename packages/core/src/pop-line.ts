@@ -1,6 +1,6 @@
 import type { Clock, Timer } from './clock.ts';
 import type { LeasedEvent, QueueDriver } from './driver.ts';
-import { describeAnswer, misanswered, wrapDriverError } from './driver-calls.ts';
+import { describeAnswer, describeMember, isCount, wrapDriverError, wrongAnswer } from './driver-calls.ts';
 import type { DriverDelivery } from './driver-delivery.ts';
 import { NqError } from './errors.ts';
 import type { QueueEvent } from './event.ts';
@@ -208,27 +208,21 @@ function isLease(value: unknown): value is LeasedEvent {
   if (typeof value !== 'object' || value === null) return false;
   const { receipt, event, attempt } = value as Partial<LeasedEvent>;
   if (typeof event !== 'object' || event === null) return false;
-  return (
-    receipt !== undefined &&
-    typeof event.id === 'string' &&
-    typeof event.type === 'string' &&
-    typeof attempt === 'number'
-  );
+  return receipt !== undefined && typeof event.id === 'string' && typeof event.type === 'string' && isCount(attempt, 1);
 }
 
 /** Why `value` is no lease, without payload. */
 function flawOf(value: unknown): string {
   if (typeof value !== 'object' || value === null) return describeAnswer(value);
   const { receipt, event, attempt } = value as Partial<Record<keyof LeasedEvent, unknown>>;
-  const wrong = (name: string, member: unknown): string => `one whose ${name} is ${describeAnswer(member)}`;
-  if (receipt === undefined) return wrong('receipt', receipt);
-  if (typeof event !== 'object' || event === null) return wrong('event', event);
+  if (receipt === undefined) return describeMember('receipt', receipt);
+  if (typeof event !== 'object' || event === null) return describeMember('event', event);
   const { id, type } = event as Partial<Record<keyof QueueEvent, unknown>>;
-  if (typeof id !== 'string') return wrong('event.id', id);
-  if (typeof type !== 'string') return wrong('event.type', type);
-  return wrong('attempt', attempt);
+  if (typeof id !== 'string') return describeMember('event.id', id);
+  if (typeof type !== 'string') return describeMember('event.type', type);
+  return describeMember('attempt', attempt);
 }
 
 function noLeases(expected: string, got: string): NqError {
-  return misanswered('NQ_BACKEND', 'pop', `pop must answer ${expected}`, got);
+  return wrongAnswer('NQ_BACKEND', 'pop', `pop must answer ${expected}`, got);
 }

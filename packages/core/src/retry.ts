@@ -15,8 +15,8 @@ export interface RetryOptions {
    */
   readonly maxAttempts?: number | undefined;
   /**
-   * How often a handler is run again in place per hand-out. With middleware or a schema, all handlers of the type are run
-   * again together.
+   * How often a handler that failed is run again in place per hand-out; one that timed out is not, for it may still be
+   * running. With middleware or a schema, all handlers of the type are run again together.
    *
    * @default 2
    */

@@ -1,5 +1,5 @@
 import type { QueueDriver } from './driver.ts';
-import { unsaid, wrapDriverError } from './driver-calls.ts';
+import { wrapDriverError, wrongLeaseAnswer } from './driver-calls.ts';
 import { NqError } from './errors.ts';
 import { Pace } from './pace.ts';
 
@@ -77,11 +77,11 @@ export class SettleLine<Item> {
   async #send(calls: readonly Call<Item>[]): Promise<void> {
     try {
       const ours: unknown = await this.#settle(calls.map(({ item }) => item));
-      if (!Array.isArray(ours) || ours.length !== calls.length) throw unsaid(this.#verb, calls.length, ours);
+      if (!Array.isArray(ours) || ours.length !== calls.length) throw wrongLeaseAnswer(this.#verb, calls.length, ours);
       for (const [index, call] of calls.entries()) {
         const one: unknown = ours[index];
         if (typeof one === 'boolean') call.resolve(one);
-        else call.reject(unsaid(this.#verb, calls.length, ours));
+        else call.reject(wrongLeaseAnswer(this.#verb, calls.length, ours));
       }
     } catch (error) {
       const wrapped = wrapDriverError(this.#driver, this.#verb, error);

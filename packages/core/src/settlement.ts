@@ -1,6 +1,7 @@
+import type { AckOrder } from './ack-order.ts';
 import type { Clock, Timer } from './clock.ts';
 import type { DispatcherCounters, ReportError } from './dispatcher-options.ts';
-import { NqError } from './errors.ts';
+import { isNqError, NqError, type NqErrorCode } from './errors.ts';
 import { InlineDelivery } from './inline-delivery.ts';
 import type { Outcome } from './outcome.ts';
 import type { Delivery, MessageQueue } from './queue.ts';
@@ -12,6 +13,8 @@ export interface SettlementParts {
   readonly queue: MessageQueue;
   readonly plan: RetryPlan;
   readonly deadLetterQueue: MessageQueue | undefined;
+  /** For a queue that acknowledges cumulatively. */
+  readonly ackOrder: AckOrder | undefined;
   readonly clock: Clock;
   readonly counters: DispatcherCounters;
   readonly report: ReportError;
@@ -44,7 +47,7 @@ export class Settlement {
 
   /** The deliveries that are ours although no worker has them: their leases have to be renewed. */
   get unattended(): readonly Delivery[] {
-    return [...this.#held.keys(), ...this.#buried];
+    return [...this.#held.keys(), ...this.#buried, ...(this.#parts.ackOrder?.waiting ?? [])];
   }
 
   /** Gives everything back that is held, and holds nothing from now on. @returns for each whether the queue has taken it. */
@@ -55,8 +58,8 @@ export class Settlement {
 
   /** The handlers are done: the event is acknowledged. */
   acknowledge(delivery: Delivery): void {
-    const { counters } = this.#parts;
-    const acked = delivery.ack();
+    const { counters, ackOrder } = this.#parts;
+    const acked = ackOrder === undefined ? delivery.ack() : ackOrder.ack(delivery);
     if (acked === done) counters.handled++;
     else
       this.#track(
@@ -65,6 +68,7 @@ export class Settlement {
           (error) => this.#lost(error, delivery),
         ),
       );
+    if (ackOrder !== undefined && ackOrder.waiting.length > 0) this.#parts.onUnattended();
   }
 
   /** A handler failed, and no run in place is left. */
@@ -106,6 +110,8 @@ export class Settlement {
     } catch {
       // Out of reach or out of time: the lease ends by itself then, and the event is handed out again.
       return false;
+    } finally {
+      this.#parts.ackOrder?.end(delivery);
     }
   }
 
@@ -116,33 +122,51 @@ export class Settlement {
 
   /** The event becomes a dead letter, and is forgotten by its queue only after that is certain. Otherwise it is kept. */
   async #bury(delivery: Delivery, reason: string): Promise<void> {
-    const { queue, deadLetterQueue, plan, counters, report } = this.#parts;
+    const { deadLetterQueue, ackOrder, counters } = this.#parts;
     this.#buried.add(delivery);
     this.#parts.onUnattended();
     try {
-      if (deadLetterQueue !== undefined) {
-        await deadLetterQueue.push(deadLetterOf(delivery, reason), { timeoutMs: deadLetterTimeoutMs });
-        await delivery.ack();
-      } else if (queue.capabilities.deadLetter) {
-        await delivery.nack({ deadLetter: true, reason });
-      } else {
-        throw new NqError(
-          'NQ_UNSUPPORTED',
-          'Cannot give the event up: its queue keeps no dead letters and no deadLetterQueue is set',
-        );
-      }
+      if (deadLetterQueue === undefined) await this.#buryInQueue(delivery, reason);
+      else await deadLetterQueue.push(deadLetterOf(delivery, reason), { timeoutMs: deadLetterTimeoutMs });
       counters.deadLettered++;
+      if (deadLetterQueue === undefined) return;
+      // From here on it is safe, and nothing has to be kept: at worst it is handed out again, and given up again.
+      const acked = ackOrder === undefined ? delivery.ack() : ackOrder.ack(delivery);
+      await acked.catch((error: unknown) => this.#lost(error, delivery));
     } catch (error) {
-      counters.kept++;
-      report(error, { during: 'dead-letter', event: delivery.event });
-      await this.#return(delivery, plan.maxDelayMs, reason);
+      await this.#keep(delivery, reason, error);
     } finally {
       this.#buried.delete(delivery);
     }
   }
 
+  async #buryInQueue(delivery: Delivery, reason: string): Promise<void> {
+    const { queue, ackOrder } = this.#parts;
+    if (!queue.capabilities.deadLetter) {
+      throw new NqError(
+        'NQ_UNSUPPORTED',
+        'Cannot give the event up: its queue keeps no dead letters and no deadLetterQueue is set',
+      );
+    }
+    await delivery.nack({ deadLetter: true, reason });
+    ackOrder?.end(delivery);
+  }
+
+  /** The event has not become a dead letter because of `error`. It goes back, if it is still ours. */
+  async #keep(delivery: Delivery, reason: string, error: unknown): Promise<void> {
+    const { deadLetterQueue, ackOrder, plan, counters, report } = this.#parts;
+    if (deadLetterQueue === undefined && isLeaseEnd(error)) {
+      ackOrder?.end(delivery);
+      this.#lost(error, delivery);
+      return;
+    }
+    counters.kept++;
+    report(error, { during: 'dead-letter', event: delivery.event });
+    await this.#return(delivery, plan.maxDelayMs, reason);
+  }
+
   async #return(delivery: Delivery, delayMs: number, reason: string): Promise<void> {
-    const { queue, clock } = this.#parts;
+    const { queue, clock, ackOrder } = this.#parts;
     const canDelay = queue.capabilities.nackDelay;
     if (delayMs > 0 && !canDelay && !this.#stopping) {
       this.#held.set(
@@ -159,6 +183,8 @@ export class Settlement {
       await delivery.nack({ delayMs: canDelay ? delayMs : 0, reason });
     } catch (error) {
       this.#lost(error, delivery);
+    } finally {
+      ackOrder?.end(delivery);
     }
   }
 
@@ -176,6 +202,14 @@ export class Settlement {
     };
     settled.then(end, end);
   }
+}
+
+/** What a delivery that is no longer open says of itself. */
+const leaseEnds: ReadonlySet<NqErrorCode> = new Set(['NQ_LEASE_LOST', 'NQ_ALREADY_SETTLED', 'NQ_CLOSED']);
+
+/** Whether `error` of a delivery says that it is no longer open: lost, settled, or cut off when its queue was closed. */
+export function isLeaseEnd(error: unknown): boolean {
+  return isNqError(error) && leaseEnds.has(error.code);
 }
 
 /** The event as it is pushed into a dead-letter queue: unchanged, with what happened in its headers. */

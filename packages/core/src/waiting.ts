@@ -11,8 +11,8 @@ export class Waiter<Item, Result> {
   resolve!: (result: Result) => void;
   reject!: (reason: unknown) => void;
   /**
-   * In the time of the clock; `Infinity` for a call that waits for ever. Below zero until the end of the turn of the event
-   * loop in which it began to wait: the longest wait, negated.
+   * In the time of its {@link WaitLimits}, which is never below zero; `Infinity` for a call that waits for ever. Below zero
+   * until the end of the turn of the event loop in which it began to wait: the longest wait, negated.
    */
   deadline = Infinity;
   /** The line in which it stands; `null` once it has been served or has given up. */
@@ -104,6 +104,8 @@ const sweepPause = 20;
  */
 export class WaitLimits {
   readonly #clock: Clock;
+  /** When time begins here: a clock counts from an arbitrary moment, and may well be below zero. */
+  readonly #origin: number;
   // oxlint-disable-next-line no-explicit-any -- lines of several kinds of waiters share one timer
   readonly #lines: readonly WaitingLine<any, any>[];
   readonly #watches = new Map<AbortSignal, SignalWatch>();
@@ -118,6 +120,7 @@ export class WaitLimits {
   // oxlint-disable-next-line no-explicit-any -- as above
   constructor(clock: Clock, lines: readonly WaitingLine<any, any>[]) {
     this.#clock = clock;
+    this.#origin = clock.now();
     this.#lines = lines;
   }
 
@@ -147,6 +150,10 @@ export class WaitLimits {
     this.#tidy();
   }
 
+  #now(): number {
+    return this.#clock.now() - this.#origin;
+  }
+
   #watch<Item, Result>(waiter: Waiter<Item, Result>, signal: AbortSignal): void {
     let watch = this.#watches.get(signal);
     if (watch === undefined) {
@@ -164,13 +171,15 @@ export class WaitLimits {
       this.#abortOne(latest, watch);
       return;
     }
+    // oxlint-disable-next-line no-explicit-any -- as above
+    const aborted: Waiter<any, any>[] = [];
     for (const line of this.#lines) {
-      for (let waiter = line.first; waiter !== null;) {
-        const { next } = waiter;
-        if (waiter.watch === watch) this.#abortOne(waiter, watch);
-        waiter = next;
+      for (let waiter = line.first; waiter !== null; waiter = waiter.next) {
+        if (waiter.watch === watch) aborted.push(waiter);
       }
     }
+    // Not while walking along the lines: who hears of it may let others join, or leave.
+    for (const waiter of aborted) if (waiter.watch === watch) this.#abortOne(waiter, watch);
   }
 
   #abortOne<Item, Result>(waiter: Waiter<Item, Result>, { signal }: SignalWatch): void {
@@ -199,7 +208,7 @@ export class WaitLimits {
   /** The fresh waiters are looked for in their lines: a list of them would keep those alive who have been served by now. */
   #setDeadlines(): void {
     if (this.#lines.every((line) => line.fresh === 0)) return;
-    const now = this.#clock.now();
+    const now = this.#now();
     let first = Infinity;
     for (const line of this.#lines) {
       for (let waiter = line.last; line.fresh > 0 && waiter !== null; waiter = waiter.previous) {
@@ -227,20 +236,24 @@ export class WaitLimits {
   #expire(): void {
     this.#disarm();
     this.#setDeadlines();
-    const now = this.#clock.now();
+    const now = this.#now();
     let nextDeadline = Infinity;
+    // oxlint-disable-next-line no-explicit-any -- as above
+    const late: Waiter<any, any>[] = [];
     for (const line of this.#lines) {
-      for (let waiter = line.first; waiter !== null;) {
-        const { next } = waiter;
-        if (waiter.deadline <= now) {
-          line.leave(waiter);
-          line.onTimeout(waiter);
-        } else if (waiter.deadline < nextDeadline) nextDeadline = waiter.deadline;
-        waiter = next;
+      for (let waiter = line.first; waiter !== null; waiter = waiter.next) {
+        if (waiter.deadline <= now) late.push(waiter);
+        else if (waiter.deadline < nextDeadline) nextDeadline = waiter.deadline;
       }
     }
+    // As with an abort: not while walking along the lines.
+    for (const waiter of late) {
+      const { line } = waiter;
+      line?.leave(waiter);
+      line?.onTimeout(waiter);
+    }
     if (nextDeadline === Infinity) return;
-    const after = this.#clock.now();
+    const after = this.#now();
     const soonest = Math.max(nextDeadline, after + (after - now) * sweepPause);
     this.#arm(soonest, soonest - after);
   }

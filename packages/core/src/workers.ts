@@ -1,7 +1,9 @@
+import type { AckOrder } from './ack-order.ts';
 import type { Capabilities } from './capabilities.ts';
 import type { Clock, Timer } from './clock.ts';
 import type { DispatcherCounters, ReportError } from './dispatcher-options.ts';
-import { isNqError, NqError, type NqErrorCode } from './errors.ts';
+import { NqError } from './errors.ts';
+import type { QueueEvent } from './event.ts';
 import type { Handler, HandlerContext, Handlers } from './handler.ts';
 import { HandlerRun, type Measured, Worker } from './handler-run.ts';
 import type { Histogram } from './histogram.ts';
@@ -10,7 +12,7 @@ import { InlineDelivery } from './inline-delivery.ts';
 import { isOutcome, type Outcome } from './outcome.ts';
 import type { Delivery } from './queue.ts';
 import type { RetryPlan } from './retry.ts';
-import type { Settlement } from './settlement.ts';
+import { isLeaseEnd, type Settlement } from './settlement.ts';
 import { Ticker } from './ticker.ts';
 import { done } from './waiting.ts';
 
@@ -22,6 +24,8 @@ export interface WorkersParts {
   readonly plan: RetryPlan;
   readonly clock: Clock;
   readonly lease: Capabilities['lease'];
+  /** For a queue that acknowledges cumulatively. */
+  readonly ackOrder: AckOrder | undefined;
   readonly handlerTimeoutMs: number;
   /** One in this many events is measured; a power of two. */
   readonly sampleEvery: number;
@@ -37,6 +41,8 @@ export interface WorkersParts {
 export interface LeftOver {
   readonly returned: number;
   readonly abandoned: number;
+  /** The event whose handler has called `stop()`, if it has not ended at once. */
+  readonly stopper: QueueEvent | undefined;
 }
 
 /** How long giving events back may take once time is up, in milliseconds: the backend may be the reason why it is. */
@@ -92,7 +98,9 @@ export class Workers {
    * @param measure whether it is measured in any case; otherwise one in `sampleEvery` is.
    */
   start(delivery: Delivery, measure: boolean): void {
-    const { handlers, settlement } = this.#parts;
+    const { handlers, settlement, ackOrder } = this.#parts;
+    // An inline delivery never was in the queue.
+    if (ackOrder !== undefined && !(delivery instanceof InlineDelivery)) ackOrder.begin(delivery);
     const chain = handlers.of(delivery.event.type);
     if (chain.length === 0) {
       settlement.refuseUnknownType(delivery);
@@ -140,6 +148,8 @@ export class Workers {
     // If a handler called us, it becomes a busy worker only after it has returned its promise.
     await done;
     const except = stack.takeStopper();
+    let stopper: QueueEvent | undefined;
+    for (const { run } of this.#workers) if (run !== null && run === except) stopper = run.delivery.event;
     const ended = (): boolean => {
       for (const { run } of this.#workers) if (run !== null && run !== except) return false;
       return settlement.pending === 0;
@@ -149,7 +159,7 @@ export class Workers {
     if (!(await this.until(ended, deadlineMs))) returning.push(...this.#cutOff(except));
     const taken = await this.#inTime(returning);
     const returned = taken.filter((one) => one).length;
-    return { returned, abandoned: taken.length - returned + settlement.pending };
+    return { returned, abandoned: taken.length - returned + settlement.pending, stopper };
   }
 
   /** Lets go of every timer. */
@@ -364,14 +374,11 @@ export class Workers {
       await delivery.extend(ms);
     } catch (error) {
       // What is lost, settled or closed by now is told where the delivery is settled.
-      if (isNqError(error) && leaseEnds.has(error.code)) return;
+      if (isLeaseEnd(error)) return;
       this.#parts.report(error, { during: 'settle', event: delivery.event });
     }
   }
 }
-
-/** What `extend()` says of a delivery that is no longer open. */
-const leaseEnds: ReadonlySet<NqErrorCode> = new Set(['NQ_LEASE_LOST', 'NQ_ALREADY_SETTLED', 'NQ_CLOSED']);
 
 const nativeThen = Promise.prototype.then;
 

@@ -6,6 +6,10 @@ import { deferred, never, rejection, watch } from './support/promises.ts';
 type Verb = 'ack' | 'nack';
 const verbs = ['ack', 'nack'] as const;
 
+const matrixOfFailures = verbs.flatMap((verb) =>
+  (['came too late', 'had no answer'] as const).map((how) => [verb, how, verb === 'ack' ? 'nack' : 'ack'] as const),
+);
+
 /** A queue with one event, which is handed out. */
 async function handedOut(...args: Parameters<typeof openQueueOn>) {
   const opened = openQueueOn(...args);
@@ -36,6 +40,25 @@ describe('a delivery', () => {
     await delivery.nack();
     expect((await take(queue)).event.id).toBe('a');
   });
+
+  test.for(matrixOfFailures)(
+    'whose %s %s was not settled by it: a %s after that says why',
+    async ([verb, how, other]) => {
+      const answer = how === 'came too late' ? async () => [false] : () => Promise.reject(new Error('gone'));
+      const { delivery } = await handedOut({}, () => ({ [verb]: answer, classify: () => 'NQ_OUTCOME_UNKNOWN' }));
+      const code = how === 'came too late' ? 'NQ_LEASE_LOST' : 'NQ_OUTCOME_UNKNOWN';
+      expect(await rejection(delivery[verb]())).toMatchObject({ code });
+      if (how === 'had no answer') {
+        await delivery[other]();
+        return;
+      }
+      expect(await rejection(delivery[other]())).toMatchObject({
+        code: 'NQ_LEASE_LOST',
+        message: `Cannot ${other} delivery 1 of event "a": its lease ended before`,
+      });
+      expect(await rejection(delivery.extend(5))).toMatchObject({ code: 'NQ_LEASE_LOST' });
+    },
+  );
 
   test('is not touched by the settlement of another one', async () => {
     const { queue } = openQueueOn();
@@ -108,9 +131,8 @@ describe('a delivery', () => {
       expect(error).toMatchObject({ code: 'NQ_LEASE_LOST' });
       expect(signal.reason).toMatchObject({ code: 'NQ_LEASE_LOST' });
       await clock.settle();
-      expect(await rejection(delivery[verb === 'ack' ? 'nack' : 'ack']())).toMatchObject({
-        code: 'NQ_ALREADY_SETTLED',
-      });
+      // The first one came too late and has settled nothing, so the second one does not contradict it.
+      expect(await rejection(delivery[verb === 'ack' ? 'nack' : 'ack']())).toMatchObject({ code: 'NQ_LEASE_LOST' });
     },
   );
 

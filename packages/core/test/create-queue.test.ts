@@ -221,9 +221,11 @@ describe('a queue under any sequence of calls', () => {
           for (const delivery of await queue.popMany(max, { timeoutMs: 0 })) {
             const { id } = delivery.event;
             expect(acked.has(id)).toBe(false);
-            expect(delivery.attempt).toBe((attempts.get(id) ?? 0) + 1);
+            const last = attempts.get(id) ?? 0;
+            expect(delivery.attempt).toBe(last + 1);
             attempts.set(id, delivery.attempt);
-            const isHeld = open.some((one) => one.event.id === id);
+            // One of an earlier hand-out whose lease has ended holds nothing, although it is not settled.
+            const isHeld = open.some((one) => one.event.id === id && one.attempt === last);
             expect(isHeld && clock.now() - (handedOutAt.get(id) ?? 0) < 1600).toBe(false);
             handedOutAt.set(id, clock.now());
             open.push(delivery);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createQueue, type QueueDriver } from '../src/index.ts';
+import { createQueue, type DeadLetters, type QueueDriver } from '../src/index.ts';
 import { memoryDriver, virtualClock } from '../src/testing.ts';
 import { event, openQueueOn } from './support/open-queue.ts';
 import { rejection } from './support/promises.ts';
@@ -52,6 +52,7 @@ describe('a driver whose extend() does not say whether the lease was ours', () =
     ['undefined', undefined],
     ['true', true],
     ['an array of 0', []],
+    ['an array of 2', [true, true]],
     ['an array that holds 1', [1]],
   ])('has its author told what came: %s', async ([got, answer]) => {
     const { deliveries } = await handedOut({ extend: async () => answer });
@@ -78,6 +79,9 @@ describe('a driver whose pop() does not answer leases', () => {
     ['leases { receipt, event, attempt }, got one whose event.id is undefined', [{ ...right, event: { type: 't' } }]],
     ['leases { receipt, event, attempt }, got one whose event.type is 5', [{ ...right, event: { id: 'a', type: 5 } }]],
     ['leases { receipt, event, attempt }, got one whose attempt is a string', [{ ...right, attempt: '1' }]],
+    ['leases { receipt, event, attempt }, got one whose attempt is NaN', [{ ...right, attempt: Number.NaN }]],
+    ['leases { receipt, event, attempt }, got one whose attempt is 0', [{ ...right, attempt: 0 }]],
+    ['leases { receipt, event, attempt }, got one whose attempt is 1.5', [{ ...right, attempt: 1.5 }]],
   ])('has its author told: %s', async ([expected, answer]) => {
     const { queue } = openQueueOn({}, () => ({ pop: async () => answer as never }));
     expect(await rejection(queue.pop())).toMatchObject({
@@ -115,6 +119,12 @@ describe('a driver whose size() does not count', () => {
     ['an object whose inFlight is a string', { ...right, inFlight: '5' }],
     ['an object whose delayed is null', { ...right, delayed: null }],
     ['an object whose oldestAgeMs is undefined', { ...right, oldestAgeMs: undefined }],
+    ['an object whose ready is NaN', { ...right, ready: Number.NaN }],
+    ['an object whose inFlight is -1', { ...right, inFlight: -1 }],
+    ['an object whose delayed is 1.5', { ...right, delayed: 1.5 }],
+    ['an object whose oldestAgeMs is NaN', { ...right, oldestAgeMs: Number.NaN }],
+    ['an object whose oldestAgeMs is -1', { ...right, oldestAgeMs: -1 }],
+    ['an object whose oldestAgeMs is Infinity', { ...right, oldestAgeMs: Infinity }],
     ['an object whose exact is undefined', { ...right, exact: undefined }],
   ])('has its author told what came: %s', async ([got, answer]) => {
     const { queue } = openQueueOn({}, () => ({ size: async () => answer as never }));
@@ -125,18 +135,80 @@ describe('a driver whose size() does not count', () => {
   });
 });
 
-describe('a driver whose deadLetters.count() does not count', () => {
+/** A queue of a driver whose dead letters answer one method as the test says. */
+function withLetters(method: keyof DeadLetters, answer: unknown) {
+  return openQueueOn({}, ({ deadLetters }) => ({
+    deadLetters: { ...deadLetters, [method]: async () => answer } as never,
+  }));
+}
+
+describe.each([
+  ['count', 'count'],
+  ['replay', 'replay'],
+  ['remove', 'remove'],
+] as const)('a driver whose deadLetters.%s() does not count', (method, verb) => {
   test.for<[string, unknown]>([
     ['undefined', undefined],
     ['a string', '5'],
+    ['NaN', Number.NaN],
+    ['-1', -1],
+    ['1.5', 1.5],
+    ['Infinity', Infinity],
   ])('has its author told what came: %s', async ([got, answer]) => {
-    const { queue } = openQueueOn({}, ({ deadLetters }) => ({
-      deadLetters: { ...deadLetters, count: async () => answer } as never,
-    }));
-    expect(await rejection(queue.deadLetters.count())).toMatchObject({
-      code: 'NQ_BACKEND',
-      message: `Cannot count dead letters: driver.deadLetters.count must answer a number, got ${got}`,
+    const { queue } = withLetters(method, answer);
+    expect(await rejection(queue.deadLetters[method]())).toMatchObject({
+      code: method === 'count' ? 'NQ_BACKEND' : 'NQ_OUTCOME_UNKNOWN',
+      message: `Cannot ${verb} dead letters: driver.deadLetters.${method} must answer a whole number >= 0, got ${got}`,
     });
+  });
+
+  test('0 is a count', async () => {
+    expect(await withLetters(method, 0).queue.deadLetters[method]()).toBe(0);
+  });
+});
+
+describe('a driver whose deadLetters.list() does not list', () => {
+  const right = { event: { ...event('a'), time: 1 }, attempts: 1, reason: 'no', deadAt: 1 };
+
+  test.for<[string, unknown]>([
+    ['an array, got undefined', undefined],
+    ['an array, got 5', 5],
+    ['an array, got an object', right],
+    ['dead letters { event, attempts, reason, deadAt }, got null', [right, null]],
+    ['dead letters { event, attempts, reason, deadAt }, got undefined', Array.from({ length: 1 })],
+    ['dead letters { event, attempts, reason, deadAt }, got one whose event is a string', [{ ...right, event: 'x' }]],
+    ['dead letters { event, attempts, reason, deadAt }, got one whose attempts is NaN', [{ ...right, attempts: NaN }]],
+    [
+      'dead letters { event, attempts, reason, deadAt }, got one whose reason is undefined',
+      [{ ...right, reason: undefined }],
+    ],
+    ['dead letters { event, attempts, reason, deadAt }, got one whose deadAt is a string', [{ ...right, deadAt: '1' }]],
+  ])('has its author told: %s', async ([expected, answer]) => {
+    const { queue } = withLetters('list', answer);
+    expect(await rejection(queue.deadLetters.list())).toMatchObject({
+      code: 'NQ_BACKEND',
+      message: `Cannot list dead letters: driver.deadLetters.list must answer ${expected}`,
+    });
+  });
+
+  test('what is right is answered as it is', async () => {
+    const answer = [right];
+    expect(await withLetters('list', answer).queue.deadLetters.list()).toBe(answer);
+  });
+});
+
+describe('a driver that declares dead letters', () => {
+  test.for<[unknown, string]>([
+    [undefined, 'driver.deadLetters must be there, for capabilities.deadLetter is true'],
+    [null, 'driver.deadLetters must be there, for capabilities.deadLetter is true'],
+    [5, 'driver.deadLetters.count must be a function, got undefined'],
+    [{}, 'driver.deadLetters.count must be a function, got undefined'],
+    [{ count() {}, list() {}, replay() {} }, 'driver.deadLetters.remove must be a function, got undefined'],
+  ])('and has %o for them is refused', ([deadLetters, message]) => {
+    const driver = Object.defineProperty(memoryDriver({ clock: virtualClock() }), 'deadLetters', {
+      value: deadLetters,
+    });
+    expect(() => createQueue(driver)).toThrow(new TypeError(`Cannot create a queue: ${message}`));
   });
 });
 

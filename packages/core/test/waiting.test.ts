@@ -17,8 +17,10 @@ function itemsOf(line: WaitingLine<number, string>): number[] {
   return items;
 }
 
-function setUp() {
-  const clock = virtualClock();
+/** @param origin what the clock says at the beginning. */
+function setUp(origin = 0) {
+  const virtual = virtualClock();
+  const clock = Object.assign(Object.create(virtual) as typeof virtual, { now: () => virtual.now() + origin });
   const late: number[] = [];
   const line = new WaitingLine<number, string>((waiter) => {
     late.push(waiter.item);
@@ -220,6 +222,119 @@ describe('WaitLimits', () => {
       }),
       { numRuns: 8 },
     );
+  });
+
+  test.each([-1e6, -50, 1e6])('meet deadlines on a clock that begins at %d', async (origin) => {
+    const { clock, line, late, wait } = setUp(origin);
+    for (const [item, timeoutMs] of [60, 10, 30].entries()) wait(item, { timeoutMs });
+    await clock.advance(5);
+    wait(3, { timeoutMs: 20 });
+    await clock.advance(4);
+    expect(late).toEqual([]);
+    await clock.advance(1);
+    expect(late).toEqual([1]);
+    await clock.advance(15);
+    expect(late).toEqual([1, 3]);
+    wait(4, { timeoutMs: 10 });
+    await clock.advance(10);
+    expect(late).toEqual([1, 3, 2, 4]);
+    await clock.advance(100);
+    expect(late).toEqual([1, 3, 2, 4, 0]);
+    expect([line.length, clock.timers]).toEqual([0, 0]);
+  });
+
+  test('give a wait its whole time, also one that begins in the moment in which another one ends', async () => {
+    const clock = virtualClock();
+    const late: [number, number][] = [];
+    const line = new WaitingLine<number, string>(({ item }) => {
+      late.push([item, clock.now()]);
+      if (item < 3) wait(item + 1, 10);
+    });
+    const limits = new WaitLimits(clock, [line]);
+    const wait = (item: number, timeoutMs: number): void => {
+      const waiter = new Waiter<number, string>(item);
+      line.join(waiter);
+      limits.apply(waiter, { timeoutMs });
+    };
+    wait(1, 10);
+    wait(9, 35);
+    for (let now = 0; now < 40; now++) await clock.advance(1);
+    expect(late).toEqual([
+      [1, 10],
+      [2, 20],
+      [3, 30],
+      [9, 35],
+    ]);
+    expect(clock.timers).toBe(0);
+  });
+
+  test('settle each wait once, whoever leaves while others end', async () => {
+    const clock = virtualClock();
+    const late: number[] = [];
+    const waiters: Waiter<number, string>[] = [];
+    const line = new WaitingLine<number, string>(({ item }) => {
+      late.push(item);
+      const next = waiters[item + 1];
+      if (next !== undefined && next.line !== null) line.leave(next);
+    });
+    const limits = new WaitLimits(clock, [line]);
+    for (const [item, timeoutMs] of [10, 50, 10, 50].entries()) {
+      const waiter = new Waiter<number, string>(item);
+      waiters.push(waiter);
+      line.join(waiter);
+      limits.apply(waiter, { timeoutMs });
+    }
+    await clock.advance(100);
+    expect(late).toEqual([0, 2]);
+    expect([line.length, clock.timers]).toEqual([0, 0]);
+  });
+
+  test('abort all that were given a signal, whoever leaves meanwhile', () => {
+    const aborted: number[] = [];
+    const waiters: Waiter<number, string>[] = [];
+    const line = new WaitingLine<number, string>(
+      () => {},
+      ({ item }) => {
+        aborted.push(item);
+        const next = waiters[item + 1];
+        if (next !== undefined && next.line !== null) line.leave(next);
+      },
+    );
+    const limits = new WaitLimits(virtualClock(), [line]);
+    const { signal, abort } = countedSignal();
+    for (let item = 0; item < 5; item++) {
+      const waiter = new Waiter<number, string>(item);
+      waiters.push(waiter);
+      line.join(waiter);
+      limits.apply(waiter, item === 1 ? {} : { signal });
+    }
+    abort('enough');
+    expect(aborted).toEqual([0, 2, 4]);
+    expect(line.length).toBe(0);
+    limits.close();
+  });
+
+  test('look at the new waits only, however many waited before', async () => {
+    const { clock, line, wait } = setUp();
+    let looks = 0;
+    for (let item = 0; item < 100; item++) {
+      const { waiter } = wait(item, { timeoutMs: 1e6 });
+      let deadline = waiter.deadline;
+      Object.defineProperty(waiter, 'deadline', {
+        get: () => (looks++, deadline),
+        set: (value: number) => {
+          deadline = value;
+        },
+      });
+    }
+    await clock.settle();
+    const gone = wait(100, { timeoutMs: 1e6 });
+    wait(101, { timeoutMs: 1e6 });
+    line.leave(gone.waiter);
+    looks = 0;
+    await clock.settle();
+    expect(looks).toBe(0);
+    expect(line.fresh).toBe(0);
   });
 
   test('let go of everything when they are closed', () => {

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { type ErrorCodeEntry, errorCodes } from '@nq/core';
 import { root } from '../scripts/workspaces.mjs';
+import { conformanceDocs } from './conformance-docs.ts';
 import { optionsOf } from './options.ts';
 import { readRepositoryFile, type RepositoryFile } from './repository.ts';
 
@@ -18,7 +19,7 @@ const pages = ['packages/channel/README.md', 'packages/core/README.md'];
 /** Every file of the documentation that comes from the code, as it should be, formatted. */
 export function generatedDocs(): readonly RepositoryFile[] {
   const filled = pages.map((path) => ({ path, text: fillSections(readRepositoryFile(path).text, section) }));
-  return [{ path: 'docs/errors.md', text: errorsPage(errorCodes) }, ...filled].map(formatted);
+  return [{ path: 'docs/errors.md', text: errorsPage(errorCodes) }, ...conformanceDocs(), ...filled].map(formatted);
 }
 
 /** The page of all error codes. */

@@ -16,6 +16,7 @@ export interface Manifest {
   readonly devDependencies?: Readonly<Record<string, string>>;
   readonly optionalDependencies?: Readonly<Record<string, string>>;
   readonly peerDependencies?: Readonly<Record<string, string>>;
+  readonly peerDependenciesMeta?: Readonly<Record<string, { readonly optional?: boolean }>>;
   readonly [field: string]: unknown;
 }
 
@@ -81,6 +82,8 @@ function checkExports(manifest: Manifest, exists: (path: string) => boolean): st
   }
   for (const [subpath, target] of entries) {
     if (subpath === './package.json') continue;
+    // Data is published as it stands.
+    if (subpath.endsWith('.json') && target === subpath && exists(subpath)) continue;
     const source = typeof target === 'string' ? undefined : target['@nq/source'];
     const name = source === undefined ? null : /^\.\/src\/([\w/-]+)\.ts$/.exec(source);
     if (typeof target === 'string' || name === null) {
@@ -114,7 +117,11 @@ function checkRanges(manifest: Manifest, version: string): string[] {
   }
   const peer = manifest.peerDependencies?.['@nq/core'];
   if (manifest.name === '@nq/core') {
-    const some = ['dependencies', 'optionalDependencies', 'peerDependencies'].some((field) => field in manifest);
+    const optional = Object.entries(manifest.peerDependenciesMeta ?? {}).filter(([, meta]) => meta.optional === true);
+    const needed = Object.keys(manifest.peerDependencies ?? {}).filter(
+      (name) => !optional.some(([one]) => one === name),
+    );
+    const some = ['dependencies', 'optionalDependencies'].some((field) => field in manifest) || needed.length > 0;
     if (some) problems.push('core has no dependencies');
   } else {
     if (peer !== `^${version}`) problems.push(`the peer @nq/core is ${peer}, not ^${version}`);

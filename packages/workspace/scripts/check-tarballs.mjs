@@ -2,32 +2,39 @@
 // workspace, with plain npm, on the oldest Node we support and on a current one.
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, parse } from 'node:path';
-import { checkRun, programsOf } from './readme-program.mjs';
-import { build, exitWith, run, step, StepFailed } from './steps.mjs';
+import { dirname, join } from 'node:path';
+import { checkRun, needsVitest, programFile, programsOf } from './readme-program.mjs';
+import { build, exitWith, step, StepFailed } from './steps.mjs';
+import { capture, command, npm, pack } from './tarballs.mjs';
 import { publishedWorkspaces, readManifest, root } from './workspaces.mjs';
 
 const published = publishedWorkspaces();
 const oldestNode = readManifest('.').engines.node.replace('>=', '');
 const nodeTypes = readManifest('packages/workspace/node_modules/@types/node').version;
 const compiler = join(root, 'node_modules/typescript/bin/tsc');
-const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
 
-/** Every subpath a consumer can import, `@nq/core/package.json` aside. */
+/** Every module a consumer can import: not `@nq/core/package.json`, nor other JSON. */
 const entryPoints = published.flatMap(({ manifest }) =>
   Object.keys(manifest.exports)
-    .filter((subpath) => subpath !== './package.json')
+    .filter((subpath) => !subpath.endsWith('.json'))
     .map((subpath) => subpath.replace('.', manifest.name)),
 );
 
-/** The programs of the pages that a newcomer reads, each with the name of its file, which says where it is from. */
-const programs = ['README.md', 'docs/1-start.md', ...published.map(({ folder }) => `${folder}/README.md`)].flatMap(
-  (page) =>
-    programsOf(readFileSync(join(root, page), 'utf8')).map((program) => ({
-      program,
-      place: `${page}, line ${program.line}`,
-      name: `${page.replaceAll('/', '-')}-${program.line}`,
-    })),
+/** What imports a test runner, and runs only in it. Its types are checked all the same. */
+const needsRunner = (/** @type {string} */ name) => name.endsWith('/vitest');
+
+/** The programs of the pages that a newcomer reads, each with its file, whose name says where it is from. */
+const programs = [
+  'README.md',
+  'docs/1-start.md',
+  'docs/write-a-queue.md',
+  ...published.map(({ folder }) => `${folder}/README.md`),
+].flatMap((page) =>
+  programsOf(readFileSync(join(root, page), 'utf8')).map((program) => ({
+    program,
+    place: `${page}, line ${program.line}`,
+    file: programFile(page, program),
+  })),
 );
 
 /** What the programs are held to: whoever copies one must not have to mend it, however strict they are. */
@@ -47,6 +54,7 @@ const strictest = {
   isolatedModules: true,
   moduleDetection: 'force',
   skipLibCheck: false,
+  rewriteRelativeImportExtensions: true,
   outDir: 'compiled',
   rootDir: '.',
 };
@@ -55,7 +63,12 @@ await exitWith(async () => {
   await build(published.map(({ manifest }) => manifest.name));
   const folder = mkdtempSync(join(tmpdir(), 'nq-tarballs-'));
   try {
-    const tarballs = await step('Packing with npm', () => pack(folder));
+    const tarballs = await step('Packing with npm', () =>
+      pack(
+        published.map(({ folder: source }) => source),
+        folder,
+      ),
+    );
     const project = join(folder, 'project');
     await step('Installing the tarballs into an empty project', () => installInto(project, tarballs));
     await step('Reading what was packed', async () => checkContents(project));
@@ -68,17 +81,6 @@ await exitWith(async () => {
   }
   return 0;
 });
-
-/** @param {string} folder */
-async function pack(folder) {
-  const files = [];
-  for (const { folder: source } of published) {
-    const before = new Set(readdirSync(folder));
-    await command(npm, ['pack', '--pack-destination', folder], join(root, source));
-    files.push(...readdirSync(folder).filter((file) => !before.has(file)));
-  }
-  return files.map((file) => join(folder, file));
-}
 
 /**
  * @param {string} project
@@ -139,8 +141,12 @@ function checkFiles(folder, manifest) {
 async function compile(project) {
   const types = entryPoints.map((name, i) => `import * as entry${i} from '${name}';\nexport { entry${i} };\n`);
   writeFileSync(join(project, 'everything.ts'), types.join(''));
-  for (const { name, program } of programs) writeFileSync(join(project, `${name}.${program.language}`), program.code);
-  writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions: strictest, include: ['*.ts'] }));
+  for (const { file, program } of programs) {
+    mkdirSync(join(project, dirname(file)), { recursive: true });
+    writeFileSync(join(project, file), program.code);
+  }
+  const include = ['*.ts', '*.md/*.ts'];
+  writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions: strictest, include }));
   await command(process.execPath, [compiler, '-p', project], project);
 
   // docs/1-start.md says that what `tsc --init` writes is enough, without @types/node.
@@ -168,9 +174,10 @@ async function fetchNode(folder) {
  */
 async function runAll(project, node) {
   const problems = [];
-  for (const { place, program, name } of programs) {
-    const file = program.language === 'ts' ? `compiled/${name}.js` : `${name}.js`;
-    const result = await capture(node, [file], project);
+  // Tests of vitest are run where vitest is: in readmes.test.ts.
+  for (const { place, program, file } of programs.filter((one) => !needsVitest(one.program))) {
+    const runs = program.language === 'ts' ? `compiled/${file.replace(/ts$/, 'js')}` : file;
+    const result = await capture(node, [runs], project);
     problems.push(...checkRun(program, result).map((problem) => `The program of ${place}: ${problem}`));
   }
 
@@ -178,7 +185,7 @@ async function runAll(project, node) {
   const script = `
     const assert = require('node:assert/strict');
     (async () => {
-      for (const name of ${JSON.stringify(entryPoints)}) {
+      for (const name of ${JSON.stringify(entryPoints.filter((name) => !needsRunner(name)))}) {
         const required = require(name);
         assert.notEqual(Object.keys(required).length, 0, name + ' exports nothing');
         assert.equal(required, await import(name), name);
@@ -188,33 +195,4 @@ async function runAll(project, node) {
   const { code, stderr } = await capture(node, ['require.cjs'], project);
   if (code !== 0) problems.push(`require() of the packages: exit code ${code}\n${stderr}`);
   if (problems.length > 0) throw new StepFailed(problems.join('\n\n'));
-}
-
-/**
- * Runs a command that has to succeed.
- *
- * @param {string} file
- * @param {readonly string[]} args
- * @param {string} cwd
- */
-async function command(file, args, cwd) {
-  const { code, stdout, stderr } = await capture(file, args, cwd);
-  if (code === 0) return;
-  throw new StepFailed(`${parse(file).name} ${args[0]} failed with exit code ${code}.`, stdout + stderr);
-}
-
-/**
- * @param {string} file
- * @param {readonly string[]} args
- * @param {string} cwd
- */
-async function capture(file, args, cwd) {
-  const printed = { stdout: '', stderr: '' };
-  const code = await run(file, args, {
-    cwd,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    shell: file.endsWith('.cmd'),
-    onOutput: (text, stream) => (printed[stream] += text),
-  });
-  return { code, ...printed };
 }

@@ -4,7 +4,29 @@
  * @property {string} code
  * @property {number} line the line of the page on which its block begins, from 1
  * @property {readonly string[] | undefined} prints the lines it says it prints, `undefined` if it does not say
+ * @property {string | undefined} file the name of its file, if the page gives it one in the first line
  */
+
+/**
+ * Where a program of a page goes. Those that a page names are together in one folder, and can import each other.
+ *
+ * @param {string} page the path of the page
+ * @param {Program} program
+ * @returns {string} relative, with forward slashes
+ */
+export function programFile(page, { file, line, language }) {
+  const name = page.replaceAll('/', '-');
+  return file === undefined ? `${name}-${line}.${language}` : `${name}/${file}`;
+}
+
+/**
+ * Whether it declares tests of vitest, and does not run without it.
+ *
+ * @param {Program} program
+ */
+export function needsVitest({ code }) {
+  return /from '(?:vitest|@nq\/core\/conformance\/vitest)'/.test(code);
+}
 
 /**
  * The programs of a page: the first block, which is what a reader copies first, and every block of TypeScript. Further
@@ -24,6 +46,7 @@ export function programsOf(markdown) {
         code,
         line: markdown.slice(0, index).split('\n').length,
         prints: prints.length === 0 ? undefined : prints,
+        file: /^\/\/ ([\w.-]+\.[jt]s)\r?\n/.exec(code)?.[1],
       };
     });
 }

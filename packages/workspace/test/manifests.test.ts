@@ -113,7 +113,11 @@ describe('checkPublished()', () => {
   test.for(ranges)('finds %s', ([, change]) => expect(check({ ...good, ...change })).toHaveLength(1));
 
   test('finds a dependency of core', () => {
-    expect(check({ ...goodCore, dependencies: { ioredis: '^6.0.0' } })).toEqual(['@nq/core: core has no dependencies']);
+    const refused = ['@nq/core: core has no dependencies'];
+    expect(check({ ...goodCore, dependencies: { ioredis: '^6.0.0' } })).toEqual(refused);
+    const peerDependencies = { vitest: '^5.0.0' };
+    expect(check({ ...goodCore, peerDependencies })).toEqual(refused);
+    expect(check({ ...goodCore, peerDependencies, peerDependenciesMeta: { vitest: { optional: true } } })).toEqual([]);
   });
 });
 

@@ -1,41 +1,70 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { readRepositoryFile } from '../rules/repository.ts';
-import { checkRun, type Program, programsOf } from '../scripts/readme-program.mjs';
+import { checkRun, needsVitest, type Program, programFile, programsOf } from '../scripts/readme-program.mjs';
 import { publishedWorkspaces, root } from '../scripts/workspaces.mjs';
 
 // Inside this package, so that the programs can import the packages as a user's would.
 const folder = join(root, 'packages/workspace/test-results/readmes');
 
+/** A whole run of the conformance kit is one of the programs. */
+const timeoutMs = 120_000;
+const vitest = join(root, 'packages/workspace/node_modules/vitest/vitest.mjs');
+/** A program that declares a whole run of the conformance kit shows with these rules that it does. */
+const NQ_ONLY = '0.1,0.2';
+
+function write(file: string, { code }: Program): void {
+  mkdirSync(dirname(join(folder, file)), { recursive: true });
+  writeFileSync(join(folder, file), code);
+}
+
 /** Runs a program against the sources of the workspace; check-tarballs.mjs runs it against what is published. */
-function run(name: string, { language, code }: Program) {
-  mkdirSync(folder, { recursive: true });
-  const file = join(folder, `${name}.${language}`);
-  writeFileSync(file, code);
-  const result = spawnSync(process.execPath, ['--conditions=@nq/source', file], { encoding: 'utf8', timeout: 30_000 });
+function run(file: string, program: Program) {
+  const path = join(folder, file);
+  const args = needsVitest(program) ? [vitest, 'run', '--root', dirname(path), path] : [path];
+  const result = spawnSync(process.execPath, args, {
+    cwd: dirname(path),
+    env: { ...process.env, NODE_OPTIONS: '--conditions=@nq/source', NQ_ONLY },
+    encoding: 'utf8',
+    timeout: timeoutMs,
+  });
   return { code: result.status, stdout: result.stdout, stderr: result.stderr };
 }
 
 describe('in this repository', () => {
-  const pages = [
+  rmSync(folder, { recursive: true, force: true });
+  const opening = [
     'README.md',
     'docs/1-start.md',
-    ...publishedWorkspaces().map((workspace) => `${workspace.folder}/README.md`),
-  ].map((path) => ({ path, programs: programsOf(readRepositoryFile(path).text) }));
+    ...publishedWorkspaces().map(({ folder: own }) => `${own}/README.md`),
+  ];
+  const pages = [...opening, 'docs/write-a-queue.md'].map((path) => ({
+    path,
+    programs: programsOf(readRepositoryFile(path).text),
+  }));
+  const programs = pages.flatMap(({ path, programs: own }) =>
+    own.map((program) => ({ path, program, line: program.line, file: programFile(path, program) })),
+  );
+  // Before the first one runs: those of a page that have names may import each other.
+  for (const { file, program } of programs) write(file, program);
 
-  test.for(pages)('$path opens with a program of JavaScript, and has one in TypeScript', ({ programs }) => {
-    const languages = programs.map(({ language }) => language);
-    expect(languages[0]).toBe('js');
-    expect(languages).toContain('ts');
-  });
+  test.for(pages.filter(({ path }) => opening.includes(path)))(
+    '$path opens with a program of JavaScript, and has one in TypeScript',
+    ({ programs: own }) => {
+      const languages = own.map(({ language }) => language);
+      expect(languages[0]).toBe('js');
+      expect(languages).toContain('ts');
+    },
+  );
 
   // That those in TypeScript compile, check-tarballs.mjs finds out.
-  test.for(pages.flatMap(({ path, programs }) => programs.map((program) => ({ path, program, line: program.line }))))(
+  test.for(programs)(
     'the program of $path in line $line runs, and prints what it says',
-    ({ path, program, line }) => {
-      expect(checkRun(program, run(`${path.replaceAll('/', '-')}-${line}`, program))).toEqual([]);
+    { timeout: timeoutMs },
+    ({ program, file }) => {
+      expect(checkRun(program, run(file, program))).toEqual([]);
     },
   );
 });
@@ -49,9 +78,22 @@ describe('programsOf()', () => {
       '```ts\nc();\n```\n',
     ];
     expect(programsOf(blocks.join('\n\n'))).toEqual([
-      { language: 'js', code: 'a(); // prints: 1\n// prints: two words\n', line: 5, prints: ['1', 'two words'] },
-      { language: 'ts', code: 'c();\n', line: 14, prints: undefined },
+      {
+        language: 'js',
+        code: 'a(); // prints: 1\n// prints: two words\n',
+        line: 5,
+        prints: ['1', 'two words'],
+        file: undefined,
+      },
+      { language: 'ts', code: 'c();\n', line: 14, prints: undefined, file: undefined },
     ]);
+  });
+
+  test('have the name that their first line gives them, and lie together then', () => {
+    const [named] = programsOf('```ts\n// a-queue.ts\na();\n```\n');
+    expect(named?.file).toBe('a-queue.ts');
+    expect(programFile('docs/a.md', named as Program)).toBe('docs-a.md/a-queue.ts');
+    expect(programFile('docs/a.md', { ...(named as Program), file: undefined })).toBe('docs-a.md-1.ts');
   });
 
   test('are none where there is none', () => {
@@ -61,7 +103,10 @@ describe('programsOf()', () => {
 
 describe('checkRun()', () => {
   const program = (code: string) => programsOf(`\`\`\`js\n${code}\n\`\`\`\n`)[0] as Program;
-  const check = (code: string) => checkRun(program(code), run('broken', program(code)));
+  const check = (code: string) => {
+    write('broken.js', program(code));
+    return checkRun(program(code), run('broken.js', program(code)));
+  };
 
   test('accepts a program that prints what it says', () => {
     expect(check("console.log('a'); // prints: a")).toEqual([]);

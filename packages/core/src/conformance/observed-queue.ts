@@ -1,4 +1,5 @@
 import type { Capabilities } from '../capabilities.ts';
+import { describe } from '../check.ts';
 import type { EventInput, QueueEvent } from '../event.ts';
 import type {
   CloseOptions,
@@ -70,7 +71,7 @@ export class ObservedQueue<Data> implements MessageQueue<Data> {
   }
 
   push(event: EventInput<Data>, options?: WaitOptions): Promise<void> {
-    const what = `push(${this.#nameOf(event)}${waiting(options)})`;
+    const what = `push(${[this.#nameOf(event), ...describeWait(options)].join(', ')})`;
     return this.#call(
       what,
       () => this.raw.push(event, options),
@@ -80,7 +81,8 @@ export class ObservedQueue<Data> implements MessageQueue<Data> {
   }
 
   pushMany(events: readonly EventInput<Data>[], options?: WaitOptions): Promise<void> {
-    const what = `pushMany(${events.map((event) => this.#nameOf(event)).join(' ')}${waiting(options)})`;
+    const names = Array.isArray(events) ? events.map((event) => this.#nameOf(event)).join(' ') : describe(events);
+    const what = `pushMany(${[names, ...describeWait(options)].join(', ')})`;
     return this.#call(
       what,
       () => this.raw.pushMany(events, options),
@@ -89,24 +91,24 @@ export class ObservedQueue<Data> implements MessageQueue<Data> {
     );
   }
 
-  async pop(options?: WaitOptions): Promise<Delivery<Data> | undefined> {
-    const what = `pop(${waiting(options)})`;
+  pop(options?: WaitOptions): Promise<Delivery<Data> | undefined> {
+    const what = `pop(${describeWait(options).join(', ')})`;
     const call = (): Promise<Delivery<Data> | undefined> => this.raw.pop(options);
-    const delivery = await this.#call(what, call, (answer) => this.#describe(answer), this.#limit(options));
-    return delivery === undefined ? undefined : this.#observe(delivery);
+    const answered = this.#call(what, call, (answer) => this.#describe(answer), this.#limit(options));
+    return awaited(answered.then((delivery) => (delivery === undefined ? undefined : this.#observe(delivery))));
   }
 
-  async popMany(max: number, options?: WaitOptions): Promise<readonly Delivery<Data>[]> {
-    const what = `popMany(${max}${waiting(options)})`;
-    const describe = (answer: readonly Delivery<Data>[]): string =>
+  popMany(max: number, options?: WaitOptions): Promise<readonly Delivery<Data>[]> {
+    const what = `popMany(${[max, ...describeWait(options)].join(', ')})`;
+    const show = (answer: readonly Delivery<Data>[]): string =>
       answer.length === 0 ? 'nothing' : answer.map((delivery) => this.#describe(delivery)).join(' ');
-    const deliveries = await this.#call(what, () => this.raw.popMany(max, options), describe, this.#limit(options));
-    return deliveries.map((delivery) => this.#observe(delivery));
+    const answered = this.#call(what, () => this.raw.popMany(max, options), show, this.#limit(options));
+    return awaited(answered.then((deliveries) => deliveries.map((delivery) => this.#observe(delivery))));
   }
 
   size(): Promise<QueueSize> {
-    const describe = ({ ready, inFlight, delayed }: QueueSize): string => `${ready}/${inFlight}/${delayed}`;
-    return this.#call('size()', () => this.raw.size(), describe);
+    const show = ({ ready, inFlight, delayed }: QueueSize): string => `${ready}/${inFlight}/${delayed}`;
+    return this.#call('size()', () => this.raw.size(), show);
   }
 
   rewind(position: RewindPosition): Promise<void> {
@@ -120,8 +122,8 @@ export class ObservedQueue<Data> implements MessageQueue<Data> {
   close(options?: CloseOptions): Promise<CloseReport> {
     const { closeMs } = this.#observer;
     const limit = (options?.drainMs ?? 0) + closeMs;
-    const describe = ({ returned, abandoned }: CloseReport): string => `${returned} returned, ${abandoned} abandoned`;
-    return this.#call('close()', () => this.raw.close(options), describe, limit);
+    const show = ({ returned, abandoned }: CloseReport): string => `${returned} returned, ${abandoned} abandoned`;
+    return this.#call('close()', () => this.raw.close(options), show, limit);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -158,13 +160,15 @@ export class ObservedQueue<Data> implements MessageQueue<Data> {
 
   /** How long a call with `options` may take; `Infinity` if it may wait for ever. */
   #limit(options: WaitOptions | undefined): number {
-    return (options?.timeoutMs ?? Infinity) + this.#observer.patienceMs;
+    const timeoutMs: unknown = options?.timeoutMs ?? Infinity;
+    // What is no time is refused at once.
+    return (typeof timeoutMs === 'number' && timeoutMs > 0 ? timeoutMs : 0) + this.#observer.patienceMs;
   }
 
   #call<Result>(
     what: string,
     call: () => Promise<Result>,
-    describe: (result: Result) => string,
+    show: (result: Result) => string,
     limitMs: number = this.#observer.patienceMs,
   ): Promise<Result> {
     const { journal } = this.#observer;
@@ -173,7 +177,7 @@ export class ObservedQueue<Data> implements MessageQueue<Data> {
     const answered = (async () => {
       try {
         const result = await call();
-        end(describe(result));
+        end(show(result));
         return result;
       } catch (error) {
         end(error instanceof Violation ? error.message : `rejects ${describeError(error)}`);
@@ -181,12 +185,8 @@ export class ObservedQueue<Data> implements MessageQueue<Data> {
         throw error;
       }
     })();
-    // The rule decides when it looks at the answer; until then nobody has forgotten it.
-    answered.catch(() => {});
-    if (!(limitMs < Infinity)) return answered;
-    const bounded = this.#observer.within(answered, named, limitMs);
-    bounded.catch(() => {});
-    return bounded;
+    if (!(limitMs < Infinity)) return awaited(answered);
+    return awaited(this.#observer.within(awaited(answered), named, limitMs));
   }
 }
 
@@ -240,8 +240,19 @@ class ObservedDelivery<Data> implements Delivery<Data> {
   }
 }
 
-function waiting(options: WaitOptions | undefined): string {
-  if (options === undefined) return '';
-  const { timeoutMs, signal } = options;
-  return `${timeoutMs === undefined ? '' : `, ${timeoutMs} ms`}${signal === undefined ? '' : ', signal'}`;
+/** Rules also pass what is no option at all. */
+function describeWait(options: unknown): string[] {
+  if (options === undefined) return [];
+  if (typeof options !== 'object' || options === null) return [describe(options)];
+  const { timeoutMs, signal } = options as WaitOptions;
+  return [
+    ...(timeoutMs === undefined ? [] : [`${describe(timeoutMs)} ms`]),
+    ...(signal === undefined ? [] : ['signal']),
+  ];
+}
+
+/** The rule decides when it looks at an answer: until then, nobody has forgotten a rejection. */
+function awaited<Result>(answer: Promise<Result>): Promise<Result> {
+  answer.catch(() => {});
+  return answer;
 }

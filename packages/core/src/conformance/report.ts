@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import type { Capabilities } from '../capabilities.ts';
 import type { ClaimLevel, Rule, RuleLevel, Tier } from './rule.ts';
 
@@ -40,6 +41,8 @@ export interface RuleResult {
 
 /** What became of a run of the kit. */
 export interface ConformanceReport {
+  /** The version of the rulebook: that of `@nq/core`. */
+  readonly version: string;
   /** The queue, as its harness calls it. */
   readonly queue: string;
   /** When the run began: ISO 8601. */
@@ -63,6 +66,11 @@ export interface ConformanceReport {
   readonly passed: boolean;
 }
 
+/** Read from the manifest, two folders above this file in the sources as in what is published. */
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  readonly version: string;
+};
+
 /** What is known of a run besides its rules. */
 interface Run extends Pick<
   ConformanceReport,
@@ -85,6 +93,7 @@ export function makeReport({ results, rulebook, ...run }: Run): ConformanceRepor
   >;
   const order = rulebook.map(({ id }) => id);
   return {
+    version,
     ...run,
     node: process.version,
     rules: [...results].sort((a, b) => order.indexOf(a.id) - order.indexOf(b.id)),

@@ -1,29 +1,45 @@
 import { manifestRules } from './rules/manifest.ts';
 import { pushRules } from './rules/push.ts';
+import { pushCallRules } from './rules/push-calls.ts';
+import { pushWaitingRules } from './rules/push-waiting.ts';
 import { popRules } from './rules/pop.ts';
 import { settleRules } from './rules/settle.ts';
 import { retryRules } from './rules/retry.ts';
+import { leaseRules } from './rules/leases.ts';
 import { orderRules } from './rules/order.ts';
 import { sizeRules } from './rules/size.ts';
 import { closeRules } from './rules/close.ts';
+import { closeKeepsRules } from './rules/close-keeps.ts';
+import { lifecycleRules } from './rules/lifecycle.ts';
 import { durabilityRules } from './rules/durability.ts';
 import { faultRules } from './rules/faults.ts';
 import { historyRules } from './rules/history.ts';
+import { modelRules } from './rules/model.ts';
 import { dispatcherRules } from './rules/dispatcher.ts';
+import { dispatcherFailureRules } from './rules/dispatcher-failures.ts';
+import { dispatcherOutcomeRules } from './rules/dispatcher-outcomes.ts';
 import type { Rule } from './rule.ts';
 
 /** The rulebook, in its order. */
 export const rules: readonly Rule[] = [
   ...manifestRules,
   ...pushRules,
+  ...pushWaitingRules,
+  ...pushCallRules,
   ...popRules,
   ...settleRules,
   ...retryRules,
+  ...leaseRules,
   ...orderRules,
   ...sizeRules,
   ...closeRules,
+  ...closeKeepsRules,
+  ...lifecycleRules,
   ...durabilityRules,
   ...faultRules,
   ...historyRules,
+  ...modelRules,
   ...dispatcherRules,
+  ...dispatcherFailureRules,
+  ...dispatcherOutcomeRules,
 ];

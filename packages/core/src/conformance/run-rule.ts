@@ -4,6 +4,7 @@ import type { Waiver } from './harness.ts';
 import type { RuleResult, RuleStatus } from './report.ts';
 import type { Rule } from './rule.ts';
 import type { Trial } from './trial.ts';
+import { UnhandledRejections } from './unhandled-rejections.ts';
 import { NotVerified, Violation } from './violation.ts';
 
 /** A place in which a rule can be tried, and how to leave it. */
@@ -48,7 +49,10 @@ export async function runRule({ rule, enter, limitMs, waiver, now }: RuleRun): P
     if (verdict.status !== 'FAIL') verdict = { status: 'FAIL', reason: `after the rule: ${reasonOf(error)}` };
   }
   const floating = await unhandled.end();
-  if (floating !== undefined && verdict.status !== 'FAIL') verdict = { status: 'FAIL', reason: floating };
+  if (floating.length > 0 && verdict.status !== 'FAIL') {
+    const reason = `${floating.length} rejections were handled by nobody; the first: ${reasonOf(floating[0])}`;
+    verdict = { status: 'FAIL', reason };
+  }
   if (waiver !== undefined) verdict = waived(verdict, waiver);
   const { id, slug, level, claim, tier, text } = rule;
   const quiet = verdict.status === 'PASS' || verdict.status === 'N-A';
@@ -114,30 +118,4 @@ function waived({ status, reason }: Verdict, { issue, reason: known }: Waiver): 
   }
   if (status !== 'PASS') return { status, reason };
   return { status: 'FAIL', reason: `the rule is kept although a waiver says it is not: remove the waiver (${issue})` };
-}
-
-/**
- * Rejections that nobody handles while a rule runs. They are the queue's, for rules handle theirs; so nobody else is told of
- * them meanwhile, and a test runner does not blame its own test.
- */
-class UnhandledRejections {
-  readonly #others = process.listeners('unhandledRejection');
-  readonly #listener = (reason: unknown): void => void this.#reasons.push(reason);
-  readonly #reasons: unknown[] = [];
-
-  constructor() {
-    process.removeAllListeners('unhandledRejection');
-    process.on('unhandledRejection', this.#listener);
-  }
-
-  /** @returns what was seen, in a sentence. */
-  async end(): Promise<string | undefined> {
-    // Node.js tells of them at the end of the turn.
-    await new Promise((resolve) => setImmediate(resolve));
-    process.removeListener('unhandledRejection', this.#listener);
-    for (const other of this.#others) process.on('unhandledRejection', other);
-    const { length } = this.#reasons;
-    if (length === 0) return undefined;
-    return `${length} rejections were handled by nobody; the first: ${reasonOf(this.#reasons[0])}`;
-  }
 }

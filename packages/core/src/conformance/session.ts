@@ -6,12 +6,14 @@ import { type Clock, systemClock } from '../clock.ts';
 import { createDispatcher } from '../dispatcher.ts';
 import { isNqError } from '../errors.ts';
 import { randomFrom, shuffled } from '../random.ts';
+import { loadFastCheck } from './fast-check.ts';
 import { type ConformanceHarness, type Namespace, resolveTiming, type Timing } from './harness.ts';
-import { type ConformanceReport, makeReport, type RuleResult } from './report.ts';
-import type { Rule, Tier } from './rule.ts';
+import { claimLevels, type ConformanceReport, makeReport, type RuleResult } from './report.ts';
+import type { ClaimLevel, Rule, Tier } from './rule.ts';
 import { rules as rulebook } from './rules.ts';
 import { runRule, type TrialPlace } from './run-rule.ts';
 import { Trial } from './trial.ts';
+import { UnhandledRejections } from './unhandled-rejections.ts';
 import { Violation } from './violation.ts';
 
 /** Which rules are run, and how. */
@@ -20,6 +22,8 @@ export interface SessionOptions {
   readonly only?: readonly string[] | undefined;
   /** @default smoke, standard and faults */
   readonly tiers?: readonly Tier[] | undefined;
+  /** The levels that the queue wants to claim; the rules of the others are not run. @default all */
+  readonly claims?: readonly ClaimLevel[] | undefined;
   /** Decides the order of the rules and every choice they make. @default a new one, shown in the report */
   readonly seed?: number | undefined;
   /** Whether a rule that cannot be verified counts as broken. @default false */
@@ -31,9 +35,10 @@ export interface SessionOptions {
 }
 
 /** The names of the options of a session. */
-export const sessionOptionNames = [
+const sessionOptionNames = [
   'only',
   'tiers',
+  'claims',
   'seed',
   'strict',
   'ruleLimitMs',
@@ -70,8 +75,17 @@ export class ConformanceSession {
   constructor(harness: ConformanceHarness, options: SessionOptions = {}) {
     checkHarness(harness);
     checkOptions(action, options, sessionOptionNames);
-    const { only, tiers = defaultTiers, seed, strict = false, ruleLimitMs = 60_000, dispatchers } = options;
+    const {
+      only,
+      tiers = defaultTiers,
+      claims = claimLevels,
+      seed,
+      strict = false,
+      ruleLimitMs = 60_000,
+      dispatchers,
+    } = options;
     for (const tier of tiers) checkOneOf(action, 'tiers', tier, allTiers);
+    for (const claim of claims) checkOneOf(action, 'claims', claim, claimLevels);
     checkMs(action, 'ruleLimitMs', ruleLimitMs, 1);
     if (seed !== undefined && !Number.isFinite(seed)) {
       throw new TypeError(`${action}: seed must be a number, got ${describe(seed)}`);
@@ -83,11 +97,12 @@ export class ConformanceSession {
     this.#clock = harness.clock ?? systemClock;
     this.seed = seed ?? Math.floor(Math.random() * 2 ** 32);
     this.ruleLimitMs = ruleLimitMs * this.#timing.scale;
-    this.rules = shuffled(chooseRules(only, tiers), randomFrom(this.seed));
+    this.rules = shuffled(chooseRules(only, tiers, claims), randomFrom(this.seed));
   }
 
   /** Starts what the harness needs, and reads what the queue declares. What fails is noted, and told by every rule. */
   async start(): Promise<void> {
+    await loadFastCheck();
     await this.#attempt('start() of the harness', () => this.#harness.start?.());
     if (this.#problems.length === 0) await this.#attempt('opening the queue', () => this.#readCapabilities());
   }
@@ -132,7 +147,7 @@ export class ConformanceSession {
       namespace,
       neighbour: (name) => this.#namespace(`${id}/${name}`),
       capabilities: this.#capabilities,
-      payload: this.#harness.payload ?? { make: (index) => ({ index, text: `event ${index}` }) },
+      payload: this.#harness.payload,
       timing: this.#timing,
       clock: this.#clock,
       // The same choices for a rule, also when it is run alone.
@@ -171,10 +186,15 @@ export class ConformanceSession {
 
   /** Does `work`; what goes wrong is noted. */
   async #attempt(what: string, work: () => Promise<void> | undefined): Promise<void> {
+    const unhandled = new UnhandledRejections();
     try {
       await this.#drive((async () => work())());
     } catch (error) {
       this.#problems.push(`${what} failed: ${messageOf(error)}`);
+    }
+    const [floating] = await unhandled.end();
+    if (floating !== undefined) {
+      this.#problems.push(`${what} left a rejection that nobody handles: ${messageOf(floating)}`);
     }
   }
 
@@ -191,8 +211,12 @@ export class ConformanceSession {
   }
 }
 
-function chooseRules(only: readonly string[] | undefined, tiers: readonly Tier[]): readonly Rule[] {
-  if (only === undefined) return rulebook.filter(({ tier }) => tiers.includes(tier));
+function chooseRules(
+  only: readonly string[] | undefined,
+  tiers: readonly Tier[],
+  claims: readonly ClaimLevel[],
+): readonly Rule[] {
+  if (only === undefined) return rulebook.filter(({ tier, claim }) => tiers.includes(tier) && claims.includes(claim));
   return only.map((wanted) => {
     const rule = rulebook.find(({ id, slug }) => id === wanted || slug === wanted);
     if (rule === undefined) throw new RangeError(`${action}: there is no rule ${JSON.stringify(wanted)}`);

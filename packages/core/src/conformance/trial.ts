@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { within } from '../bounded.ts';
 import type { Capabilities } from '../capabilities.ts';
 import type { Clock } from '../clock.ts';
-import { createDispatcher } from '../dispatcher.ts';
+import type { createDispatcher } from '../dispatcher.ts';
 import type { DispatcherOptions } from '../dispatcher-options.ts';
 import type { Dispatcher } from '../dispatcher-types.ts';
 import { isNqError, type NqErrorCode } from '../errors.ts';
@@ -24,7 +24,8 @@ export interface TrialParts {
   /** Makes another namespace of the rule. The same `name` makes the same id. */
   readonly neighbour: (name: string) => Promise<Namespace>;
   readonly capabilities: Capabilities;
-  readonly payload: PayloadFactory<unknown>;
+  /** What events carry, if the harness says so. */
+  readonly payload: PayloadFactory<unknown> | undefined;
   readonly timing: Timing;
   readonly clock: Clock;
   /** Where the choices of the rule come from: the same seed, the same numbers. */
@@ -36,6 +37,15 @@ export interface TrialParts {
 export interface SeenRejection {
   readonly what: string;
   readonly error: unknown;
+}
+
+/** Another namespace of a trial. */
+export interface Neighbour {
+  readonly queue: ObservedQueue<unknown>;
+  /** Opens another connection to its queue. */
+  open(): Promise<ObservedQueue<unknown>>;
+  /** Closes its queues and disposes of it. */
+  leave(): Promise<void>;
 }
 
 /**
@@ -52,7 +62,10 @@ export class Trial {
   readonly rejections: SeenRejection[] = [];
   /** How often something was verified. A rule that has verified nothing has proven nothing. */
   verified = 0;
+  /** Whether the queue carries whatever JSON can, and bytes; otherwise only what the harness makes. */
+  readonly carriesAnything: boolean;
   readonly #parts: TrialParts;
+  readonly #payload: PayloadFactory<unknown>;
   readonly #queues: ObservedQueue<unknown>[] = [];
   readonly #dispatchers: Dispatcher[] = [];
   #options: OpenOptions | undefined;
@@ -63,6 +76,8 @@ export class Trial {
 
   constructor(parts: TrialParts) {
     this.#parts = parts;
+    this.#payload = parts.payload ?? { make: (index) => ({ index, text: `event ${index}` }) };
+    this.carriesAnything = parts.payload === undefined;
     this.capabilities = parts.capabilities;
     this.timing = parts.timing;
     this.clock = parts.clock;
@@ -78,15 +93,23 @@ export class Trial {
     return this.#open(this.#parts.namespace, { ...this.#options, ...options });
   }
 
-  /** The queue of another namespace. `leave` closes it and disposes of the namespace; a rule that passes calls it. */
-  async neighbour(name: string): Promise<{ readonly queue: ObservedQueue<unknown>; leave(): Promise<void> }> {
+  /** The queue of another namespace. A rule that passes calls `leave`. */
+  async neighbour(name: string, options: OpenOptions = {}): Promise<Neighbour> {
     const namespace = await this.#parts.neighbour(name);
-    const queue = await this.#open(namespace, {});
-    const leave = async (): Promise<void> => {
-      await queue.close();
-      await this.within(Promise.resolve(namespace.dispose()), 'dispose() of the namespace', this.timing.closeMs);
+    const queue = await this.#open(namespace, options);
+    const opened = [queue];
+    return {
+      queue,
+      open: async () => {
+        const other = await this.#open(namespace, options);
+        opened.push(other);
+        return other;
+      },
+      leave: async () => {
+        for (const one of opened) await one.close();
+        await this.within((async () => namespace.dispose())(), 'dispose() of the namespace', this.timing.closeMs);
+      },
     };
-    return { queue, leave };
   }
 
   async #open(namespace: Namespace, options: OpenOptions): Promise<ObservedQueue<unknown>> {
@@ -121,7 +144,7 @@ export class Trial {
     const event = {
       id: `${this.#parts.id}/${number}`,
       type: trialType,
-      data: this.#parts.payload.make(number),
+      data: this.#payload.make(number),
       time: this.clock.date(),
       ...changes,
     };
@@ -175,6 +198,19 @@ export class Trial {
     }
   }
 
+  /** Takes and acknowledges everything: waits for `count` events with patience, and then watches that no more come. */
+  async collect(queue: MessageQueue<unknown>, count: number): Promise<Delivery[]> {
+    const deliveries: Delivery[] = [];
+    for (;;) {
+      const { patienceMs, quietMs } = this.timing;
+      const timeoutMs = deliveries.length < count ? patienceMs : quietMs;
+      const delivery = await queue.pop({ timeoutMs });
+      if (delivery === undefined) return deliveries;
+      deliveries.push(delivery);
+      await delivery.ack();
+    }
+  }
+
   /** Verifies that `deliveries` are of `events`: of the same ones, in the same order if that was promised. */
   verifySame(
     deliveries: readonly Delivery[],
@@ -197,7 +233,7 @@ export class Trial {
 
   /** Whether two data are the same, as the harness tells it. */
   sameData(a: unknown, b: unknown): boolean {
-    return (this.#parts.payload.equal ?? isDeepStrictEqual)(a, b);
+    return (this.#payload.equal ?? isDeepStrictEqual)(a, b);
   }
 
   show({ event, attempt }: Delivery): string {
@@ -212,13 +248,17 @@ export class Trial {
     if (!fact) throw new Violation(typeof observed === 'string' ? observed : observed());
   }
 
-  /** Verifies that `call` rejects, with `code` or as `code` tells. Resolves what it rejected with. */
+  /**
+   * Verifies that `call` rejects, with `code` or as `code` tells. Resolves what it rejected with.
+   *
+   * @param expected says what `code` looks for, where it is a function.
+   */
   async rejects(
     call: Promise<unknown>,
     code: NqErrorCode | readonly NqErrorCode[] | ((error: unknown) => boolean),
     what: string,
+    expected = typeof code === 'function' ? 'the right error' : [code].flat().join(' or '),
   ): Promise<unknown> {
-    const expected = typeof code === 'function' ? 'the right error' : String(code);
     let error: unknown;
     try {
       await call;

@@ -94,14 +94,14 @@ export function virtualClock(options: VirtualClockOptions = {}): VirtualClock {
       now = target;
     },
     async run<Result>(work: Promise<Result>): Promise<Result> {
-      let settled = false;
+      const state = { settled: false };
       const end = (): void => {
-        settled = true;
+        state.settled = true;
       };
       work.then(end, end);
-      while (!settled) {
-        for (let turns = 0; turns < turnsToRest && !settled; turns++) await turn();
-        if (!settled) runNext(Infinity);
+      while (!state.settled) {
+        for (let turns = 0; turns < turnsToRest && !state.settled; turns++) await turn();
+        if (!state.settled) runNext(Infinity);
       }
       return work;
     },

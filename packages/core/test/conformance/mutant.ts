@@ -71,3 +71,15 @@ export function withDeliveries(queue: MessageQueue, change: (delivery: Delivery)
     },
   });
 }
+
+type Leases = Awaited<ReturnType<QueueDriver['pop']>>;
+
+/** `driver`, with every lease changed. */
+export function withLeases(
+  driver: QueueDriver<string>,
+  change: (lease: Leases[number]) => Leases[number],
+): QueueDriver<string> {
+  return changed(driver, {
+    pop: async (max, waitMs, signal) => (await driver.pop(max, waitMs, signal)).map((lease) => change(lease)),
+  });
+}

@@ -30,8 +30,8 @@ describe.each(rules.filter(({ tier }) => tier !== 'stress'))('rule $id $slug', (
       seed,
       dispatchers: dispatchersOf(mutant, () => wrongs++),
     });
-    const [result] = report.rules;
-    expect([result?.status, result?.reason], JSON.stringify(report.problems)).toEqual(['FAIL', expect.any(String)]);
-    expect(wrongs, 'the mutant never did what is wrong').toBeGreaterThan(0);
+    expect(report).toMatchObject({ problems: [], rules: [{ id: rule.id, status: 'FAIL' }] });
+    // One that never does what is wrong would prove nothing.
+    expect(wrongs).toBeGreaterThan(0);
   });
 });

@@ -2,6 +2,7 @@ import type { Capabilities, QueueDriver } from '../../src/index.ts';
 import { type SimulatedBroker, type SimulatedHarnessOptions } from '../../src/conformance.ts';
 import { randomFrom } from '../../src/random.ts';
 import { changed } from './mutant.ts';
+import { withRewind } from './rewinding.ts';
 
 /** A queue that uses a freedom which the contract grants: every rule must let it pass. */
 export interface Oddity extends SimulatedHarnessOptions {
@@ -34,6 +35,15 @@ export const oddities: readonly Oddity[] = [
     driver: acknowledgesUpTo,
   },
   {
+    name: 'a log in which one can go back',
+    capabilities: { replay: true },
+    driver: (driver, broker) => withRewind(driver, broker),
+  },
+  {
+    name: 'an order of the events of each key only',
+    capabilities: { order: 'key', strictRetry: false },
+  },
+  {
     name: 'a size that is always old',
     capabilities: { size: 'approximate' },
     driver: countsLate,
@@ -48,6 +58,16 @@ export const oddities: readonly Oddity[] = [
           }),
       }),
   },
+  { name: 'groups that begin with the first event', capabilities: { groups: 'earliest' } },
+  { name: 'groups that begin with the next event', capabilities: { groups: 'latest' } },
+  {
+    name: 'a queue of one process that keeps nothing',
+    capabilities: { durable: 'none', multiInstance: false },
+  },
+  {
+    name: 'a queue that several processes share and that keeps nothing',
+    capabilities: { durable: 'none' },
+  },
   {
     name: 'a queue that declares as little as it can',
     capabilities: nothingDeclared,
@@ -58,13 +78,17 @@ export const oddities: readonly Oddity[] = [
   },
 ];
 
-/** Each event is visible a little later than it was accepted, some earlier than those before it. */
-function arrivesLater(driver: QueueDriver<string>, { clock }: SimulatedBroker): QueueDriver<string> {
+/** The broker shows each event a little later than it has accepted it, some earlier than those before it. */
+function arrivesLater(driver: QueueDriver<string>, broker: SimulatedBroker): QueueDriver<string> {
   const random = randomFrom(7);
   return changed(driver, {
     capacity: Infinity,
     async push(events) {
-      for (const event of events) clock.schedule(() => void driver.push([event]).catch(() => {}), random() * 20);
+      // The round trip in which they are accepted; what has been accepted needs no connection any more.
+      await driver.size();
+      for (const event of events) {
+        broker.clock.schedule(() => void broker.inject(new TextEncoder().encode(event)), random() * 20);
+      }
       return events.length;
     },
   });

@@ -1,4 +1,203 @@
-import type { Rule } from '../rule.ts';
+import { isNqError } from '../../errors.ts';
+import type { QueueSize } from '../../queue.ts';
+import type { ObservedQueue } from '../observed-queue.ts';
+import { needs, type Rule } from '../rule.ts';
+import type { Trial } from '../trial.ts';
+import { collectPages, fill, longLeaseMs } from './full-queue.ts';
+import { secondOf } from './pop.ts';
+import { needsRoom, resolves, verifyIs } from './returned.ts';
 
-/** §5: how many fit, and how many there are. */
-export const sizeRules: readonly Rule[] = [];
+/** §5: how much a queue holds, and how much it takes. */
+export const sizeRules: readonly Rule[] = [
+  {
+    id: '5.1',
+    slug: 'capacity-holds',
+    level: 'MUST',
+    claim: 'core',
+    tier: 'standard',
+    requires: needs.capacity,
+    text: 'The capacity never changes and is never exceeded by pushes: ready and delayed events count, those in flight do not, and what is given back is never refused.',
+    why: 'The bound is what stands between a slow consumer and the memory of the broker; and an event that cannot be given back because the queue is full meanwhile is lost.',
+    checkFirst: 'What is counted, in which step: is it the step that stores the event, for all connections?',
+    mutants: [
+      'unbounded',
+      'checks-room-then-stores',
+      'capacity-counts-in-flight',
+      'capacity-forgets-returned',
+      'capacity-ignores-delayed',
+      'capacity-shrinks',
+      'nack-refused-when-full',
+      'none-but-bounded',
+    ],
+    run: holdsCapacity,
+    async otherwise(trial) {
+      const queue = await trial.open({ capacity: 4, leaseMs: longLeaseMs(trial) });
+      trial.verify(queue.capacity === Infinity, () => `capacity is ${queue.capacity}, and none is declared`);
+      // More than any default.
+      const events = trial.events(1200);
+      const pushed = queue.pushMany(events, { timeoutMs: trial.timing.patienceMs });
+      await resolves(trial, pushed, `pushMany of ${events.length} events to a queue without a limit`);
+      trial.verifySame(await collectPages(trial, queue, events.length), events, false);
+    },
+  },
+  {
+    id: '5.2',
+    slug: 'size-counts',
+    level: 'MUST',
+    claim: 'core',
+    tier: 'smoke',
+    requires: needs.size,
+    text: 'size() counts what is ready, in flight and delayed: exactly when it is declared exact, otherwise soon after nothing happens any more; never below 0, and without touching anything.',
+    why: 'Scaling and alarms are built on it: a backlog that counts what is being worked on never ends, and one that is negative never alarms.',
+    checkFirst: 'Is the backend asked, in one step for all three numbers, or is something counted along here?',
+    mutants: [
+      'size-counts-in-flight',
+      'size-negative',
+      'size-stuck',
+      'size-forgets-delayed',
+      'size-age-is-no-number',
+      'size-forgets-nacked',
+      'destructive-size',
+    ],
+    run: countsSize,
+    async otherwise(trial) {
+      const queue = await trial.open();
+      await trial.push(queue, 1);
+      const size = await sizeOf(trial, queue);
+      trial.verify(!size.exact, 'size() calls itself exact, and nothing is declared');
+      const [delivery] = await trial.collect(queue, 1);
+      trial.verify(delivery?.attempt === 1, 'size() has taken an event out, or lost it');
+    },
+  },
+];
+
+async function holdsCapacity(trial: Trial): Promise<void> {
+  const queue = await trial.open({ capacity: 4, leaseMs: longLeaseMs(trial) });
+  const { capacity } = queue;
+  const { patienceMs } = trial.timing;
+  const other = await secondOf(trial, queue);
+  const verifyFull = async (when: string): Promise<void> => {
+    for (const [who, producer] of [
+      ['push', queue],
+      ['push of another connection', other],
+    ] as const) {
+      const refused = producer.push(trial.event(), { timeoutMs: 0 });
+      await trial.rejects(refused, 'NQ_FULL', `${who} ${when}, with a capacity of ${capacity},`);
+    }
+    const constant = queue.capacity === capacity && other.capacity === capacity;
+    trial.verify(constant, () => `the capacity was ${capacity} and is ${queue.capacity} and ${other.capacity}`);
+  };
+  const pushOne = (when: string): Promise<void> =>
+    resolves(trial, queue.push(trial.event(), { timeoutMs: patienceMs }), `push to a queue that has room ${when}`);
+
+  await fill(trial, queue);
+  await verifyFull('to a queue that is full');
+  const held = await trial.take(queue);
+  await pushOne('beside what is in flight');
+  await verifyFull('to a queue that is full beside what is in flight');
+  await resolves(trial, held.nack(), 'nack() while the queue is full');
+  await verifyFull('to a queue that is more than full after an event was given back');
+  const first = await trial.take(queue);
+  await first.ack();
+  await verifyFull('to a queue that is full again after an event was given back and taken');
+  await (await trial.take(queue)).ack();
+  await pushOne('after an event was acknowledged');
+  await verifyFull('to a queue that is full again');
+  await collectPages(trial, queue, capacity);
+
+  // All at once, and from everywhere.
+  const many = Array.from({ length: capacity + 12 }, (_, index) =>
+    (index % 2 === 0 ? queue : other).push(trial.event(), { timeoutMs: 0 }),
+  );
+  let stored = 0;
+  for (const call of await Promise.allSettled(many)) {
+    if (call.status === 'fulfilled') stored++;
+    else if (!isNqError(call.reason, 'NQ_FULL')) throw call.reason;
+  }
+  trial.verify(
+    stored === capacity,
+    () => `${stored} of ${many.length} pushes at once were accepted; the capacity is ${capacity}`,
+  );
+  const came = await collectPages(trial, queue, capacity);
+  trial.verify(came.length === capacity, () => `${stored} pushes were accepted, and ${came.length} events came`);
+
+  if (!needs.nackDelay.holds(trial.capabilities)) return;
+  await pushOne('because it is empty');
+  await (await trial.take(queue)).nack({ delayMs: longLeaseMs(trial) });
+  for (let left = capacity - 1; left > 0; left--) await pushOne('beside what is delayed');
+  await verifyFull('to a queue that is full with what is delayed');
+}
+
+/** What `size()` resolves. Verifies that it consists of numbers as it should. */
+async function sizeOf(trial: Trial, queue: ObservedQueue<unknown>): Promise<QueueSize> {
+  const size = await queue.size();
+  for (const name of ['ready', 'inFlight', 'delayed', 'oldestAgeMs'] as const) {
+    const number = size[name];
+    trial.verify(number >= 0 && number < Infinity, () => `size() says that ${name} is ${number}`);
+  }
+  return size;
+}
+
+async function countsSize(trial: Trial): Promise<void> {
+  const queue = await trial.open({ leaseMs: longLeaseMs(trial) });
+  const other = await secondOf(trial, queue);
+  const exact = trial.capabilities.size === 'exact';
+  const verifySize = async (ready: number, inFlight: number, delayed: number, when: string): Promise<void> => {
+    const expected = `${ready} ready, ${inFlight} in flight, ${delayed} delayed`;
+    for (const connection of [queue, other]) {
+      let size = await sizeOf(trial, connection);
+      const deadline = trial.clock.now() + trial.timing.patienceMs;
+      const fits = (): boolean => size.ready === ready && size.inFlight === inFlight && size.delayed === delayed;
+      // An estimate has time to come closer.
+      const mayWait = (): boolean => !exact && trial.clock.now() < deadline;
+      while (!fits() && mayWait()) {
+        await trial.wait(5);
+        size = await sizeOf(trial, connection);
+      }
+      trial.verify(
+        fits(),
+        () =>
+          `${when}, size() says ${size.ready} ready, ${size.inFlight} in flight, ${size.delayed} delayed; expected ${expected}`,
+      );
+      trial.verify(!exact || size.exact, 'size() does not call itself exact, as declared');
+      trial.verify(
+        ready > 0 || size.oldestAgeMs === 0,
+        () => `${when}, nothing is ready, and the oldest of it is ${size.oldestAgeMs} ms old`,
+      );
+    }
+  };
+  await verifySize(0, 0, 0, 'before the first push');
+  needsRoom(queue, 3);
+  await trial.push(queue, 1);
+  const only = await trial.take(queue);
+  await verifySize(0, 1, 0, 'after the only event was taken');
+  await only.ack();
+  await verifySize(0, 0, 0, 'after the only event was acknowledged');
+  const events = await trial.push(queue, 3, { key: 'size' });
+  await verifySize(3, 0, 0, 'after 3 pushes');
+  const first = await trial.take(queue);
+  if (trial.capabilities.order !== 'none') verifyIs(trial, first, events[0] as (typeof events)[0], 'the first one');
+  trial.verify(first.attempt === 1, 'size() has taken an event out: its first hand-out is not attempt 1');
+  await verifySize(2, 1, 0, 'after 1 of 3 events was taken');
+  await first.nack();
+  await verifySize(3, 0, 0, 'after it was given back');
+  await (await trial.take(queue)).ack();
+  await verifySize(2, 0, 0, 'after 1 of 3 events was acknowledged');
+  const { nackDelay, deadLetter } = trial.capabilities;
+  let ready = 2;
+  let delayed = 0;
+  if (nackDelay) {
+    await (await trial.take(queue)).nack({ delayMs: longLeaseMs(trial) });
+    ready--;
+    delayed++;
+    await verifySize(ready, 0, delayed, 'after an event was given back with a delay');
+  }
+  if (deadLetter) {
+    await (await trial.take(queue)).nack({ deadLetter: true });
+    ready--;
+    await verifySize(ready, 0, delayed, 'after an event was given up');
+  }
+  const rest = await trial.collect(queue, ready);
+  trial.verify(rest.length === ready, () => `${ready} events were left, and ${rest.length} came`);
+  await verifySize(0, 0, delayed, 'after everything that was ready was acknowledged');
+}

@@ -109,14 +109,15 @@ export class SimulatedBroker {
     for (const store of this.#groups.values()) await store.close();
   }
 
-  /** What a group has. A new one starts with everything that was ever pushed. */
+  /** What a group has. A new one starts with everything that was ever pushed, or with nothing, as declared. */
   #store(group: string): QueueDriver<string> {
     const known = this.#groups.get(group);
     if (known !== undefined) return known;
     const { clock, capacity, leaseMs } = this.#options;
     const store = memoryDriver({ clock, capacity, leaseMs });
     this.#groups.set(group, store);
-    if (this.#log.length > 0) void store.push(this.#log);
+    const { capabilities: { groups } = {} } = this.#options;
+    if (groups !== 'latest' && this.#log.length > 0) void store.push(this.#log);
     return store;
   }
 }

@@ -6,6 +6,9 @@ import { virtualClock } from '../../testing/virtual-clock.ts';
 import type { ConformanceHarness, Namespace } from '../harness.ts';
 import { SimulatedBroker, type SimulatedConnection } from './simulated-broker.ts';
 
+/** A day that nobody takes for no time at all: 1 January 2026. */
+const startDate = Date.UTC(2026, 0, 1);
+
 /** How the queues of a simulated harness differ from the correct ones. */
 export interface SimulatedHarnessOptions {
   /** @default simulated broker */
@@ -22,7 +25,7 @@ export interface SimulatedHarnessOptions {
 
 /** A harness with every hook, on a simulated broker and a virtual clock: a run takes no longer than its computing. */
 export function simulatedHarness(options: SimulatedHarnessOptions = {}): ConformanceHarness {
-  const clock = virtualClock();
+  const clock = virtualClock({ startDate });
   const { name = 'simulated broker', capabilities, delayMs = 0 } = options;
   return {
     name,
@@ -38,7 +41,9 @@ export function simulatedHarness(options: SimulatedHarnessOptions = {}): Conform
       return {
         open({ capacity, leaseMs, group }) {
           if (broker === undefined) {
-            broker = new SimulatedBroker({ clock, capacity, leaseMs, capabilities });
+            // Who declares that there is no limit has none, whatever a rule asks for.
+            const room = capabilities?.capacity === 'none' ? Infinity : capacity;
+            broker = new SimulatedBroker({ clock, capacity: room, leaseMs, capabilities });
             broker.delayMs = delayMs;
           }
           const connection = broker.connect(group);

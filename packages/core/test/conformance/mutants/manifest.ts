@@ -8,7 +8,7 @@ export const manifestMutants: readonly Mutant[] = [
     name: 'capabilities-incomplete',
     wrong: 'The capabilities lack a member.',
     queue(queue, alive) {
-      const { fairness, ...rest } = queue.capabilities;
+      const { fairness: _fairness, ...rest } = queue.capabilities;
       alive();
       return changed(queue, { capabilities: Object.freeze(rest) as Capabilities });
     },

@@ -1,4 +1,248 @@
-import type { Mutant } from '../mutant.ts';
+import { type Delivery, isNqError, type MessageQueue, type QueueDriver, type QueueEvent } from '../../../src/index.ts';
+import { type Alive, changed, type Mutant, withDeliveries } from '../mutant.ts';
+import { withEncoding } from './calls.ts';
 
 /** Wrong about putting events in. */
-export const pushMutants: readonly Mutant[] = [];
+export const pushMutants: readonly Mutant[] = [
+  {
+    name: 'drop-7th',
+    wrong: 'Every seventh event is accepted and lost.',
+    driver(driver, alive) {
+      let pushed = 0;
+      return losing(driver, alive, () => ++pushed % 7 === 0);
+    },
+  },
+  {
+    name: 'lose-first',
+    wrong: 'The first event is sent before the connection is ready, and lost.',
+    driver(driver, alive) {
+      let pushed = 0;
+      return losing(driver, alive, () => pushed++ === 0);
+    },
+  },
+  {
+    name: 'lose-last',
+    wrong: 'The last event of a request with several is left out.',
+    driver: (driver, alive) => losing(driver, alive, (index, count) => count > 1 && index === count - 1),
+  },
+  {
+    name: 'duplicate-always',
+    wrong: 'Every event is stored twice.',
+    driver: (driver, alive) =>
+      changed(driver, {
+        async push(events) {
+          alive();
+          return Math.ceil((await driver.push(events.flatMap((event) => [event, event]))) / 2);
+        },
+      }),
+  },
+  {
+    name: 'alias-producer',
+    wrong: "Consumers get the producer's own object.",
+    queue(queue, alive) {
+      const pushed = new Map<string | undefined, object>();
+      const sharing = changed<MessageQueue>(queue, {
+        push(event, options) {
+          pushed.set(event.id, event);
+          return queue.push(event, options);
+        },
+        pushMany(events, options) {
+          for (const event of events) pushed.set(event.id, event);
+          return queue.pushMany(events, options);
+        },
+      });
+      return withDeliveries(sharing, (delivery) => withEvent(delivery, pushed.get(delivery.event.id), alive));
+    },
+  },
+  {
+    name: 'alias-consumer',
+    wrong: 'An event is made once and handed out again as the same object.',
+    queue(queue, alive) {
+      const made = new Map<string, QueueEvent>();
+      return withDeliveries(queue, (delivery) => {
+        const { event } = delivery;
+        const known = made.get(event.id);
+        made.set(event.id, known ?? event);
+        return withEvent(delivery, known, alive);
+      });
+    },
+  },
+  {
+    name: 'encodes-late',
+    wrong: 'push looks after the connection first, and writes the event down then.',
+    queue: (queue, alive) =>
+      changed(queue, {
+        async push(event, options) {
+          await Promise.resolve();
+          alive();
+          return queue.push(event, options);
+        },
+      }),
+  },
+  {
+    name: 'utf8-mangle',
+    wrong: 'Text is written in an encoding of one byte per character.',
+    driver: (driver, alive) => rewriting(driver, alive, (text) => Buffer.from(text, 'latin1').toString('latin1')),
+  },
+  {
+    name: 'normalises-text',
+    wrong: 'Text is normalised to composed characters.',
+    driver: (driver, alive) => rewriting(driver, alive, (text) => text.normalize('NFC')),
+  },
+  {
+    name: 'falsy-lost',
+    wrong: 'Data that counts as false is taken for none.',
+    driver: (driver, alive) =>
+      withEncoding(driver, alive, ({ data, ...rest }) => (data ? undefined : { ...rest, data: undefined })),
+  },
+  {
+    name: 'stringifies-bytes',
+    wrong: 'Bytes are written as a JSON object.',
+    driver: (driver, alive) =>
+      withEncoding(driver, alive, (event) =>
+        event.data instanceof Uint8Array ? { ...event, data: { ...event.data } } : undefined,
+      ),
+  },
+  {
+    name: 'whole-buffer',
+    wrong: 'Of bytes that are part of a larger buffer, the whole buffer is written.',
+    driver: (driver, alive) =>
+      withEncoding(driver, alive, (event) => {
+        const { data } = event;
+        if (!(data instanceof Uint8Array) || data.length === data.buffer.byteLength) return undefined;
+        return { ...event, data: new Uint8Array(data.buffer) };
+      }),
+  },
+  {
+    name: 'drop-headers',
+    wrong: 'Headers are not written.',
+    driver: (driver, alive) =>
+      withEncoding(driver, alive, ({ headers, ...rest }) => (headers === undefined ? undefined : rest)),
+  },
+  {
+    name: 'lower-cases-headers',
+    wrong: 'Names of headers are written in lower-case letters.',
+    driver: (driver, alive) =>
+      withEncoding(driver, alive, (event) => {
+        const entries = Object.entries(event.headers ?? {});
+        if (entries.every(([name]) => name === name.toLowerCase())) return undefined;
+        return { ...event, headers: Object.fromEntries(entries.map(([name, value]) => [name.toLowerCase(), value])) };
+      }),
+  },
+  {
+    name: 'drop-key',
+    wrong: 'The key decides the place of an event, and is not kept with it.',
+    driver: (driver, alive) =>
+      withEncoding(driver, alive, ({ key, ...rest }) => (key === undefined ? undefined : rest)),
+  },
+  {
+    name: 'trims-key',
+    wrong: 'Spaces around a key are cut off.',
+    driver: (driver, alive) =>
+      withEncoding(driver, alive, (event) =>
+        event.key === undefined || event.key.trim() === event.key ? undefined : { ...event, key: event.key.trim() },
+      ),
+  },
+  {
+    name: 'time-in-seconds',
+    wrong: 'Times are written in whole seconds.',
+    driver: (driver, alive) =>
+      withEncoding(driver, alive, (event) => ({ ...event, time: Math.floor(event.time / 1000) * 1000 })),
+  },
+  {
+    name: 'truncate-64k',
+    wrong: 'What does not fit into 64 KiB is cut off.',
+    driver: (driver, alive) =>
+      withEncoding(driver, alive, (event) =>
+        typeof event.data === 'string' && event.data.length > 65_536
+          ? { ...event, data: event.data.slice(0, 65_536) }
+          : undefined,
+      ),
+  },
+  {
+    name: 'loses-oversize',
+    wrong: 'An event that is too large is left out, and its push resolves.',
+    queue: (queue, alive) =>
+      changed(queue, {
+        async push(event, options) {
+          try {
+            await queue.push(event, options);
+          } catch (error) {
+            if (!isNqError(error, 'NQ_PAYLOAD') || typeof event.data !== 'string') throw error;
+            alive();
+          }
+        },
+      }),
+  },
+  {
+    name: 'bigint-becomes-null',
+    wrong: 'What JSON does not know is replaced by null instead of refused.',
+    driver: (driver, alive) =>
+      withEncoding(driver, alive, (event) => {
+        let replaced = false;
+        const replacer = (_: string, value: unknown): unknown => {
+          if (typeof value !== 'bigint') return value;
+          replaced = true;
+          return null;
+        };
+        try {
+          const data: unknown = JSON.parse(JSON.stringify(event.data, replacer) ?? 'null');
+          return replaced ? { ...event, data } : undefined;
+        } catch {
+          return undefined;
+        }
+      }),
+  },
+  {
+    name: 'partial-enqueue',
+    wrong: 'The events of a batch are checked one by one as they are sent, behind those that are stored by then.',
+    queue: (queue, alive) =>
+      changed(queue, {
+        async pushMany(events, options) {
+          if (!Array.isArray(events)) return queue.pushMany(events, options);
+          for (const [index, event] of (events as typeof events).entries()) {
+            try {
+              await queue.push(event, options);
+            } catch (error) {
+              if (index > 0) alive();
+              throw error;
+            }
+          }
+        },
+      }),
+  },
+];
+
+/** `driver`, which loses events and says that they are stored. */
+function losing(
+  driver: QueueDriver<string>,
+  alive: Alive,
+  isLost: (index: number, count: number) => boolean,
+): QueueDriver<string> {
+  return changed(driver, {
+    async push(events) {
+      const kept = events.filter((_, index) => !isLost(index, events.length));
+      if (kept.length < events.length) alive();
+      const stored = await driver.push(kept);
+      return stored === kept.length ? events.length : events.indexOf(kept[stored] as string);
+    },
+  });
+}
+
+/** `driver`, which changes the text of events. */
+function rewriting(driver: QueueDriver<string>, alive: Alive, change: (text: string) => string): QueueDriver<string> {
+  return changed(driver, {
+    encode(event) {
+      const text = driver.encode(event);
+      const other = change(text);
+      if (other !== text) alive();
+      return other;
+    },
+  });
+}
+
+function withEvent(delivery: Delivery, event: object | undefined, alive: Alive): Delivery {
+  if (event === undefined) return delivery;
+  alive();
+  return changed(delivery, { event: event as QueueEvent });
+}

@@ -1,4 +1,212 @@
-import type { Mutant } from '../mutant.ts';
+import { type MessageQueue, NqError, type QueueSize } from '../../../src/index.ts';
+import type { ConformanceHarness } from '../../../src/conformance.ts';
+import { changed, type Mutant } from '../mutant.ts';
+import { wait, whereEntered } from './around.ts';
 
-/** Wrong about how many fit, and how many there are. */
-export const sizeMutants: readonly Mutant[] = [];
+/** Wrong about how much there is, and how much there may be. */
+export const sizeMutants: readonly Mutant[] = [
+  {
+    name: 'capacity-counts-in-flight',
+    wrong: 'What is in flight takes room.',
+    driver: (driver, alive) =>
+      changed(driver, {
+        async push(events) {
+          const { ready, inFlight, delayed } = await driver.size();
+          const room = Math.max(0, driver.capacity - ready - delayed - inFlight);
+          if (inFlight > 0 && room < events.length) alive();
+          return room === 0 ? 0 : driver.push(events.slice(0, room));
+        },
+      }),
+  },
+  {
+    name: 'capacity-forgets-returned',
+    wrong: 'Each hand-out makes room for a push, and giving the event back takes none.',
+    harness: (harness, alive) =>
+      withOwnBound(harness, () => {
+        let handedOut = 0;
+        let stored = 0;
+        return {
+          handedOut(attempt) {
+            if (attempt > 1) alive();
+            handedOut++;
+          },
+          stored: () => void stored++,
+          used: () => stored - handedOut,
+        };
+      }),
+  },
+  {
+    name: 'capacity-ignores-delayed',
+    wrong: 'What is delayed takes no room.',
+    harness: (harness, alive) =>
+      withOwnBound(harness, () => ({
+        used({ ready, delayed }) {
+          if (delayed > 0) alive();
+          return ready;
+        },
+      })),
+  },
+  {
+    name: 'capacity-shrinks',
+    wrong: 'The capacity that is told is the room that is left.',
+    queue(queue, alive) {
+      let room = queue.capacity;
+      return changed(queue, {
+        get capacity() {
+          return room;
+        },
+        async push(event, options) {
+          await queue.push(event, options);
+          alive();
+          room = Math.max(0, room - 1);
+        },
+        async pop(options) {
+          const delivery = await queue.pop(options);
+          if (delivery !== undefined) room++;
+          return delivery;
+        },
+      });
+    },
+  },
+  {
+    name: 'nack-refused-when-full',
+    wrong: 'An event cannot be given back to a queue that is full.',
+    driver: (driver, alive) =>
+      changed(driver, {
+        async nack(returns) {
+          const { ready, delayed } = await driver.size();
+          if (ready + delayed < driver.capacity) return driver.nack(returns);
+          alive();
+          throw new NqError('NQ_FULL', 'Cannot nack: no room now');
+        },
+      }),
+  },
+  {
+    name: 'none-but-bounded',
+    wrong: 'No limit is declared, and after 1000 events there is no room.',
+    capabilities: { capacity: 'none' },
+    driver: (driver, alive) =>
+      changed(driver, {
+        async push(events) {
+          const { ready, delayed } = await driver.size();
+          const room = Math.max(0, 1000 - ready - delayed);
+          if (room < events.length) alive();
+          return room === 0 ? 0 : driver.push(events.slice(0, room));
+        },
+      }),
+  },
+  counting('size-counts-in-flight', 'What is in flight counts as ready, too.', (size) => ({
+    ready: size.ready + size.inFlight,
+  })),
+  counting('size-negative', 'What is in flight is subtracted from what is ready a second time.', (size) => ({
+    ready: size.ready - size.inFlight,
+  })),
+  counting('size-forgets-delayed', 'What is delayed is not counted.', () => ({ delayed: 0 })),
+  counting('size-age-is-no-number', 'Where nothing is ready, the age of the oldest event is NaN.', (size) =>
+    size.ready === 0 ? { oldestAgeMs: Number.NaN } : {},
+  ),
+  {
+    name: 'size-stuck',
+    wrong: 'size() is counted once, and answered for ever.',
+    queue(queue, alive) {
+      let counted: Promise<QueueSize> | undefined;
+      return changed(queue, {
+        size() {
+          if (counted !== undefined) alive();
+          counted ??= queue.size();
+          return counted;
+        },
+      });
+    },
+  },
+  {
+    name: 'destructive-size',
+    wrong: 'size() takes everything out to count it, and gives it back.',
+    driver: (driver, alive) =>
+      changed(driver, {
+        async size() {
+          const size = await driver.size();
+          const leases = await driver.pop(1_000_000, 0, new AbortController().signal);
+          if (leases.length > 0) alive();
+          await driver.nack(leases.map(({ receipt }) => ({ receipt, delayMs: 0, reason: '', deadLetter: false })));
+          return size;
+        },
+      }),
+  },
+];
+
+/** A queue that counts otherwise. */
+function counting(name: string, wrong: string, change: (size: QueueSize) => Partial<QueueSize>): Mutant {
+  return {
+    name,
+    wrong,
+    driver: (driver, alive) =>
+      changed(driver, {
+        async size() {
+          const size = await driver.size();
+          const other = { ...size, ...change(size) };
+          const names = ['ready', 'inFlight', 'delayed', 'oldestAgeMs'] as const;
+          if (names.some((member) => !Object.is(size[member], other[member]))) alive();
+          return other;
+        },
+      }),
+  };
+}
+
+/** How many places of a queue are taken, as a mutant counts them. */
+interface OwnBound {
+  readonly used: (size: QueueSize) => number;
+  readonly stored?: () => void;
+  readonly handedOut?: (attempt: number) => void;
+}
+
+/** `harness`, with queues whose bound is kept in another way. One push after the other, so that it is kept exactly. */
+function withOwnBound(harness: ConformanceHarness, boundOf: () => OwnBound): ConformanceHarness {
+  return whereEntered(harness, (place) => {
+    const bound = boundOf();
+    let last: Promise<void> = Promise.resolve();
+    const oneByOne = (work: () => Promise<void>): Promise<void> => {
+      const done = last.then(work);
+      last = done.catch(() => {});
+      return done;
+    };
+    return {
+      ...place,
+      async open(options) {
+        const { capacity = 1000 } = options;
+        // Room for whatever the mutant lets pass.
+        const queue = await place.open({ ...options, capacity: 10 * capacity });
+        const push: MessageQueue['push'] = (event, { timeoutMs = Infinity } = {}) =>
+          oneByOne(async () => {
+            const { clock } = harness;
+            if (clock === undefined) throw new Error('a simulated harness has a clock');
+            const deadline = clock.now() + timeoutMs;
+            while (bound.used(await queue.size()) >= capacity) {
+              if (timeoutMs === 0) throw new NqError('NQ_FULL', 'Cannot push: no room now');
+              if (clock.now() >= deadline) throw new NqError('NQ_TIMEOUT', 'Cannot push: no room in time');
+              await wait(clock, 5);
+            }
+            await queue.push(event);
+            bound.stored?.();
+          });
+        return changed<MessageQueue>(queue, {
+          capacity,
+          push,
+          async pushMany(events, limits) {
+            for (const event of events) await push(event, limits);
+          },
+          async pop(limits) {
+            const delivery = await queue.pop(limits);
+            if (delivery !== undefined) bound.handedOut?.(delivery.attempt);
+            return delivery;
+          },
+          async popMany(max, limits) {
+            const deliveries = await queue.popMany(max, limits);
+            for (const { attempt } of deliveries) bound.handedOut?.(attempt);
+            return deliveries;
+          },
+        });
+      },
+    };
+  });
+}

@@ -1,0 +1,79 @@
+import { isNqError } from '../../errors.ts';
+import type { QueueEvent } from '../../event.ts';
+import type { Delivery } from '../../queue.ts';
+import { describeError } from '../journal.ts';
+import type { ObservedQueue } from '../observed-queue.ts';
+import type { Trial } from '../trial.ts';
+import { NotVerified, Violation } from '../violation.ts';
+
+/** The lease that rules ask for where they wait for its end, in milliseconds. */
+export const shortLeaseMs = 200;
+
+/** Timers count in whole milliseconds, so a wait may look this much shorter than it was. */
+export const granularityMs = 1;
+
+/** Pushes one event and takes it. */
+export async function handOut(
+  trial: Trial,
+  queue: ObservedQueue<unknown>,
+  changes: Partial<QueueEvent> = {},
+): Promise<Delivery> {
+  const event = trial.event(changes);
+  await queue.push(event);
+  const delivery = await trial.take(queue, 'the event that was pushed');
+  verifyIs(trial, delivery, event, 'the event that was pushed');
+  return delivery;
+}
+
+/** Takes what must come again, at the latest when its lease has ended. */
+export async function takeAgain(trial: Trial, queue: ObservedQueue<unknown>, what: string): Promise<Delivery> {
+  const { lease } = queue.capabilities;
+  const timeoutMs = trial.timing.reclaimMs + (lease === false ? 0 : Math.min(lease.ms, trial.timing.longestLeaseMs));
+  const delivery = await queue.pop({ timeoutMs });
+  if (delivery === undefined) throw new Violation(`${what} did not come again within ${timeoutMs} ms`);
+  return delivery;
+}
+
+/** Verifies that `delivery` is of `event` and of no other one. */
+export function verifyIs(trial: Trial, delivery: Delivery, event: QueueEvent, what: string): void {
+  const { journal } = trial;
+  trial.verify(
+    delivery.event.id === event.id,
+    () => `${trial.show(delivery)} came; expected ${journal.nameOf(event.id)}, ${what}`,
+  );
+}
+
+/** Settles with `call`. @returns whether it was in time; a lease that ended before is no fault of the queue. */
+export async function settledInTime(call: Promise<void>): Promise<boolean> {
+  try {
+    await call;
+    return true;
+  } catch (error) {
+    if (isNqError(error, 'NQ_LEASE_LOST')) return false;
+    throw error;
+  }
+}
+
+/** @throws {NotVerified} if the lease of what was taken at `since` may have ended on a machine that is this busy. */
+export function needsToBeOurs(trial: Trial, since: number, leaseMs: number): void {
+  if (trial.clock.now() - since >= leaseMs - granularityMs) {
+    throw new NotVerified(`the lease of ${leaseMs} ms was over before the rule could go on`);
+  }
+}
+
+/** Verifies that `call` resolves. @param what says of what it would be wrong to reject. */
+export async function resolves(trial: Trial, call: Promise<unknown>, what: string): Promise<void> {
+  let refused: string | undefined;
+  try {
+    await call;
+  } catch (error) {
+    if (error instanceof Violation) throw error;
+    refused = describeError(error);
+  }
+  trial.verify(refused === undefined, `${what} rejected ${refused}`);
+}
+
+/** @throws {NotVerified} if `queue` takes fewer than `count` events. */
+export function needsRoom({ capacity }: ObservedQueue<unknown>, count: number): void {
+  if (capacity < count) throw new NotVerified(`there is room for ${capacity} events; the rule needs ${count}`);
+}

@@ -1,0 +1,70 @@
+import { formatFailure, isBroken } from './format-report.ts';
+import type { ConformanceHarness } from './harness.ts';
+import { ConformanceSession, type SessionOptions } from './session.ts';
+import { writeReport } from './write-report.ts';
+
+/** How a test runner runs the rules. */
+export interface RunnerOptions extends SessionOptions {
+  /** A folder for the reports. @default none is written */
+  readonly reportFolder?: string | undefined;
+}
+
+/** What a test runner has to offer. */
+interface Runner {
+  group(title: string, body: () => void): void;
+  before(body: () => Promise<void>, timeoutMs: number): void;
+  after(body: () => Promise<void>, timeoutMs: number): void;
+  /** @param body is given a function that marks the test as skipped. */
+  test(title: string, timeoutMs: number, body: (skip: (reason: string) => void) => Promise<void>): void;
+}
+
+/** How much longer than the rule itself its test may take: closing and disposing are part of it, in milliseconds. */
+const marginMs = 60_000;
+
+/** Declares one test per rule, in random order, with the seed in the title of the group. */
+export function declareTests<Data>(
+  harness: ConformanceHarness<Data>,
+  { reportFolder, ...options }: RunnerOptions,
+  runner: Runner,
+): void {
+  const session = new ConformanceSession(harness as unknown as ConformanceHarness, withEnvironment(options));
+  const run = { queue: harness.name, seed: session.seed };
+  runner.group(`${harness.name} conforms (seed ${session.seed})`, () => {
+    runner.before(() => session.start(), marginMs);
+    runner.after(async () => {
+      const report = await session.end();
+      if (reportFolder !== undefined) await writeReport(report, reportFolder);
+      if (report.problems.length > 0) throw new Error(report.problems.join('; '));
+    }, marginMs);
+
+    for (const rule of session.rules) {
+      runner.test(`${rule.id} ${rule.text}`, session.ruleLimitMs + marginMs, async (skip) => {
+        const result = await session.run(rule);
+        if (isBroken(result.status, options.strict ?? false)) throw new Error(formatFailure(result, run));
+        if (result.status !== 'PASS' && result.verified === 0) skip(`${result.status}: ${result.reason}`);
+      });
+    }
+  });
+}
+
+/**
+ * `options`, with what the environment says instead where it says something: `NQ_ONLY` (ids, separated by commas) and
+ * `NQ_SEED`, as failures name them.
+ *
+ * @throws {TypeError} if `NQ_SEED` is no number.
+ */
+function withEnvironment(options: SessionOptions): SessionOptions {
+  const { NQ_ONLY, NQ_SEED } = process.env;
+  return {
+    ...options,
+    ...(NQ_ONLY === undefined ? {} : { only: NQ_ONLY.split(',').map((id) => id.trim()) }),
+    ...(NQ_SEED === undefined ? {} : { seed: readSeed(NQ_SEED) }),
+  };
+}
+
+function readSeed(text: string): number {
+  const seed = Number(text);
+  if (text.trim() === '' || !Number.isFinite(seed))
+    throw new TypeError(`NQ_SEED must be a number, got ${JSON.stringify(text)}`);
+  return seed;
+}

@@ -1,0 +1,146 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+
+const folder = fileURLToPath(new URL('../..', import.meta.url));
+
+/** What a run of the kit in a process of its own came to. */
+interface Run {
+  readonly problems: readonly string[];
+  /** The rules that did not pass, with their status and the reason. */
+  readonly failed: readonly string[];
+  readonly tookMs: number;
+}
+
+const imports = `
+  import { createQueue } from '@nq/core';
+  import { runConformance } from '@nq/core/conformance';
+  import { memoryDriver } from '@nq/core/testing';
+  const never = () => new Promise(() => {});
+  const memoryQueue = (options) => createQueue(memoryDriver(options));
+  const harnessOf = (open, more) => ({ name: 'under test', namespace: () => ({ open, dispose() {} }), ...more });
+`;
+
+const report = `
+  const beganAt = performance.now();
+  const { problems, rules } = await runConformance(harness, options);
+  const failed = rules.filter(({ status }) => status !== 'PASS').map(({ id, status, reason }) => id + ' ' + status + ': ' + reason);
+  console.log(JSON.stringify({ problems, failed, tookMs: performance.now() - beganAt }));
+`;
+
+/** Runs the kit as `program` says, in a process that must end by itself within 20 seconds. */
+function run(program: string): Promise<Run> {
+  const args = ['--conditions=@nq/source', '--input-type=module', '--eval', imports + program + report];
+  return new Promise((resolve, reject) => {
+    execFile(process.execPath, args, { cwd: folder, timeout: 20_000 }, (error, stdout) =>
+      error === null ? resolve(JSON.parse(stdout) as Run) : reject(error),
+    );
+  });
+}
+
+/** What is set for queues that do not settle: how long the kit waits for them, in milliseconds. */
+const shortTiming = `timing: { patienceMs: 100, closeMs: 100 }`;
+
+describe('a process that runs the kit ends by itself, with a report', { timeout: 30_000 }, () => {
+  test('of a queue that is right', async () => {
+    const { problems, failed } = await run(
+      `const harness = harnessOf(memoryQueue);
+       const options = { only: ['0.1', '6.1', '6.2', '6.3', '6.5', '6.9'] };`,
+    );
+    expect({ problems, failed }).toEqual({ problems: [], failed: [] });
+  });
+
+  test('of a queue that leaves a timer behind, which the harness ends', async () => {
+    const { problems, failed } = await run(
+      `const timers = [];
+       const open = (options) => (timers.push(setInterval(() => {}, 1000)), memoryQueue(options));
+       const harness = harnessOf(open, { ${shortTiming}, stop: async () => timers.forEach(clearInterval) });
+       const options = { only: ['6.1', '6.9'] };`,
+    );
+    expect(problems).toEqual([]);
+    expect(failed).toEqual([expect.stringMatching(/^6\.9 FAIL: .* there are more: Timeout \(\d+ instead of \d+\)$/)]);
+  });
+
+  test('of a queue whose close() never settles', async () => {
+    const { problems, failed, tookMs } = await run(
+      `const open = (options) => Object.assign(memoryQueue(options), { close: never });
+       const harness = harnessOf(open, { ${shortTiming} });
+       const options = { only: ['0.1', '6.1'] };`,
+    );
+    expect(problems).toEqual(['opening the queue failed: close() did not settle within 100 ms']);
+    expect(failed).toEqual([
+      '0.1 FAIL: after the rule: a.close() did not settle within 100 ms',
+      expect.stringMatching(/^6\.1 FAIL: a\.close\(\) did not settle within 1\d\d ms$/),
+    ]);
+    expect(tookMs).toBeLessThan(5000);
+  });
+
+  test('of a queue whose close() leaves a rejection that nobody handles', async () => {
+    const { problems, failed } = await run(
+      `const open = (options) => {
+         const queue = memoryQueue(options);
+         const close = queue.close.bind(queue);
+         return Object.assign(queue, { close: () => (void Promise.reject(new Error('cut off')), close()) });
+       };
+       const harness = harnessOf(open);
+       const options = { only: ['0.1'] };`,
+    );
+    expect(problems).toEqual(['opening the queue left a rejection that nobody handles: cut off']);
+    expect(failed).toEqual([
+      expect.stringMatching(/^0\.1 FAIL: \d rejections were handled by nobody; the first: unexpected Error: cut off$/),
+    ]);
+  });
+
+  test('of a queue that cannot be made', async () => {
+    const { problems, failed } = await run(
+      `const harness = harnessOf(() => { throw new Error('no such host'); });
+       const options = { only: ['0.1', '6.1'] };`,
+    );
+    expect(problems).toEqual(['opening the queue failed: no such host']);
+    expect(failed).toEqual([
+      '0.1 FAIL: opening the queue failed: no such host',
+      '6.1 FAIL: opening the queue failed: no such host',
+    ]);
+  });
+
+  test('of a queue that is never opened', async () => {
+    const { problems, failed, tookMs } = await run(
+      `const harness = harnessOf(never, { ${shortTiming} });
+       const options = { only: ['0.1'] };`,
+    );
+    const reason = 'opening the queue failed: opening the queue did not settle within 100 ms';
+    expect({ problems, failed }).toEqual({ problems: [reason], failed: [`0.1 FAIL: ${reason}`] });
+    expect(tookMs).toBeLessThan(5000);
+  });
+
+  test('of a queue that never answers', async () => {
+    const { problems, failed, tookMs } = await run(
+      `const { capabilities } = memoryDriver();
+       const silent = () => ({
+         capabilities, capacity: 1, deadLetters: {}, push: never, pushMany: never, pop: never, popMany: never,
+         size: never, rewind: never, close: never, [Symbol.asyncDispose]: never,
+       });
+       const harness = harnessOf(silent, { ${shortTiming} });
+       const options = { only: ['0.1', '6.1'], ruleLimitMs: 300 };`,
+    );
+    expect(problems).toEqual(['opening the queue failed: close() did not settle within 100 ms']);
+    expect(failed).toEqual([
+      expect.stringMatching(/^0\.1 FAIL: the rule did not settle within 300 ms; what still waits: a\.push/),
+      expect.stringMatching(/^6\.1 FAIL: the rule did not settle within 300 ms; what still waits: a\.push/),
+    ]);
+    expect(tookMs).toBeLessThan(5000);
+  });
+
+  test('of a queue on a driver that never answers', async () => {
+    const { problems, failed, tookMs } = await run(
+      `const open = (options) => createQueue(Object.assign(memoryDriver(options), { push: never, pop: never, close: never }));
+       const harness = harnessOf(open);
+       const options = { only: ['6.1'], ruleLimitMs: 300 };`,
+    );
+    expect(problems).toEqual([]);
+    expect(failed).toEqual([
+      expect.stringMatching(/^6\.1 FAIL: the rule did not settle within 300 ms; what still waits: a\.push/),
+    ]);
+    expect(tookMs).toBeLessThan(10_000);
+  });
+});

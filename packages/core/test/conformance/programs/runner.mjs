@@ -1,0 +1,19 @@
+// What a stranger writes for `node --test`: plain JavaScript, a queue that is sound or one that is not.
+import { createQueue } from '@nq/core';
+import { testConformance } from '@nq/core/conformance/node-test';
+import { memoryDriver } from '@nq/core/testing';
+
+const broken = process.argv.includes('--broken');
+
+function open() {
+  const driver = memoryDriver();
+  if (broken) {
+    // Every event comes out as another one.
+    const encode = driver.encode.bind(driver);
+    driver.encode = (event) => encode({ ...event, id: `${event.id}?` });
+  }
+  return createQueue(driver);
+}
+
+const namespace = () => ({ open, dispose() {} });
+testConformance({ name: 'a queue', namespace, timing: { patienceMs: 500 } }, { only: ['0.1', '0.2', '0.3', '0.4'] });

@@ -1,0 +1,228 @@
+import { describe, expect, test } from 'vitest';
+import { createQueue, type MessageQueue } from '../../src/index.ts';
+import {
+  type ConformanceHarness,
+  ConformanceSession,
+  type Rule,
+  type RuleResult,
+  runConformance,
+  simulatedHarness,
+} from '../../src/conformance.ts';
+import { memoryDriver } from '../../src/testing.ts';
+import { changed, harnessOf } from './mutant.ts';
+import { mutants } from './mutants.ts';
+
+const harmless: Rule = {
+  id: '99.1',
+  slug: 'test',
+  level: 'MUST',
+  claim: 'core',
+  tier: 'smoke',
+  text: 'A rule for a test.',
+  why: '',
+  checkFirst: '',
+  mutants: [],
+  async run(trial) {
+    trial.verify(true, 'never');
+  },
+};
+
+/** How `rule` ends on the harness. */
+async function resultOf(rule: Partial<Rule>, harness: ConformanceHarness = simulatedHarness()): Promise<RuleResult> {
+  const session = new ConformanceSession(harness, { only: [], ruleLimitMs: 30_000 });
+  await session.start();
+  return session.run({ ...harmless, ...rule });
+}
+
+/** A harness whose every queue is changed. */
+function withQueue(change: (queue: MessageQueue) => MessageQueue): ConformanceHarness {
+  return simulatedHarness({ queue: change });
+}
+
+const never = (): Promise<never> => new Promise(() => {});
+const nothingHolds = { text: 'magic', capabilities: [], holds: () => false } as const;
+
+describe('a rule', () => {
+  test('that verifies nothing is VACUOUS', async () => {
+    const run = async (): Promise<void> => {};
+    expect(await resultOf({ run })).toMatchObject({ status: 'VACUOUS', reason: 'the rule ran and verified nothing' });
+  });
+
+  test('that the queue does not declare anything for does not apply, or must find it refused', async () => {
+    expect(await resultOf({ requires: nothingHolds })).toMatchObject({
+      status: 'N-A',
+      reason: 'the queue does not declare magic',
+      verified: 0,
+    });
+    const refused = { requires: nothingHolds, otherwise: harmless.run };
+    expect(await resultOf(refused)).toMatchObject({ status: 'N-A', verified: 1 });
+    const otherwise: Rule['run'] = async (trial) => trial.verify(false, 'it worked');
+    expect(await resultOf({ requires: nothingHolds, otherwise })).toMatchObject({
+      status: 'FAIL',
+      reason: 'it worked',
+    });
+  });
+
+  test('that needs a hook which is not there is NOT-VERIFIED', async () => {
+    const harness: ConformanceHarness = {
+      ...simulatedHarness(),
+      namespace: () => ({ open: () => createQueue(memoryDriver()), dispose() {} }),
+    };
+    expect(await resultOf({ hooks: ['crash'] }, harness)).toMatchObject({
+      status: 'NOT-VERIFIED',
+      reason: 'the harness has no hook crash',
+    });
+    expect(await resultOf({ hooks: ['crash'] })).toMatchObject({ status: 'PASS' });
+  });
+
+  test('that waits for ever ends at its limit, and what it waits for is named', async () => {
+    const run: Rule['run'] = async (trial) => {
+      await (await trial.open()).pop();
+    };
+    expect(await resultOf({ run })).toMatchObject({
+      status: 'FAIL',
+      reason: 'the rule did not settle within 30000 ms; what still waits: a.pop(), for 30000 ms',
+    });
+  });
+
+  test('fails if a call that must settle does not, and names the call', async () => {
+    const run: Rule['run'] = async (trial) => {
+      await (await trial.open()).size();
+    };
+    const harness = withQueue((queue) => changed(queue, { size: never }));
+    expect(await resultOf({ run }, harness)).toMatchObject({
+      status: 'FAIL',
+      reason: 'a.size() did not settle within 5000 ms',
+    });
+  });
+
+  test('fails if the queue cannot be closed after it', async () => {
+    const run: Rule['run'] = async (trial) => {
+      await trial.open();
+      trial.verify(true, 'never');
+    };
+    const session = new ConformanceSession(
+      withQueue((queue) => {
+        let closed = 0;
+        // The first one is closed by the session, before any rule.
+        return changed(queue, { close: () => (closed++ > 0 ? never() : queue.close()) });
+      }),
+      { only: [] },
+    );
+    await session.start();
+    const closesTwice: Rule['run'] = async (trial) => {
+      await run(trial);
+      await (await trial.open()).close();
+    };
+    expect(await session.run({ ...harmless, run: closesTwice })).toMatchObject({
+      status: 'FAIL',
+      reason: 'after the rule: b.close() did not settle within 10000 ms',
+    });
+  });
+
+  test('fails if a rejection is handled by nobody while it runs', async () => {
+    const run: Rule['run'] = async (trial) => {
+      void Promise.reject(new Error('forgotten'));
+      trial.verify(true, 'never');
+    };
+    expect(await resultOf({ run })).toMatchObject({
+      status: 'FAIL',
+      reason: '1 rejections were handled by nobody; the first: unexpected Error: forgotten',
+    });
+  });
+
+  test('fails if an event comes out that nobody has pushed', async () => {
+    const run: Rule['run'] = async (trial) => {
+      const queue = await trial.open();
+      await queue.raw.push({ id: 'stranger', type: 'x' });
+      trial.verify(true, 'never');
+      await trial.take(queue);
+    };
+    expect(await resultOf({ run })).toMatchObject({ status: 'FAIL', reason: expect.stringContaining('"stranger"') });
+  });
+});
+
+describe('a waiver', () => {
+  const mutant = mutants.find(({ name }) => name === 'local-only');
+  const waivers = [{ rule: '0.3', issue: 'https://example.org/1', reason: 'being mended' }];
+
+  test('turns a broken rule into a known violation', async () => {
+    if (mutant === undefined) throw new Error('there is no such mutant');
+    const report = await runConformance({ ...harnessOf(mutant, () => {}), waivers }, { only: ['0.3'] });
+    expect(report.rules).toMatchObject([
+      {
+        status: 'KNOWN-VIOLATION',
+        reason: expect.stringMatching(/^being mended \(https:\/\/example\.org\/1\)\. Observed: /),
+      },
+    ]);
+    expect(report.passed).toBe(true);
+  });
+
+  test('of a rule that is kept fails the run', async () => {
+    const report = await runConformance({ ...simulatedHarness(), waivers }, { only: ['0.3'] });
+    expect(report.rules).toMatchObject([{ status: 'FAIL', reason: expect.stringContaining('remove the waiver') }]);
+    expect(report.passed).toBe(false);
+  });
+});
+
+describe('runConformance()', () => {
+  const failing = (changes: Partial<ConformanceHarness>): ConformanceHarness => ({ ...simulatedHarness(), ...changes });
+
+  test.each([
+    [
+      'throws in open()',
+      failing({ namespace: () => ({ open: () => fail(), dispose() {} }) }),
+      /opening the queue failed: no$/,
+    ],
+    ['throws in namespace()', failing({ namespace: () => fail() }), /opening the queue failed: no$/],
+    [
+      'never opens',
+      failing({ namespace: () => ({ open: never, dispose() {} }) }),
+      /opening the queue did not settle within 10000 ms$/,
+    ],
+    ['throws in start()', failing({ start: async () => fail() }), /start\(\) of the harness failed: no$/],
+  ])('reports a harness that %s, as the reason of every rule', async (_, harness, reason) => {
+    const report = await runConformance(harness, { only: ['0.1', '0.2'] });
+    expect(report.passed).toBe(false);
+    expect(report.problems).toEqual([expect.stringMatching(reason)]);
+    expect(report.rules.map(({ status, reason: why }) => `${status} ${why}`)).toEqual([
+      expect.stringMatching(reason),
+      expect.stringMatching(reason),
+    ]);
+  });
+
+  test('counts what was not verified as broken only if it is strict', async () => {
+    const bare: ConformanceHarness = failing({
+      namespace: () => ({ open: () => createQueue(memoryDriver({ clock: simulatedHarness().clock })), dispose() {} }),
+    });
+    for (const strict of [false, true]) {
+      const session = new ConformanceSession(bare, { only: [], strict });
+      await session.start();
+      await session.run({ ...harmless, hooks: ['restart'] });
+      expect((await session.end()).passed).toBe(!strict);
+    }
+  });
+
+  test('runs the rules in another order with another seed, and in the same with the same', async () => {
+    const orderOf = ({ rules }: ConformanceSession): string => rules.map(({ id }) => id).join();
+    const orders = [1, 2, 1].map((seed) => orderOf(new ConformanceSession(simulatedHarness(), { seed })));
+    expect(orders[0]).not.toBe(orders[1]);
+    expect(orders[0]).toBe(orders[2]);
+  });
+
+  test('refuses a harness or an option that is none, before anything happens', async () => {
+    const wrong = (harness: unknown, options: object = {}): Promise<unknown> =>
+      runConformance(harness as ConformanceHarness, options);
+    await expect(wrong(null)).rejects.toThrow('Cannot run the rules: harness must be an object, got null');
+    await expect(wrong({ name: '' })).rejects.toThrow('harness.name must be a non-empty string');
+    await expect(wrong({ name: 'x' })).rejects.toThrow('harness.namespace must be a function');
+    await expect(wrong(simulatedHarness(), { sed: 1 })).rejects.toThrow('unknown option "sed"');
+    await expect(wrong(simulatedHarness(), { only: ['77.7'] })).rejects.toThrow('there is no rule "77.7"');
+    await expect(wrong(simulatedHarness(), { tiers: ['quick'] })).rejects.toThrow('tiers must be one of');
+    await expect(wrong(simulatedHarness(), { seed: 'x' })).rejects.toThrow('seed must be a number, got "x"');
+  });
+});
+
+function fail(): never {
+  throw new Error('no');
+}
