@@ -54,6 +54,20 @@ export async function settledInTime(call: Promise<void>): Promise<boolean> {
   }
 }
 
+/** Takes and acknowledges what comes until nothing has come for `watchMs`, and shows each to `look` before. */
+export async function watchWhatComes(
+  queue: ObservedQueue<unknown>,
+  watchMs: number,
+  look: (delivery: Delivery) => void,
+): Promise<void> {
+  for (;;) {
+    const delivery = await queue.pop({ timeoutMs: watchMs });
+    if (delivery === undefined) return;
+    look(delivery);
+    await settledInTime(delivery.ack());
+  }
+}
+
 /** @throws {NotVerified} if the lease of what was taken at `since` may have ended on a machine that is this busy. */
 export function needsToBeOurs(trial: Trial, since: number, leaseMs: number): void {
   if (trial.clock.now() - since >= leaseMs - granularityMs) {

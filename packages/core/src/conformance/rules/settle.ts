@@ -8,7 +8,7 @@ import { NotVerified } from '../violation.ts';
 import { isGoneWithItself, whatIsLeft } from './after-close.ts';
 import { longLeaseMs } from './full-queue.ts';
 import { secondOf, whoeverGets } from './pop.ts';
-import { handOut, resolves, settledInTime, shortLeaseMs, takeAgain, verifyIs } from './returned.ts';
+import { handOut, resolves, settledInTime, shortLeaseMs, takeAgain, verifyIs, watchWhatComes } from './returned.ts';
 
 /** §3: acknowledging and giving back. */
 export const settleRules: readonly Rule[] = [
@@ -100,11 +100,11 @@ export const settleRules: readonly Rule[] = [
       const [first, second, third, fourth] = held as [Delivery, Delivery, Delivery, Delivery];
       await third.ack();
       await trial.nothing(queue, 'it was not settled, another delivery was acknowledged');
-      await first.nack();
+      await resolves(trial, first.nack(), 'nack() of an event that is older than one that was acknowledged');
       const again = await trial.take(queue, 'the event that was given back, while later ones are not settled');
       verifyIs(trial, again, first.event, 'the one that was given back');
       await trial.nothing(queue, 'it was not given back, another delivery was');
-      await second.nack();
+      await resolves(trial, second.nack(), 'nack() of an event that is older than one that was acknowledged');
       const other = await trial.take(queue, 'an event that was not settled when a later one was acknowledged');
       verifyIs(trial, other, second.event, 'the one that was given back');
       await fourth.ack();
@@ -157,9 +157,8 @@ async function acknowledgesForGood(trial: Trial): Promise<void> {
     'events that were pushed did not come',
   );
 
-  const watch = async (consumer: ObservedQueue<unknown>, watchMs: number): Promise<void> => {
-    for (const delivery of await trial.drain(consumer, watchMs)) verifyNotDone(delivery);
-  };
+  const watch = (consumer: ObservedQueue<unknown>, watchMs: number): Promise<void> =>
+    watchWhatComes(consumer, watchMs, verifyNotDone);
   const { lease } = queue.capabilities;
   // A lease that is too long to be waited for shows at the close all the same, if the backend is told of it.
   const waitsForLease = lease !== false && lease.ms <= trial.timing.longestLeaseMs;

@@ -134,10 +134,10 @@ export const settleMutants: readonly Mutant[] = [
   {
     name: 'attempt-from-zero',
     wrong: 'Attempts are counted from 0.',
-    driver: (driver, alive) =>
-      withLeases(driver, (lease) => {
+    queue: (queue, alive) =>
+      withDeliveries(queue, (delivery) => {
         alive();
-        return { ...lease, attempt: lease.attempt - 1 };
+        return changed(delivery, { attempt: delivery.attempt - 1 });
       }),
   },
   {

@@ -48,22 +48,25 @@ export const sizeMutants: readonly Mutant[] = [
   },
   {
     name: 'capacity-shrinks',
-    wrong: 'The capacity that is told is the room that is left.',
+    wrong: 'The capacity that is told is the room that was left after the latest push.',
     queue(queue, alive) {
       let room = queue.capacity;
+      const look = async (): Promise<void> => {
+        const { ready, delayed } = await queue.size();
+        room = Math.max(0, queue.capacity - ready - delayed);
+        if (room < queue.capacity) alive();
+      };
       return changed(queue, {
         get capacity() {
           return room;
         },
         async push(event, options) {
           await queue.push(event, options);
-          alive();
-          room = Math.max(0, room - 1);
+          await look();
         },
-        async pop(options) {
-          const delivery = await queue.pop(options);
-          if (delivery !== undefined) room++;
-          return delivery;
+        async pushMany(events, options) {
+          await queue.pushMany(events, options);
+          await look();
         },
       });
     },
@@ -140,10 +143,10 @@ function counting(name: string, wrong: string, change: (size: QueueSize) => Part
   return {
     name,
     wrong,
-    driver: (driver, alive) =>
-      changed(driver, {
+    queue: (queue, alive) =>
+      changed(queue, {
         async size() {
-          const size = await driver.size();
+          const size = await queue.size();
           const other = { ...size, ...change(size) };
           const names = ['ready', 'inFlight', 'delayed', 'oldestAgeMs'] as const;
           if (names.some((member) => !Object.is(size[member], other[member]))) alive();
