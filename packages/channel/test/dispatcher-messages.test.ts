@@ -11,8 +11,8 @@ const firstGuesses: readonly (readonly [readonly unknown[], string])[] = [
   [[{}], 'event.type must be a non-empty string, got undefined'],
   [[{ type: 't', key: 7 }], 'event.key must be a string, got 7'],
   [[{ type: 't', headers: { a: 1 } }], 'event.headers["a"] must be a string, got 1'],
-  [['order.created'], 'event must be an object, as in dispatch({ type, data }), got "order.created"'],
-  [['order.created', { total: 42 }], 'event must be an object, as in dispatch({ type, data }), got "order.created"'],
+  [['order.created'], 'event must be an object, as in dispatch({ type, data }), got a string'],
+  [['order.created', { total: 42 }], 'event must be an object, as in dispatch({ type, data }), got a string'],
   [
     [{ type: 't', payload: 1 }],
     'event has no data, and "payload" is no member of an event; known are id, type, key, data, headers, time',

@@ -9,6 +9,11 @@ export function describe(value: unknown): string {
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
 }
 
+/** The same without the text of a string, where that may be a payload. */
+export function describeKind(value: unknown): string {
+  return typeof value === 'string' ? 'a string' : describe(value);
+}
+
 /**
  * Checks a duration in milliseconds. `Infinity` is one.
  *
@@ -46,7 +51,7 @@ export function checkFunction(action: string, name: string, value: unknown): voi
 
 /** Also refuses what `Array.from()` would take for an empty list. @throws {TypeError} if `value` is not an array. */
 export function checkArray(action: string, name: string, value: unknown): asserts value is readonly unknown[] {
-  if (!Array.isArray(value)) throw new TypeError(`${action}: ${name} must be an array, got ${describe(value)}`);
+  if (!Array.isArray(value)) throw new TypeError(`${action}: ${name} must be an array, got ${describeKind(value)}`);
 }
 
 /** Checks the ids of dead letters: `undefined` stands for all. @throws {TypeError} if they are no array of strings. */

@@ -1,4 +1,4 @@
-import { checkCount, checkIds, checkOptions, describe } from './check.ts';
+import { checkCount, checkIds, checkOptions, describeKind } from './check.ts';
 import type { QueueDriver } from './driver.ts';
 import { errorCodes, isNqError, NqError, type NqErrorCode } from './errors.ts';
 import type { DeadLetter, DeadLetters, QueueSize } from './queue.ts';
@@ -18,14 +18,9 @@ export function wrongAnswer(code: NqErrorCode, verb: string, expected: string, g
   return new NqError(code, `Cannot ${verb}: driver.${expected}, got ${got}`);
 }
 
-/** What a driver has answered, in words. No text is shown, for it may be payload. */
-export function describeAnswer(answer: unknown): string {
-  return typeof answer === 'string' ? 'a string' : describe(answer);
-}
-
 /** The same of a member of what a driver has answered in an array. */
 export function describeMember(name: string, member: unknown): string {
-  return `one whose ${name} is ${describeAnswer(member)}`;
+  return `one whose ${name} is ${describeKind(member)}`;
 }
 
 /** Whether `value` counts something. */
@@ -37,9 +32,9 @@ export function isCount(value: unknown, min = 0): value is number {
 export function wrongLeaseAnswer(method: 'ack' | 'nack' | 'extend', count: number, answer: unknown): NqError {
   const expected = `${method} must answer an array of ${count} ${count === 1 ? 'boolean' : 'booleans'}`;
   const got = !Array.isArray(answer)
-    ? describeAnswer(answer)
+    ? describeKind(answer)
     : answer.length === count
-      ? `an array that holds ${describeAnswer(answer.find((one) => typeof one !== 'boolean'))}`
+      ? `an array that holds ${describeKind(answer.find((one) => typeof one !== 'boolean'))}`
       : `an array of ${answer.length}`;
   return wrongAnswer('NQ_OUTCOME_UNKNOWN', method, expected, got);
 }
@@ -72,11 +67,11 @@ export async function sizeOf(driver: QueueDriver): Promise<QueueSize> {
   const size: unknown = await callDriver(driver, 'count', () => driver.size());
   const wrongSize = (got: string): NqError =>
     wrongAnswer('NQ_BACKEND', 'count', 'size must answer { ready, inFlight, delayed, oldestAgeMs, exact }', got);
-  if (typeof size !== 'object' || size === null) throw wrongSize(describeAnswer(size));
+  if (typeof size !== 'object' || size === null) throw wrongSize(describeKind(size));
   const flaw = sizeMembers.find(([name, isRight]) => !isRight((size as Partial<Record<string, unknown>>)[name]));
   if (flaw === undefined) return size as QueueSize;
   const [name] = flaw;
-  throw wrongSize(`an object whose ${name} is ${describeAnswer((size as Partial<Record<string, unknown>>)[name])}`);
+  throw wrongSize(`an object whose ${name} is ${describeKind((size as Partial<Record<string, unknown>>)[name])}`);
 }
 
 const isText = (value: unknown): boolean => typeof value === 'string';
@@ -101,7 +96,7 @@ const letterMembers: readonly MemberCheck[] = [
 
 /** Why `value` is no {@link DeadLetter}, without payload; `undefined` if it is one. */
 function letterFlaw(value: unknown): string | undefined {
-  if (typeof value !== 'object' || value === null) return describeAnswer(value);
+  if (typeof value !== 'object' || value === null) return describeKind(value);
   for (const [name, isRight] of letterMembers) {
     const member = (value as Partial<Record<string, unknown>>)[name];
     if (!isRight(member)) return describeMember(name, member);
@@ -134,7 +129,7 @@ export function wrapDeadLetters(
     if (isCount(answer)) return answer;
     const code = method === 'count' ? 'NQ_BACKEND' : 'NQ_OUTCOME_UNKNOWN';
     const expected = `deadLetters.${method} must answer a whole number >= 0`;
-    throw wrongAnswer(code, verb, expected, describeAnswer(answer));
+    throw wrongAnswer(code, verb, expected, describeKind(answer));
   };
   return Object.freeze({
     count: () => count('count', () => letters.count()),
@@ -143,7 +138,7 @@ export function wrapDeadLetters(
       const { limit = 100 } = options;
       checkCount('Cannot list dead letters', 'limit', limit, 0, Infinity);
       const list: unknown = await call('list dead letters', () => letters.list({ limit }));
-      if (!Array.isArray(list)) throw wrongList('an array', describeAnswer(list));
+      if (!Array.isArray(list)) throw wrongList('an array', describeKind(list));
       // Array.from, because map() passes over holes.
       const flaw = Array.from(list, letterFlaw).find((one) => one !== undefined);
       if (flaw !== undefined) throw wrongList('dead letters { event, attempts, reason, deadAt }', flaw);

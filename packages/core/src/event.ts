@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { describe } from './check.ts';
+import { describe, describeKind } from './check.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { NqError } from './errors.ts';
 
@@ -126,5 +126,7 @@ function refuseUnknown(input: EventInput, verb: Verb): void {
 }
 
 function refuse(verb: Verb, field: string, expected: string, got: unknown): never {
-  throw new TypeError(`Cannot ${verb}: ${field} must be ${expected}, got ${describe(got)}`);
+  // What is given in place of an event, or of headers, may be the payload.
+  const shown = field === 'event' || field.startsWith('event.headers') ? describeKind(got) : describe(got);
+  throw new TypeError(`Cannot ${verb}: ${field} must be ${expected}, got ${shown}`);
 }

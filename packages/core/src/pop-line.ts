@@ -1,6 +1,7 @@
+import { describeKind } from './check.ts';
 import type { Clock, Timer } from './clock.ts';
 import type { LeasedEvent, QueueDriver } from './driver.ts';
-import { describeAnswer, describeMember, isCount, wrapDriverError, wrongAnswer } from './driver-calls.ts';
+import { describeMember, isCount, wrapDriverError, wrongAnswer } from './driver-calls.ts';
 import type { DriverDelivery } from './driver-delivery.ts';
 import { NqError } from './errors.ts';
 import type { QueueEvent } from './event.ts';
@@ -157,7 +158,7 @@ export class PopLine {
 
   /** @throws {NqError} `NQ_BACKEND` if `answer` is not an array of leases; those in it are given back. */
   #leasesOf(answer: unknown): readonly LeasedEvent[] {
-    if (!Array.isArray(answer)) throw noLeases('an array of leases', describeAnswer(answer));
+    if (!Array.isArray(answer)) throw noLeases('an array of leases', describeKind(answer));
     // Not every(), which passes over holes.
     const wrong = answer.findIndex((one) => !isLease(one));
     if (wrong === -1) return answer;
@@ -213,7 +214,7 @@ function isLease(value: unknown): value is LeasedEvent {
 
 /** Why `value` is no lease, without payload. */
 function flawOf(value: unknown): string {
-  if (typeof value !== 'object' || value === null) return describeAnswer(value);
+  if (typeof value !== 'object' || value === null) return describeKind(value);
   const { receipt, event, attempt } = value as Partial<Record<keyof LeasedEvent, unknown>>;
   if (receipt === undefined) return describeMember('receipt', receipt);
   if (typeof event !== 'object' || event === null) return describeMember('event', event);

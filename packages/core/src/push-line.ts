@@ -1,6 +1,7 @@
+import { describeKind } from './check.ts';
 import type { Clock, Timer } from './clock.ts';
 import type { QueueDriver } from './driver.ts';
-import { describeAnswer, wrapDriverError, wrongAnswer } from './driver-calls.ts';
+import { wrapDriverError, wrongAnswer } from './driver-calls.ts';
 import { NqError, type NqErrorCode } from './errors.ts';
 import { Pace } from './pace.ts';
 import type { WaitOptions } from './queue.ts';
@@ -233,7 +234,7 @@ function neverAnswered(call: PushCall): NqError {
 /** A driver that does not say what it stored may have stored anything. */
 function noCount(answer: unknown, sent: number): NqError {
   const expected = `push must answer how many of ${sent} events it has stored`;
-  return wrongAnswer('NQ_OUTCOME_UNKNOWN', 'push', expected, describeAnswer(answer));
+  return wrongAnswer('NQ_OUTCOME_UNKNOWN', 'push', expected, describeKind(answer));
 }
 
 /** `error`, saying how many events of a `pushMany` are stored. */

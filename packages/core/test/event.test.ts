@@ -65,7 +65,7 @@ describe('createEvent()', () => {
 
   test.for<[string, unknown]>([
     ['event must be an object, as in push({ type, data }), got null', null],
-    ['event must be an object, as in push({ type, data }), got "order"', 'order'],
+    ['event must be an object, as in push({ type, data }), got a string', 'order'],
     ['event must be an object, as in push({ type, data }), got undefined', undefined],
     ['event.type must be a non-empty string, got undefined', {}],
     ['event.type must be a non-empty string, got ""', { type: '' }],
@@ -76,7 +76,7 @@ describe('createEvent()', () => {
     ['event.time must be milliseconds since the Unix epoch, got NaN', { type: 't', time: NaN }],
     ['event.time must be milliseconds since the Unix epoch, got Infinity', { type: 't', time: Infinity }],
     ['event.time must be milliseconds since the Unix epoch, got an object', { type: 't', time: new Date(0) }],
-    ['event.headers must be an object of strings, got "x"', { type: 't', headers: 'x' }],
+    ['event.headers must be an object of strings, got a string', { type: 't', headers: 'x' }],
     ['event.headers must be an object of strings, got null', { type: 't', headers: null }],
     ['event.headers must be an object of strings, got an array', { type: 't', headers: ['a'] }],
     ['event.headers["a b"] must be a string, got 5', { type: 't', headers: { ok: 'x', 'a b': 5 } }],

@@ -63,7 +63,7 @@ export const dispatcherRules: readonly Rule[] = [
     slug: 'ack-after-handlers',
     level: 'MUST',
     claim: 'dispatcher',
-    tier: 'smoke',
+    tier: 'standard',
     text: 'An event is acknowledged exactly once, after the last of its handlers has ended.',
     why: 'What is acknowledged before is lost with the process that handles it; php-enqueue #757 is a queue that loses in this way what it has handed out.',
     checkFirst: 'Is ack() called where the handlers have ended, and nowhere else?',

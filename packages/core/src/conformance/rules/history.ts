@@ -126,6 +126,11 @@ async function verifyRejections(trial: Trial): Promise<void> {
     () => queue.push({ type: 'a', key: { secret }, data: secret } as never),
     () => queue.push({ type: 'a', headers: { note: { secret } }, data: secret } as never),
     () => queue.pushMany([event(), { data: secret }] as never),
+    // What is given in place of an event is the payload, as often as not.
+    () => queue.push(secret as never),
+    () => queue.push({ type: 'a', headers: secret, data: 1 } as never),
+    () => queue.pushMany([secret] as never),
+    () => queue.pushMany(secret as never),
     () => queue.pop({ timeoutMs: NaN }),
     () => queue.popMany(0),
   ]);

@@ -170,7 +170,7 @@ export const popRules: readonly Rule[] = [
     slug: 'unsettled-is-invisible',
     level: 'MUST',
     claim: 'core',
-    tier: 'smoke',
+    tier: 'standard',
     text: 'An event that is handed out and not settled comes to no other pop.',
     why: 'A queue that only looks, and removes at the ack, gives every event to every idle worker.',
     checkFirst: 'Does taking an event mark it as taken in the backend, for all connections?',
@@ -206,7 +206,7 @@ export const popRules: readonly Rule[] = [
     slug: 'push-first-or-pop-first',
     level: 'MUST',
     claim: 'core',
-    tier: 'smoke',
+    tier: 'standard',
     text: 'In a new queue, an event that is pushed before the first pop comes, and so does one that is pushed after it.',
     why: 'A consumer that starts at the end of the log misses what came before it; one that subscribes to what is not there yet never wakes up.',
     checkFirst:
