@@ -28,7 +28,10 @@ export interface Delivery<Data = unknown> extends AsyncDisposable {
   readonly event: QueueEvent<Data>;
   /** The number of this hand-out of the event, from 1. Every hand-out counts: after a nack, a lost lease, a crash. */
   readonly attempt: number;
-  /** How long ago the event was pushed, in milliseconds, whenever it is read; `undefined` if nobody knows. */
+  /**
+   * How long ago the event was pushed, in milliseconds, whenever it is read, also after a nack; replayed dead letters count
+   * anew. `undefined` if nobody knows.
+   */
   readonly waitedMs: number | undefined;
   /**
    * Aborts when the event is no longer ours although it is not settled: with `NQ_LEASE_LOST` when the lease ended, with
@@ -61,7 +64,7 @@ export interface Delivery<Data = unknown> extends AsyncDisposable {
 
 /** What a queue holds. */
 export interface QueueSize {
-  /** Events that could be handed out now. */
+  /** Events that could be handed out now: where the counts are exact, a pop that does not wait finds one. */
   readonly ready: number;
   /** Deliveries that are not settled yet. */
   readonly inFlight: number;
@@ -109,11 +112,14 @@ export interface DeadLetter<Data = unknown> {
  */
 export interface DeadLetters<Data = unknown> {
   count(): Promise<number>;
-  /** The oldest `limit` dead letters, oldest first. @default limit 100 */
+  /** The oldest `limit` dead letters, in the order in which they were given up. @default limit 100 */
   list(options?: { readonly limit?: number }): Promise<readonly DeadLetter<Data>[]>;
-  /** Makes events ready again as if they were new, whatever the capacity. All of them without `ids`. Resolves how many. */
+  /**
+   * Makes events ready again as if they were new, whatever the capacity: behind what is ready, the oldest dead letter first.
+   * All of them without `ids`; none with an empty list. Resolves how many.
+   */
   replay(ids?: readonly string[]): Promise<number>;
-  /** Forgets dead letters for good. All of them without `ids`. Resolves how many. */
+  /** Forgets dead letters for good. All of them without `ids`; none with an empty list. Resolves how many. */
   remove(ids?: readonly string[]): Promise<number>;
 }
 
@@ -127,6 +133,9 @@ export type RewindPosition =
  * What differs is declared in `capabilities`; an operation that is not declared rejects `NQ_UNSUPPORTED` and changes nothing.
  *
  * Misuse (a wrong type, a value out of range) is a `TypeError` or `RangeError`, before anything happens.
+ *
+ * `for await` over it takes one delivery per round, as `pop()`, and ends when the queue is closed. It settles nothing and
+ * fetches nothing ahead: after a `break` the queue is open, and the last delivery is still its holder's.
  */
 export interface MessageQueue<Data = unknown> extends AsyncDisposable, AsyncIterable<Delivery<Data>> {
   /** What this queue promises. The same frozen object at every time. */
@@ -136,7 +145,8 @@ export interface MessageQueue<Data = unknown> extends AsyncDisposable, AsyncIter
   /** The dead letters of this queue. */
   readonly deadLetters: DeadLetters<Data>;
   /**
-   * Stores one event. Resolves once the backend has it as durably as `capabilities.durable` says. Waits for room.
+   * Stores one event. Resolves once the backend has it as durably as `capabilities.durable` says. Waits for room. Its id is
+   * for its handlers: two events that are pushed with one id both come, and each is settled by itself.
    *
    * @throws {NqError} `NQ_FULL` with `timeoutMs: 0`, otherwise `NQ_TIMEOUT`: the event is not stored.
    * @throws {NqError} `NQ_OUTCOME_UNKNOWN` if the backend vanished mid-write: it may be stored.

@@ -72,3 +72,10 @@ export function describeError(error: unknown): string {
   }
   return `a thrown ${typeof error}`;
 }
+
+/** The same with its message and that of its cause, for the author of a queue: what a client library says has no event. */
+export function explainError(error: Error): string {
+  const { cause } = error;
+  const said = `${describeError(error)}: ${error.message}`;
+  return cause instanceof Error ? `${said} (cause: ${cause.name}: ${cause.message.slice(0, 300)})` : said;
+}

@@ -2,10 +2,14 @@ import { manifestRules } from './rules/manifest.ts';
 import { pushRules } from './rules/push.ts';
 import { pushCallRules } from './rules/push-calls.ts';
 import { pushWaitingRules } from './rules/push-waiting.ts';
+import { identityRules } from './rules/identity.ts';
 import { popRules } from './rules/pop.ts';
+import { iterateRules } from './rules/iterate.ts';
 import { settleRules } from './rules/settle.ts';
 import { retryRules } from './rules/retry.ts';
 import { leaseRules } from './rules/leases.ts';
+import { bulkRules } from './rules/bulk.ts';
+import { deliveryRules } from './rules/deliveries.ts';
 import { orderRules } from './rules/order.ts';
 import { sizeRules } from './rules/size.ts';
 import { closeRules } from './rules/close.ts';
@@ -26,10 +30,14 @@ export const rules: readonly Rule[] = [
   ...pushRules,
   ...pushWaitingRules,
   ...pushCallRules,
+  ...identityRules,
   ...popRules,
+  ...iterateRules,
   ...settleRules,
   ...retryRules,
   ...leaseRules,
+  ...bulkRules,
+  ...deliveryRules,
   ...orderRules,
   ...sizeRules,
   ...closeRules,

@@ -1,5 +1,5 @@
 import { describe } from '../check.ts';
-import { describeError } from './journal.ts';
+import { explainError } from './journal.ts';
 import type { Waiver } from './harness.ts';
 import type { RuleResult, RuleStatus } from './report.ts';
 import type { Rule } from './rule.ts';
@@ -40,7 +40,7 @@ export async function runRule({ rule, enter, limitMs, waiver, now }: RuleRun): P
     place = await enter();
     verdict = await judge(rule, place.trial, limitMs);
   } catch (error) {
-    verdict = verdictOf(error);
+    verdict = verdictOf(error, place?.trial);
   }
   try {
     await place?.leave();
@@ -97,15 +97,26 @@ async function inTime(run: Promise<void>, trial: Trial, limitMs: number): Promis
   }
 }
 
-function verdictOf(error: unknown): Verdict {
-  return { status: error instanceof NotVerified ? 'NOT-VERIFIED' : 'FAIL', reason: reasonOf(error) };
+function verdictOf(error: unknown, trial?: Trial): Verdict {
+  const status = error instanceof NotVerified ? 'NOT-VERIFIED' : 'FAIL';
+  const call = isUnexpected(error) ? callThatRejected(error, trial) : undefined;
+  return { status, reason: call === undefined ? reasonOf(error) : `${reasonOf(error)}; it came from ${call}` };
+}
+
+function isUnexpected(error: unknown): boolean {
+  return !(error instanceof Violation || error instanceof NotVerified);
+}
+
+/** The latest call that rejected with `error`, and not with one that is like it. */
+function callThatRejected(error: unknown, trial: Trial | undefined): string | undefined {
+  return trial?.rejections.findLast((seen) => seen.error === error)?.what;
 }
 
 /** What went wrong, in a sentence. The message of an error that is not ours is shown too: it is the author who reads it. */
 function reasonOf(error: unknown): string {
   if (error instanceof Violation || error instanceof NotVerified) return error.message;
   try {
-    if (error instanceof Error) return `unexpected ${describeError(error)}: ${error.message}`;
+    if (error instanceof Error) return `unexpected ${explainError(error)}`;
   } catch {
     // Whoever throws anything can throw what throws when it is looked at.
   }

@@ -236,6 +236,11 @@ export class Trial {
     return (this.#payload.equal ?? isDeepStrictEqual)(a, b);
   }
 
+  /** From now on events may come out that have an id of the queue's making. */
+  expectStrangers(): void {
+    this.#foreignExpected = true;
+  }
+
   show({ event, attempt }: Delivery): string {
     return `${this.journal.nameOf(event.id)} (attempt ${attempt})`;
   }

@@ -60,6 +60,17 @@ describe('the verdict', () => {
     );
   });
 
+  test.for([
+    ['may have been stored twice, if it comes with the same attempt again', 1, ', or it was stored twice'],
+    ['was stored once, if it comes with another attempt', 2, ''],
+  ] as const)('says that what comes after it was settled %s', ([, attempt, more]) => {
+    const again = { ...a, began: 6, ended: 7, beganMs: 6, endedMs: 7, handOut: { ...a.handOut, number: 6, attempt } };
+    const { anomalies } = verdict([push('a', 0, 1), a, settle('ack', a, 4, 5), again as typeof a], {});
+    expect(anomalies.map(({ observed }) => observed)).toEqual([
+      `a came out again after it was settled for good${more}`,
+    ]);
+  });
+
   test('says where in what a producer has pushed an event was lost', () => {
     const { anomalies } = verdict([...done('a', 0), push('b', 10, 11), ...done('c', 20), push('d', 30, 31)], {});
     expect(anomalies.map(({ observed }) => observed)).toEqual([

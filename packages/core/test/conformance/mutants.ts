@@ -3,10 +3,14 @@ import { manifestMutants } from './mutants/manifest.ts';
 import { pushMutants } from './mutants/push.ts';
 import { pushCallMutants } from './mutants/push-calls.ts';
 import { pushWaitingMutants } from './mutants/push-waiting.ts';
+import { identityMutants } from './mutants/identity.ts';
 import { popMutants } from './mutants/pop.ts';
+import { iterateMutants } from './mutants/iterate.ts';
 import { settleMutants } from './mutants/settle.ts';
 import { retryMutants } from './mutants/retry.ts';
 import { leaseMutants } from './mutants/leases.ts';
+import { bulkMutants } from './mutants/bulk.ts';
+import { deliveryMutants } from './mutants/deliveries.ts';
 import { orderMutants } from './mutants/order.ts';
 import { sizeMutants } from './mutants/size.ts';
 import { closeMutants } from './mutants/close.ts';
@@ -26,10 +30,14 @@ export const mutants: readonly Mutant[] = [
   ...pushMutants,
   ...pushWaitingMutants,
   ...pushCallMutants,
+  ...identityMutants,
   ...popMutants,
+  ...iterateMutants,
   ...settleMutants,
   ...retryMutants,
   ...leaseMutants,
+  ...bulkMutants,
+  ...deliveryMutants,
   ...orderMutants,
   ...sizeMutants,
   ...closeMutants,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createQueue, type MessageQueue } from '../../src/index.ts';
+import { createQueue, type MessageQueue, NqError } from '../../src/index.ts';
 import {
   type ConformanceHarness,
   ConformanceSession,
@@ -128,6 +128,27 @@ describe('a rule', () => {
     expect(await resultOf({ run })).toMatchObject({
       status: 'FAIL',
       reason: '1 rejections were handled by nobody; the first: unexpected Error: forgotten',
+    });
+  });
+
+  test('says of an error that it did not expect what caused it, and which call rejected with it', async () => {
+    const failing = withQueue((queue) =>
+      changed(queue, {
+        pop: async () => {
+          throw new NqError('NQ_BACKEND', 'Cannot pop: the backend failed', {
+            cause: new RangeError('no such stream'),
+          });
+        },
+      }),
+    );
+    const run: Rule['run'] = async (trial) => {
+      const queue = await trial.open();
+      await queue.pop({ timeoutMs: 5 });
+    };
+    expect(await resultOf({ run }, failing)).toMatchObject({
+      status: 'FAIL',
+      reason:
+        'unexpected NQ_BACKEND: Cannot pop: the backend failed (cause: RangeError: no such stream); it came from a.pop(5 ms)',
     });
   });
 

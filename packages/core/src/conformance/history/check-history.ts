@@ -198,13 +198,18 @@ function repetitions(index: HistoryIndex, expectations: Expectations): Anomaly[]
       const observed =
         done === undefined
           ? `${event} was handed out again although it was held by ${earlier.pop.by}: no nack, no end of a lease, no crash`
-          : `${event} came out again after it was settled for good`;
+          : `${event} came out again after it was settled for good${mayBeTwin(earlier, handOut) ? ', or it was stored twice' : ''}`;
       const witness = [push, earlier.pop, ...index.settlementsOf(earlier), handOut.pop];
       anomalies.push({ kind, observed, witness });
       break;
     }
   }
   return anomalies;
+}
+
+/** Whether `later` may be of another copy of the event: one copy is never handed out with the same attempt again. */
+function mayBeTwin(earlier: SeenHandOut, later: SeenHandOut): boolean {
+  return later.attempt <= earlier.attempt;
 }
 
 /** Whether the queue had confirmed that it has forgotten the event of `earlier`, before it handed it out again as `later`. */

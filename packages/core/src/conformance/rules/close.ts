@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { NqErrorCode } from '../../errors.ts';
 import type { CloseReport } from '../../queue.ts';
+import { describeError, explainError } from '../journal.ts';
 import type { Rule } from '../rule.ts';
 import type { Trial } from '../trial.ts';
 import { longMs, mostToFill, moments, takeAll, waitUntil, whatIsLeft } from './after-close.ts';
@@ -75,8 +76,7 @@ export const closeRules: readonly Rule[] = [
         await refused(queue.deadLetters.remove(), 'deadLetters.remove()');
       }
       if (replay) await refused(queue.rewind({ time: 0 }), 'rewind()');
-      const { done } = await trial.within(queue.raw[Symbol.asyncIterator]().next(), 'a loop over a closed queue');
-      trial.verify(done === true, 'a loop over a closed queue did not end');
+      await endsLoop(trial, queue.raw[Symbol.asyncIterator]().next(), 'a loop over a closed queue');
       if (look === undefined) return;
       trial.verifySame(await takeAll(trial, await look(), events.length), events, false);
     },
@@ -106,6 +106,16 @@ export const closeRules: readonly Rule[] = [
     },
   },
 ];
+
+/** Verifies that the loop which asked for `next` ends. */
+async function endsLoop(trial: Trial, next: Promise<IteratorResult<unknown>>, what: string): Promise<void> {
+  const how = next.then(
+    ({ done }) => (done === true ? 'ended' : 'brought a delivery'),
+    (error: unknown) => `threw ${error instanceof Error ? explainError(error) : describeError(error)}`,
+  );
+  const answer = await trial.within(how, what);
+  trial.verify(answer === 'ended', `${what} ${answer} instead of ending`);
+}
 
 function isReport(report: unknown): report is CloseReport {
   if (typeof report !== 'object' || report === null) return false;
@@ -143,8 +153,7 @@ async function releasesPops(trial: Trial): Promise<void> {
       'a pop that waited at close()',
     );
   }
-  const { done } = await trial.within(next, 'a loop that waited at close()');
-  trial.verify(done === true, 'a loop that waited at close() did not end');
+  await endsLoop(trial, next, 'a loop that waited at close()');
   for (const moment of moments) {
     const another = await trial.open();
     const pop = another.pop();

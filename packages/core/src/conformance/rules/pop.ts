@@ -236,7 +236,13 @@ export const popRules: readonly Rule[] = [
     text: 'popMany hands out at most `max` events, in their order, waits for the first one only, and leaves the rest in the queue.',
     why: 'A consumer that gets more than it asked for runs out of memory or of lease; one that waits until its batch is full stands still in quiet hours.',
     checkFirst: 'Is the page of the client library limited to max, or its rest kept for the next pop?',
-    mutants: ['pop-many-exceeds-max', 'pop-many-drops-rest', 'pop-many-waits-for-all', 'pop-many-reversed'],
+    mutants: [
+      'pop-many-exceeds-max',
+      'pop-many-drops-rest',
+      'pop-many-waits-for-all',
+      'pop-many-lingers',
+      'pop-many-reversed',
+    ],
     async run(trial) {
       const queue = await trial.open({ leaseMs: longLeaseMs(trial) });
       const { patienceMs } = trial.timing;
@@ -258,6 +264,18 @@ export const popRules: readonly Rule[] = [
       }
       trial.verifySame(deliveries, events, trial.capabilities.order !== 'none');
       await trial.nothing(queue, 'every event was handed out before');
+
+      // A short linger for a fuller page is legal, for nobody could tell it from a slow link; one to the time limit is not.
+      const [alone] = await trial.push(queue, 1);
+      const short = await trial.within(
+        queue.popMany(10, { timeoutMs: patienceMs * 4 }),
+        'popMany of a queue with one event, which waits for the first event only,',
+      );
+      trial.verify(
+        short.length === 1 && short[0]?.event.id === alone?.id,
+        'popMany did not bring the only event that there was',
+      );
+      await short[0]?.ack();
 
       const waiting = queue.popMany(10, { timeoutMs: patienceMs * 4 });
       await trial.pending(waiting, 'popMany of an empty queue');

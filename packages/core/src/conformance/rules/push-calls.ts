@@ -1,4 +1,5 @@
 import { getEventListeners } from 'node:events';
+import { describe } from '../../check.ts';
 import { isNqError } from '../../errors.ts';
 import type { EventInput, QueueEvent } from '../../event.ts';
 import type { WaitOptions } from '../../queue.ts';
@@ -43,7 +44,7 @@ export const pushCallRules: readonly Rule[] = [
     level: 'MUST',
     claim: 'core',
     tier: 'standard',
-    text: 'An aborted call rejects with the very reason of its signal and has had no effect: aborted before, while it waits, or while its request is under way; and it leaves no listener behind.',
+    text: 'An aborted call rejects with the very reason of its signal, whatever that is, and has had no effect: aborted before, while it waits, or while its request is under way; and it leaves no listener behind.',
     why: 'A call that misses the abort hangs its user; one that ignores it stores what was taken back; listeners that stay are a leak that Node.js warns of.',
     checkFirst: 'Is signal.aborted looked at after every await, and the listener removed on every way out?',
     mutants: [
@@ -51,6 +52,8 @@ export const pushCallRules: readonly Rule[] = [
       'ignores-abort',
       'abort-missed-in-flight',
       'abort-wraps-reason',
+      'abort-makes-an-error',
+      'abort-without-a-reason',
       'abort-stores-anyway',
       'leak-abort-listeners',
     ],
@@ -71,6 +74,7 @@ export const pushCallRules: readonly Rule[] = [
       if (bounded) {
         const events = await fill(trial, queue);
         await verifyAbortedWaiting(trial, (wait) => queue.push(trial.event(), wait), 'push to a full queue');
+        await verifyAbortedWaiting(trial, (wait) => queue.pushMany(trial.events(2), wait), 'pushMany to a full queue');
         const { signal } = forgotten;
         await queue.push(trial.event(), { signal, timeoutMs: 0 }).catch(() => {});
         // What an aborted push has left behind would come into the room that is made now.
@@ -237,16 +241,22 @@ function misuses(trial: Trial, queue: ObservedQueue<unknown>): [string, () => Pr
   return calls;
 }
 
+/** What calls are aborted with: a reason need not be an error. */
+const reasons: readonly unknown[] = [new Error('the reason of the caller'), 'the reason of the caller', 0, null];
+
 async function verifyAbortedBefore(trial: Trial, queue: ObservedQueue<unknown>): Promise<void> {
   const [event] = await trial.push(queue, 1);
-  const reason = new Error('the reason of the caller');
-  const options = { signal: AbortSignal.abort(reason), timeoutMs: trial.timing.patienceMs };
-  const refused = (call: Promise<unknown>, what: string): Promise<unknown> =>
-    trial.rejects(call, (error) => error === reason, `${what} with an aborted signal`, 'the reason of the signal');
-  await refused(queue.push(trial.event(), options), 'push');
-  await refused(queue.pushMany(trial.events(2), options), 'pushMany');
-  await refused(queue.pop(options), 'pop');
-  await refused(queue.popMany(2, options), 'popMany');
+  for (const reason of reasons) {
+    const options = { signal: AbortSignal.abort(reason), timeoutMs: trial.timing.patienceMs };
+    const refused = (call: Promise<unknown>, what: string): Promise<unknown> => {
+      const said = `${what} with a signal that was aborted with ${describe(reason)}`;
+      return trial.rejects(call, (error) => error === reason, said, 'the reason of the signal');
+    };
+    await refused(queue.push(trial.event(), options), 'push');
+    await refused(queue.pushMany(trial.events(2), options), 'pushMany');
+    await refused(queue.pop(options), 'pop');
+    await refused(queue.popMany(2, options), 'popMany');
+  }
   const deliveries = await trial.collect(queue, 1);
   trial.verifySame(deliveries, [event as QueueEvent]);
 }
@@ -258,10 +268,10 @@ async function verifyAbortedWaiting(
   what: string,
 ): Promise<void> {
   const moments = ['waiting', 0, 1, 2, 3, 5, 8] as const;
-  for (const moment of moments) {
+  for (const [place, moment] of moments.entries()) {
     const controller = new AbortController();
     const { signal } = controller;
-    const reason = new Error('the reason of the caller');
+    const reason = reasons[place % reasons.length];
     const aborted = call({ signal });
     aborted.catch(() => {});
     if (moment === 'waiting') await trial.pending(aborted, what, trial.timing.quietMs);
@@ -269,7 +279,8 @@ async function verifyAbortedWaiting(
     controller.abort(reason);
     const settled = trial.within(aborted, `${what} that was aborted`);
     const isReason = (error: unknown): boolean => error === reason;
-    await trial.rejects(settled, isReason, `${what} that was aborted`, 'the reason of the signal');
+    const said = `${what} that was aborted with ${describe(reason)}`;
+    await trial.rejects(settled, isReason, said, 'the reason of the signal');
     const left = (): number => getEventListeners(signal, 'abort').length;
     await trial.until(() => left() === 0, `that none of ${left()} listeners is left after ${what} was aborted`);
   }

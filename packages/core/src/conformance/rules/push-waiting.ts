@@ -6,6 +6,8 @@ import { fill, openFull } from './full-queue.ts';
 
 /** A time limit that rules give, in milliseconds. */
 const limitMs = 60;
+/** Some weeks: one more than `setTimeout` can count, which fires at once then. */
+const longMs = 2 ** 31;
 /** Timers count in whole milliseconds, so a wait may look this much shorter than it was. */
 const granularityMs = 1;
 
@@ -50,7 +52,13 @@ export const pushWaitingRules: readonly Rule[] = [
     text: 'A call that was given a time limit ends when it is over and not before: a push rejects NQ_TIMEOUT, a pop resolves nothing.',
     why: 'A limit that does not fire hangs a request of a user; one that fires early turns a queue that is a little slow into errors.',
     checkFirst: 'Is the limit handed on to everything that the call waits for, and counted from the call?',
-    mutants: ['limit-never-fires', 'limit-fires-early', 'pop-timeout-rejects', 'push-timeout-resolves'],
+    mutants: [
+      'limit-never-fires',
+      'limit-fires-early',
+      'limit-overflows',
+      'pop-timeout-rejects',
+      'push-timeout-resolves',
+    ],
     async run(trial) {
       const bounded = needs.capacity.holds(trial.capabilities);
       const queue = await trial.open({ capacity: 2 });
@@ -69,8 +77,21 @@ export const pushWaitingRules: readonly Rule[] = [
           'popMany of an empty queue resolved no empty array',
         );
       });
+      const patient: [string, (timeoutMs: number) => Promise<unknown>][] = [
+        ['pop of an empty queue', async (timeoutMs) => void (await (await queue.pop({ timeoutMs }))?.ack())],
+        [
+          'popMany of an empty queue',
+          async (timeoutMs) => void (await (await queue.popMany(1, { timeoutMs }))[0]?.ack()),
+        ],
+      ];
+      for (const [what, pop] of patient) {
+        const waiting = pop(longMs);
+        await trial.pending(waiting, `${what} with a timeoutMs of ${longMs}`);
+        await queue.push(trial.event());
+        await trial.within(waiting, `${what} with a timeoutMs of ${longMs}, into which an event was pushed,`);
+      }
       if (!bounded) return;
-      await fill(trial, queue);
+      const events = await fill(trial, queue);
       const late: [string, () => Promise<void>][] = [
         ['push to a full queue', () => queue.push(trial.event(), { timeoutMs: limitMs })],
         ['pushMany to a full queue', () => queue.pushMany(trial.events(2), { timeoutMs: limitMs })],
@@ -78,6 +99,14 @@ export const pushWaitingRules: readonly Rule[] = [
       for (const [what, push] of late) {
         await timed(what, () => trial.rejects(push(), outOfTime(trial, 'NQ_TIMEOUT'), what));
       }
+      const more = trial.events(2);
+      const waiting = [
+        queue.push(more[0] as QueueEvent, { timeoutMs: longMs }),
+        queue.pushMany(more.slice(1), { timeoutMs: longMs }),
+      ];
+      await trial.pending(Promise.race(waiting), `push to a full queue with a timeoutMs of ${longMs}`);
+      await trial.collect(queue, events.length + more.length);
+      for (const push of waiting) await trial.within(push, 'a push that waited for room which there is now');
     },
   },
   {

@@ -114,6 +114,9 @@ export const pushRules: readonly Rule[] = [
       'drop-key',
       'trims-key',
       'time-in-seconds',
+      'time-zero-is-now',
+      'revives-dates',
+      'lanes-in-an-object',
     ],
     async run(trial) {
       const queue = await trial.open();
@@ -150,7 +153,7 @@ export const pushRules: readonly Rule[] = [
     why: 'A cut-off event poisons the consumer long after its producer was told that all is well.',
     checkFirst:
       'Is the event written, and its size compared with maxPayloadBytes, before the first one of a batch is sent?',
-    mutants: ['truncate-64k', 'loses-oversize', 'bigint-becomes-null', 'partial-enqueue'],
+    mutants: ['truncate-64k', 'loses-oversize', 'bigint-becomes-null', 'partial-enqueue', 'counts-characters'],
     async run(trial) {
       const queue = await trial.open();
       const stored: QueueEvent[] = [];
@@ -172,6 +175,9 @@ export const pushRules: readonly Rule[] = [
         await trial.rejects(queue.push(tooLarge), 'NQ_PAYLOAD', what);
         const batch = [trial.event(), trial.event(), tooLarge];
         await trial.rejects(queue.pushMany(batch), 'NQ_PAYLOAD', `the last of a batch: ${what}`);
+        // Fewer characters than the limit, and more bytes.
+        const wide = trial.event({ data: 'ü'.repeat(Math.floor(limit / 2) + 10) });
+        await trial.rejects(queue.push(wide), 'NQ_PAYLOAD', `${what}, in characters of two bytes each,`);
       }
       const batch = [trial.event(), trial.event({ data: () => {} })];
       await trial.rejects(queue.pushMany(batch), 'NQ_PAYLOAD', 'pushMany with a function as data');

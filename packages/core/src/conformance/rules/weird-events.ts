@@ -31,6 +31,8 @@ export const weirdData: readonly WeirdEvent[] = (
     ['text that looks like JSON', '{"a":1}'],
     ['text that looks like a number', '007'],
     ['text that looks like base64', 'AAEC'],
+    ['text that looks like a date', '2026-01-01T00:00:00.000Z'],
+    ['dates in an object', { at: '2026-01-01T00:00:00.000Z', day: '2026-01-01' }],
     ['large and small numbers', [Number.MAX_SAFE_INTEGER, -Number.MAX_SAFE_INTEGER, 1e308, 5e-324, 0.1]],
     ['nested values', { list: [[], [null, false, 0, ''], { a: { b: { c: [1, { d: 2 }] } } }] }],
     ['a member called __proto__', JSON.parse('{"__proto__":{"polluted":true},"constructor":1}')],
@@ -48,6 +50,10 @@ export const weirdAttributes: readonly WeirdEvent[] = [
       ['with braces and slashes', 'acct/{7}:*?#'],
       ['not in ASCII', 'ключ 🗝'],
       ['long', 'k'.repeat(1000)],
+      ['called __proto__', '__proto__'],
+      ['called constructor', 'constructor'],
+      ['called toString', 'toString'],
+      ['like a number', '007'],
     ] as const
   ).map(([what, key]) => ({ what: `a key that is ${what}`, changes: { key } })),
   ...(
@@ -67,6 +73,8 @@ export const weirdAttributes: readonly WeirdEvent[] = [
   { what: 'a type that is not in ASCII', changes: { type: 'заказ/created v2 🗝' } },
   { what: 'a time to the millisecond', changes: { time: Date.UTC(2001, 1, 3, 4, 5, 6, 789) } },
   { what: 'a time before 1970', changes: { time: -1 } },
+  { what: 'a time long before 1970', changes: { time: Date.UTC(1901, 1, 3) } },
+  { what: 'a time of 0', changes: { time: 0 } },
 ];
 
 /**

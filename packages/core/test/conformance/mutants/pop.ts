@@ -294,6 +294,21 @@ export const popMutants: readonly Mutant[] = [
       }),
   },
   {
+    name: 'pop-many-lingers',
+    wrong: 'popMany of what is there waits for more until its time is over.',
+    queue: (queue, alive, { clock }) =>
+      changed(queue, {
+        async popMany(max, options = {}) {
+          const deadline = clock.now() + (options.timeoutMs ?? 30_000);
+          const ready = await queue.popMany(max, { ...options, timeoutMs: 0 });
+          if (ready.length === 0 || ready.length === max) return ready.length > 0 ? ready : queue.popMany(max, options);
+          alive();
+          const left = Math.max(0, deadline - clock.now());
+          return [...ready, ...(await queue.popMany(max - ready.length, { ...options, timeoutMs: left }))];
+        },
+      }),
+  },
+  {
     name: 'pop-many-reversed',
     wrong: 'popMany brings its page from the end.',
     queue: (queue, alive) =>

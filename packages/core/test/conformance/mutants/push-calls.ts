@@ -96,6 +96,26 @@ export const pushCallMutants: readonly Mutant[] = [
       ),
   },
   {
+    name: 'abort-makes-an-error',
+    wrong: 'A reason that is no error is made one.',
+    queue: (queue, alive) =>
+      withErrors(queue, alive, (error, { signal }) =>
+        signal?.aborted === true && error === signal.reason && !(error instanceof Error)
+          ? new Error(String(error))
+          : undefined,
+      ),
+  },
+  {
+    name: 'abort-without-a-reason',
+    wrong: 'A reason that counts as false is taken for none.',
+    queue: (queue, alive) =>
+      withErrors(queue, alive, (error, { signal }) =>
+        signal?.aborted === true && error === signal.reason && !error
+          ? new DOMException('This operation was aborted', 'AbortError')
+          : undefined,
+      ),
+  },
+  {
     name: 'abort-stores-anyway',
     wrong: 'A push that is aborted rejects, and its event is stored when there is room.',
     queue: (queue, alive, { clock }) =>

@@ -87,6 +87,16 @@ export const pushWaitingMutants: readonly Mutant[] = [
       ),
   },
   {
+    name: 'limit-overflows',
+    wrong: 'A limit of more than setTimeout can count fires at once.',
+    queue: (queue, alive) =>
+      withOptions(queue, alive, (options) =>
+        options.timeoutMs !== undefined && options.timeoutMs > 2 ** 31 - 1 && options.timeoutMs < Infinity
+          ? { ...options, timeoutMs: 1 }
+          : undefined,
+      ),
+  },
+  {
     name: 'pop-timeout-rejects',
     wrong: 'A pop that runs out of time rejects.',
     queue: (queue, alive) =>

@@ -1,4 +1,12 @@
-import { type Delivery, isNqError, type MessageQueue, type QueueDriver, type QueueEvent } from '../../../src/index.ts';
+import {
+  type Delivery,
+  isNqError,
+  type MessageQueue,
+  NqError,
+  type QueueDriver,
+  type QueueEvent,
+} from '../../../src/index.ts';
+import { encodeEvent } from '../../../src/cloudevents.ts';
 import { type Alive, changed, type Mutant, withDeliveries } from '../mutant.ts';
 import { withEncoding } from './calls.ts';
 
@@ -148,6 +156,49 @@ export const pushMutants: readonly Mutant[] = [
     wrong: 'Times are written in whole seconds.',
     driver: (driver, alive) =>
       withEncoding(driver, alive, (event) => ({ ...event, time: Math.floor(event.time / 1000) * 1000 })),
+  },
+  {
+    name: 'time-zero-is-now',
+    wrong: 'A time of 0 is taken for none.',
+    driver: (driver, alive, { clock }) =>
+      withEncoding(driver, alive, (event) => (event.time === 0 ? { ...event, time: clock.date() } : undefined)),
+  },
+  {
+    name: 'revives-dates',
+    wrong: 'Text that looks like a date is made one, and written otherwise.',
+    driver: (driver, alive) =>
+      withEncoding(driver, alive, (event) =>
+        typeof event.data === 'string' && /^\d{4}-\d\d-\d\dT/.test(event.data)
+          ? { ...event, data: Date.parse(event.data) }
+          : undefined,
+      ),
+  },
+  {
+    name: 'lanes-in-an-object',
+    wrong: 'Keys are looked up in an object, which has members of its own.',
+    driver: (driver, alive) =>
+      changed(driver, {
+        encode(event) {
+          const lanes: Record<string, unknown[]> = {};
+          if (event.key !== undefined && event.key in lanes) alive();
+          if (event.key !== undefined) (lanes[event.key] ??= []).push(event);
+          return driver.encode(event);
+        },
+      }),
+  },
+  {
+    name: 'counts-characters',
+    wrong: 'The size of an event is counted in characters.',
+    driver: (driver, alive) =>
+      changed(driver, {
+        encode(event) {
+          const { maxPayloadBytes } = driver.capabilities;
+          const text = encodeEvent(event);
+          if (text.length > maxPayloadBytes) throw new NqError('NQ_PAYLOAD', 'Cannot encode it: it is too large');
+          if (Buffer.byteLength(text) > maxPayloadBytes) alive();
+          return text;
+        },
+      }),
   },
   {
     name: 'truncate-64k',

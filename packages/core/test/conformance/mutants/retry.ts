@@ -103,6 +103,12 @@ export const retryMutants: readonly Mutant[] = [
     },
   },
   {
+    name: 'delay-overflows',
+    wrong: 'A delay that no timer can hold ends at once.',
+    driver: (driver, alive) =>
+      withReturns(driver, alive, ({ delayMs }) => (delayMs > 2 ** 31 - 1 ? { delayMs: 1 } : {})),
+  },
+  {
     name: 'dead-letter-dropped',
     wrong: 'What is given up is forgotten.',
     driver: (driver, alive) =>
@@ -149,6 +155,42 @@ export const retryMutants: readonly Mutant[] = [
         alive();
         return driver.nack(burials.map((burial) => ({ ...burial, reason: '' })));
       }),
+  },
+  {
+    name: 'dead-letter-keeps-first-reason',
+    wrong: 'A dead letter tells why its event was given back for the first time.',
+    driver(driver, alive) {
+      const ids = new Map<unknown, string>();
+      const reasons = new Map<string, string>();
+      const remembering = withLeases(driver, (lease) => {
+        ids.set(lease.receipt, lease.event.id);
+        return lease;
+      });
+      return changed(remembering, {
+        nack: (returns) =>
+          driver.nack(
+            returns.map((back) => {
+              const id = ids.get(back.receipt) ?? '';
+              const reason = reasons.get(id) ?? back.reason;
+              reasons.set(id, reason);
+              if (reason !== back.reason) alive();
+              return { ...back, reason };
+            }),
+          ),
+      });
+    },
+  },
+  {
+    name: 'dead-at-since-start',
+    wrong: 'A dead letter tells how long the process had run when its event was given up, not when that was.',
+    driver: (driver, alive, { clock }) =>
+      withLetters(driver, (letters) => ({
+        async list(options) {
+          const listed = await letters.list(options);
+          if (listed.length > 0) alive();
+          return listed.map((letter) => ({ ...letter, deadAt: letter.deadAt - clock.date() + clock.now() }));
+        },
+      })),
   },
   {
     name: 'dead-letter-counts-failures',
@@ -263,7 +305,7 @@ function aroundBurials(
 }
 
 /** `driver`, with other dead letters. */
-function withLetters(
+export function withLetters(
   driver: QueueDriver<string>,
   change: (letters: DeadLetters) => Partial<DeadLetters>,
 ): QueueDriver<string> {
