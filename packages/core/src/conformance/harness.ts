@@ -93,7 +93,10 @@ export interface PayloadFactory<Data> {
 export interface Timing {
   /** How long something that must happen may take, in milliseconds. @default 5000 */
   readonly patienceMs: number;
-  /** How long is watched that something does not happen, in milliseconds. @default 60 */
+  /**
+   * How long is watched that something does not happen, in milliseconds: longer than a request to the backend and its
+   * answer take. @default 60
+   */
   readonly quietMs: number;
   /** How long `close()` may take, also while the backend is out of reach, in milliseconds. @default 10_000 */
   readonly closeMs: number;
