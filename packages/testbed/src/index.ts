@@ -1,0 +1,10 @@
+export type { Address, LinkCounts } from './link.ts';
+export { Link } from './link.ts';
+export type { Provider } from './provider.ts';
+export { redis, redisOffer, type RedisOptions } from './redis.ts';
+export type { RedisOffer, RedisStartOptions } from './redis-offer.ts';
+export type { RedisVersion } from './redis-source.ts';
+export { redisVersions, type RedisVersionsOptions } from './redis-versions.ts';
+export type { RedisReply } from './resp.ts';
+export type { TestRedis } from './test-redis.ts';
+export { until, type UntilOptions } from './until.ts';

@@ -1,0 +1,153 @@
+import { type Address, Link } from './link.ts';
+import type { Provider } from './provider.ts';
+import { type RedisAddress, redisCommand } from './redis-command.ts';
+import type { RedisSite } from './redis-source.ts';
+import type { RedisReply } from './resp.ts';
+import type { Server } from './server.ts';
+import { Hopeless, until } from './until.ts';
+
+/** What is known of a Redis before it is asked. */
+interface Origin {
+  readonly provider: Provider;
+  /** The program, the image or the variable it comes from. */
+  readonly from: string;
+}
+
+/** A Redis for tests, and what can be done to it. Disposing of it is `stop()`. */
+export class TestRedis implements Address, AsyncDisposable {
+  readonly provider: Provider;
+  /** The program, the image or the variable it comes from. */
+  readonly from: string;
+  /** `Redis` or `Valkey`, as the server says itself. */
+  readonly product: string;
+  /** Its version, as the server says itself. */
+  readonly version: string;
+  readonly #address: RedisAddress;
+  readonly #server: Server | undefined;
+  readonly #links = new Set<Link>();
+
+  private constructor({ provider, from }: Origin, { address, server }: RedisSite, info: string) {
+    this.provider = provider;
+    this.from = from;
+    this.#address = address;
+    this.#server = server;
+    const value = (name: string): string | undefined => new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info)?.[1];
+    this.product = value('server_name') === 'valkey' ? 'Valkey' : 'Redis';
+    this.version = value('valkey_version') ?? value('redis_version') ?? 'of an unknown version';
+  }
+
+  /**
+   * The server at `site`, once it answers.
+   *
+   * @throws {Error} with its last lines, if it does not. A server of ours is removed then.
+   */
+  static async open(origin: Origin, site: RedisSite): Promise<TestRedis> {
+    try {
+      await untilReady(site);
+      const info = await redisCommand(site.address, ['INFO', 'server']);
+      return new TestRedis(origin, site, String(info));
+    } catch (error) {
+      await site.server?.remove();
+      throw error;
+    }
+  }
+
+  get host(): string {
+    return this.#address.host;
+  }
+
+  get port(): number {
+    return this.#address.port;
+  }
+
+  /** How clients reach it, with the password: `redis://127.0.0.1:10042`. */
+  get url(): string {
+    return this.urlAt(this);
+  }
+
+  /** The certificate to trust, in PEM, for a server that speaks TLS. */
+  get ca(): string | undefined {
+    return typeof this.#address.tls === 'string' ? this.#address.tls : undefined;
+  }
+
+  /** The pid of a native server that runs. */
+  get pid(): number | undefined {
+    return this.#server?.pid;
+  }
+
+  /** {@link url} with another place, as that of a link. */
+  urlAt({ host, port }: Address): string {
+    const { username = '', password, tls } = this.#address;
+    const user = password === undefined ? '' : `${encodeURIComponent(username)}:${encodeURIComponent(password)}@`;
+    return `${tls === undefined ? 'redis' : 'rediss'}://${user}${host}:${port}`;
+  }
+
+  /**
+   * Sends one command past every link, and resolves its reply.
+   *
+   * @throws {Error} what the server answers, if it is an error, or that nothing came within 5 s.
+   */
+  command(...args: readonly (string | number | Uint8Array)[]): Promise<RedisReply> {
+    return redisCommand(this.#address, args);
+  }
+
+  /** Opens a way to it on which connections can be hurt. `stop()` closes it. */
+  async link(): Promise<Link> {
+    const link = await Link.open(this);
+    this.#links.add(link);
+    return link;
+  }
+
+  /** Ends it in an orderly way and starts it again, with the data that its configuration keeps. Resolves once it answers. */
+  async restart(): Promise<void> {
+    await this.#ours('restart').end();
+    await this.start();
+  }
+
+  /** Kills it with SIGKILL, which leaves it what is on its disk. Resolves once it is gone. */
+  kill(): Promise<void> {
+    return this.#ours('kill').kill();
+  }
+
+  /** Starts it again after `kill()`. Resolves once it answers, so when it has loaded its data. */
+  async start(): Promise<void> {
+    const server = this.#ours('start');
+    await server.start();
+    await untilReady({ address: this.#address, server });
+  }
+
+  /** It keeps its connections and answers nothing, until `thaw()`. */
+  freeze(): Promise<void> {
+    return this.#ours('freeze').freeze();
+  }
+
+  thaw(): Promise<void> {
+    return this.#ours('thaw').thaw();
+  }
+
+  /** Closes its links; kills it and removes its data, if it is ours. */
+  async stop(): Promise<void> {
+    for (const link of this.#links) await link.close();
+    await this.#server?.remove();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  #ours(verb: string): Server {
+    if (this.#server === undefined)
+      throw new Error(`Cannot ${verb} ${this.product}: ${this.from} names one that is not ours`);
+    return this.#server;
+  }
+}
+
+/** Waits until the server answers PING with anything but that it loads its data. */
+async function untilReady({ address, server }: RedisSite): Promise<void> {
+  await until('Redis to answer', async () => {
+    if (server !== undefined && !(await server.isRunning())) {
+      throw new Hopeless(`Redis has ended instead of answering:\n${await server.log()}`);
+    }
+    return (await redisCommand(address, ['PING'], 1000)) === 'PONG';
+  });
+}

@@ -1,0 +1,7 @@
+import { mergeConfig } from 'vitest/config';
+import base from '../workspace/vitest.base.ts';
+
+export default mergeConfig(base, {
+  // Servers are started in tests and in hooks; what is waited for has a deadline of its own, which is shorter.
+  test: { testTimeout: 60_000, hookTimeout: 60_000 },
+});
