@@ -3,6 +3,8 @@ import { type Capabilities, createQueue } from '@nq/core';
 import { type ClaimLevel, type Rule, rules } from '@nq/core/conformance';
 import { memoryDriver } from '@nq/core/testing';
 import { mutants } from '../../core/test/conformance/mutants.ts';
+import { capabilitiesOf } from '../../redis/src/redis-capabilities.ts';
+import { defaultRedisOptions } from '../../redis/src/redis-options.ts';
 import type { RepositoryFile } from './repository.ts';
 
 /** What a section of the rulebook is about. */
@@ -88,6 +90,10 @@ interface Declared {
 const declared: readonly Declared[] = [
   { name: '@nq/channel', capabilities: channelQueue().capabilities },
   { name: "@nq/channel, isolation: 'copy'", capabilities: channelQueue({ isolation: 'copy' }).capabilities },
+  {
+    name: '@nq/redis, a list, with appendonly',
+    capabilities: capabilitiesOf(defaultRedisOptions, { appendOnly: true }),
+  },
   { name: 'the memory driver', capabilities: createQueue(memoryDriver()).capabilities },
 ];
 

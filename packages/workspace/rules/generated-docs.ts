@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { type ErrorCodeEntry, errorCodes } from '@nq/core';
+import { aclRules } from '@nq/redis';
+import { redisFailures } from '../../redis/src/errors.ts';
 import { root } from '../scripts/workspaces.mjs';
 import { conformanceDocs } from './conformance-docs.ts';
 import { optionsOf } from './options.ts';
@@ -10,11 +12,12 @@ import { readRepositoryFile, type RepositoryFile } from './repository.ts';
 const optionTables: Readonly<Record<string, readonly [file: string, name: string]>> = {
   'channel-options': ['packages/channel/src/channel-options.ts', 'ChannelOptions'],
   'dispatcher-options': ['packages/core/src/dispatcher-options.ts', 'DispatcherOptions'],
+  'redis-options': ['packages/redis/src/redis-options.ts', 'RedisQueueOptions'],
   'retry-options': ['packages/core/src/retry.ts', 'RetryOptions'],
 };
 
 /** The pages that have sections which are generated. */
-const pages = ['packages/channel/README.md', 'packages/core/README.md'];
+const pages = ['docs/redis.md', 'packages/channel/README.md', 'packages/core/README.md', 'packages/redis/README.md'];
 
 /** Every file of the documentation that comes from the code, as it should be, formatted. */
 export function generatedDocs(): readonly RepositoryFile[] {
@@ -54,7 +57,21 @@ export function fillSections(markdown: string, make: (name: string) => string): 
   );
 }
 
+/** The other sections, by their name. */
+const otherSections: Readonly<Record<string, () => string>> = {
+  'redis-acl': () => `\`\`\`\n${aclRules('notification:events').join(' ')}\n\`\`\``,
+  'redis-errors': () => {
+    const rows = redisFailures.map(({ signs, code, meaning }) => {
+      const shown = signs.map((sign) => `\`${sign.trim()}\``).join(' ');
+      return `| ${shown} | \`${code}\` | ${meaning} |`;
+    });
+    return ['| The message begins with | Code | Meaning |', '| --- | --- | --- |', ...rows].join('\n');
+  },
+};
+
 function section(name: string): string {
+  const other = otherSections[name];
+  if (other !== undefined) return other();
   const table = optionTables[name];
   if (table === undefined) throw new Error(`Nobody makes the section ${name}`);
   const [file, type] = table;

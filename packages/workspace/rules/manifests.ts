@@ -135,13 +135,16 @@ function checkRanges(manifest: Manifest, version: string): string[] {
 export function checkPrivate(manifest: Manifest): string[] {
   const problems: string[] = [];
   if (manifest.name?.startsWith('@nq/') !== false) problems.push('@nq/* are the published packages');
-  if (manifest.version !== undefined) problems.push('a package that is never released has no version');
+  // Whoever is packed and has it as a devDependency needs one that it can write down.
+  if (manifest.version !== undefined && manifest.version !== '0.0.0') {
+    problems.push('a package that is never released has no version, or 0.0.0');
+  }
   return problems.map((problem) => `${manifest.name}: ${problem}`);
 }
 
 /** Checks that tools are pinned: what CI ran is what everybody runs. */
 export function checkPins(manifest: Manifest): string[] {
   return Object.entries(manifest.devDependencies ?? {})
-    .filter(([, range]) => !/^(?:\d+\.\d+\.\d+$|catalog:|workspace:)/.test(range))
+    .filter(([, range]) => !/^(?:(?:npm:[\w@/-]+@)?\d+\.\d+\.\d+$|catalog:|workspace:)/.test(range))
     .map(([name, range]) => `${manifest.name}: devDependency ${name} is ${range}, not one exact version`);
 }

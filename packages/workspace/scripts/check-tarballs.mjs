@@ -3,7 +3,8 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { checkRun, needsVitest, programFile, programsOf } from './readme-program.mjs';
+import { redisOffer } from 'nq-testbed';
+import { checkRun, needsRedis, needsVitest, programFile, programsOf, withRedis } from './readme-program.mjs';
 import { build, exitWith, step, StepFailed } from './steps.mjs';
 import { capture, command, npm, pack } from './tarballs.mjs';
 import { publishedWorkspaces, readManifest, root } from './workspaces.mjs';
@@ -62,6 +63,8 @@ const strictest = {
 await exitWith(async () => {
   await build(published.map(({ manifest }) => manifest.name));
   const folder = mkdtempSync(join(tmpdir(), 'nq-tarballs-'));
+  const redis = await redisOffer();
+  const server = redis.missing === undefined ? await redis.start() : undefined;
   try {
     const tarballs = await step('Packing with npm', () =>
       pack(
@@ -72,11 +75,15 @@ await exitWith(async () => {
     const project = join(folder, 'project');
     await step('Installing the tarballs into an empty project', () => installInto(project, tarballs));
     await step('Reading what was packed', async () => checkContents(project));
-    await step('Compiling a project that uses them, strictly and with library checks', () => compile(project));
+    await step('Compiling a project that uses them, strictly and with library checks', () => compile(project, server));
     const node = await step(`Fetching Node ${oldestNode}`, () => fetchNode(join(folder, 'node')));
-    await step(`Using the packages on Node ${oldestNode}`, () => runAll(project, node));
-    await step(`Using the packages on Node ${process.versions.node}`, () => runAll(project, process.execPath));
+    const hasRedis = server !== undefined;
+    await step(`Using the packages on Node ${oldestNode}`, () => runAll(project, node, hasRedis));
+    await step(`Using the packages on Node ${process.versions.node}`, () =>
+      runAll(project, process.execPath, hasRedis),
+    );
   } finally {
+    await server?.stop();
     rmSync(folder, { recursive: true, force: true });
   }
   return 0;
@@ -137,13 +144,14 @@ function checkFiles(folder, manifest) {
  * Compiles one file that imports everything, and the programs of the pages: those in TypeScript are run from the result.
  *
  * @param {string} project
+ * @param {import('nq-testbed').TestRedis | undefined} server
  */
-async function compile(project) {
+async function compile(project, server) {
   const types = entryPoints.map((name, i) => `import * as entry${i} from '${name}';\nexport { entry${i} };\n`);
   writeFileSync(join(project, 'everything.ts'), types.join(''));
   for (const { file, program } of programs) {
     mkdirSync(join(project, dirname(file)), { recursive: true });
-    writeFileSync(join(project, file), program.code);
+    writeFileSync(join(project, file), withRedis(program, server).code);
   }
   const include = ['*.ts', '*.md/*.ts'];
   writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions: strictest, include }));
@@ -171,11 +179,13 @@ async function fetchNode(folder) {
 /**
  * @param {string} project
  * @param {string} node
+ * @param {boolean} hasRedis
  */
-async function runAll(project, node) {
+async function runAll(project, node, hasRedis) {
   const problems = [];
   // Tests of vitest are run where vitest is: in readmes.test.ts.
-  for (const { place, program, file } of programs.filter((one) => !needsVitest(one.program))) {
+  const runnable = programs.filter(({ program }) => !needsVitest(program) && (hasRedis || !needsRedis(program)));
+  for (const { place, program, file } of runnable) {
     const runs = program.language === 'ts' ? `compiled/${file.replace(/ts$/, 'js')}` : file;
     const result = await capture(node, [runs], project);
     problems.push(...checkRun(program, result).map((problem) => `The program of ${place}: ${problem}`));

@@ -28,6 +28,30 @@ export function needsVitest({ code }) {
   return /from '(?:vitest|@nq\/core\/conformance\/vitest)'/.test(code);
 }
 
+/** Where the pages have their Redis. */
+const redisOfPages = 'localhost:6379';
+
+/**
+ * Whether it needs a Redis that runs.
+ *
+ * @param {Program} program
+ */
+export function needsRedis({ code }) {
+  return code.includes(redisOfPages);
+}
+
+/**
+ * The same program with the Redis of the tests in place of the one that a reader has.
+ *
+ * @param {Program} program
+ * @param {{ readonly host: string, readonly port: number } | undefined} server
+ * @returns {Program}
+ */
+export function withRedis(program, server) {
+  if (server === undefined) return program;
+  return { ...program, code: program.code.replaceAll(redisOfPages, `${server.host}:${server.port}`) };
+}
+
 /**
  * The programs of a page: the first block, which is what a reader copies first, and every block of TypeScript. Further
  * blocks of JavaScript may be fragments.

@@ -128,12 +128,13 @@ describe('checkPrivate()', () => {
 });
 
 describe('checkPins()', () => {
-  test('accepts exact versions, the catalog and the workspace', () => {
-    expect(checkPins({ devDependencies: { a: '1.2.3', b: 'catalog:', c: 'workspace:*' } })).toEqual([]);
+  test('accepts exact versions, also under another name, the catalog and the workspace', () => {
+    const devDependencies = { a: '1.2.3', b: 'catalog:', c: 'workspace:*', d5: 'npm:d@5.0.0' };
+    expect(checkPins({ devDependencies })).toEqual([]);
   });
 
   test('finds a range', () => {
-    expect(checkPins({ devDependencies: { a: '^1.2.3', b: 'latest' } })).toHaveLength(2);
+    expect(checkPins({ devDependencies: { a: '^1.2.3', b: 'latest', c: 'npm:d@^5.0.0' } })).toHaveLength(3);
   });
 });
 

@@ -1,9 +1,18 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { redisOffer, type TestRedis } from 'nq-testbed';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readRepositoryFile } from '../rules/repository.ts';
-import { checkRun, needsVitest, type Program, programFile, programsOf } from '../scripts/readme-program.mjs';
+import {
+  checkRun,
+  needsRedis,
+  needsVitest,
+  type Program,
+  programFile,
+  programsOf,
+  withRedis,
+} from '../scripts/readme-program.mjs';
 import { publishedWorkspaces, root } from '../scripts/workspaces.mjs';
 
 // Inside this package, so that the programs can import the packages as a user's would.
@@ -14,6 +23,8 @@ const timeoutMs = 120_000;
 const vitest = join(root, 'packages/workspace/node_modules/vitest/vitest.mjs');
 /** A program that declares a whole run of the conformance kit shows with these rules that it does. */
 const NQ_ONLY = '0.1,0.2';
+
+const redis = await redisOffer();
 
 function write(file: string, { code }: Program): void {
   mkdirSync(dirname(join(folder, file)), { recursive: true });
@@ -47,8 +58,13 @@ describe('in this repository', () => {
   const programs = pages.flatMap(({ path, programs: own }) =>
     own.map((program) => ({ path, program, line: program.line, file: programFile(path, program) })),
   );
-  // Before the first one runs: those of a page that have names may import each other.
-  for (const { file, program } of programs) write(file, program);
+  let server: TestRedis | undefined;
+  beforeAll(async () => {
+    if (redis.missing === undefined) server = await redis.start();
+    // Before the first one runs: those of a page that have names may import each other.
+    for (const { file, program } of programs) write(file, withRedis(program, server));
+  });
+  afterAll(() => server?.stop());
 
   test.for(pages.filter(({ path }) => opening.includes(path)))(
     '$path opens with a program of JavaScript, and has one in TypeScript',
@@ -63,7 +79,8 @@ describe('in this repository', () => {
   test.for(programs)(
     'the program of $path in line $line runs, and prints what it says',
     { timeout: timeoutMs },
-    ({ program, file }) => {
+    ({ program, file }, { skip }) => {
+      if (needsRedis(program) && redis.missing !== undefined) skip(`it needs a Redis: ${redis.missing}`);
       expect(checkRun(program, run(file, program))).toEqual([]);
     },
   );

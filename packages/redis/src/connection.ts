@@ -1,0 +1,116 @@
+import { type Clock, NqError, type Timer } from '@nq/core';
+import { failureOf, redisError } from './errors.ts';
+import type { MakeClient } from './open-client.ts';
+import type { RedisClient } from './script.ts';
+
+const noSuchDatabase = /^ERR (?:DB index|invalid DB)/;
+
+/**
+ * A connection to Redis that is ours: it comes back by itself when it was lost, and is given up for a new one when it does
+ * not answer, although nothing says that it is lost.
+ */
+export class Connection {
+  readonly #make: () => RedisClient;
+  readonly #clock: Clock;
+  #client: RedisClient;
+  /** What the client said last of why there is no connection. */
+  #trouble: unknown;
+  /** Who waits until commands can be sent. */
+  readonly #waiting = new Set<() => void>();
+  /** Whether the server refused to select the database: the client goes on in database 0, where nothing may be sent. */
+  #isMisled = false;
+  #closed = false;
+
+  /** Connects in the background. @param name is shown by CLIENT LIST. */
+  constructor(make: MakeClient, name: string, clock: Clock) {
+    this.#make = () => make(name);
+    this.#clock = clock;
+    this.#client = this.#connect();
+  }
+
+  /**
+   * The client, once commands can be sent; at once if they can be.
+   *
+   * @throws {NqError} the reason if they cannot be sent within `limitMs`: nothing was sent.
+   */
+  async ready(limitMs: number, verb: string): Promise<RedisClient> {
+    if (!this.#isReady) await this.#wait(limitMs);
+    if (this.#closed) throw new NqError('NQ_CLOSED', `Cannot ${verb}: the queue is closed`);
+    if (this.#isReady) return this.#client;
+    throw this.#refusal(verb);
+  }
+
+  get isReady(): boolean {
+    return this.#isReady;
+  }
+
+  /** Gives up a connection that does not answer: what is under way there rejects, although it may have been done. */
+  replace(): void {
+    if (this.#closed) return;
+    const stuck = this.#client;
+    this.#client = this.#connect();
+    // Not to be reconnected: a client that is told so while it reconnects stays there for ever (BullMQ #4585).
+    stuck.disconnect();
+  }
+
+  /** Everything under way rejects. */
+  close(): void {
+    this.#closed = true;
+    this.#client.disconnect();
+    this.#wake();
+  }
+
+  get #isReady(): boolean {
+    return this.#client.status === 'ready' && !this.#isMisled;
+  }
+
+  #connect(): RedisClient {
+    const client = this.#make();
+    const isOurs = (): boolean => client === this.#client && !this.#closed;
+    client.on('error', (error: unknown) => {
+      if (!isOurs()) return;
+      this.#trouble = error;
+      this.#isMisled ||= error instanceof Error && noSuchDatabase.test(error.message);
+      // What no time mends is told at once.
+      if (failureOf(error)?.code === 'NQ_CONFIG') this.#wake();
+    });
+    client.on('close', () => {
+      if (isOurs()) this.#isMisled = false;
+    });
+    client.on('ready', () => {
+      if (!isOurs()) return;
+      if (!this.#isMisled) this.#trouble = undefined;
+      this.#wake();
+    });
+    // What fails is told by the events.
+    client.connect().catch(() => {});
+    return client;
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiting) wake();
+  }
+
+  #wait(limitMs: number): Promise<void> {
+    if (this.#closed || failureOf(this.#trouble)?.code === 'NQ_CONFIG') return Promise.resolve();
+    return new Promise((resolve) => {
+      const end = (): void => {
+        timer.cancel();
+        this.#waiting.delete(end);
+        resolve();
+      };
+      const timer: Timer = this.#clock.schedule(end, limitMs);
+      this.#waiting.add(end);
+    });
+  }
+
+  #refusal(verb: string): NqError {
+    const failure = failureOf(this.#trouble);
+    if (failure === undefined || failure.code === 'NQ_OUTCOME_UNKNOWN') {
+      const options = this.#trouble === undefined ? {} : { cause: this.#trouble };
+      // Nothing was sent, whatever has become of requests before.
+      return new NqError('NQ_UNAVAILABLE', `Cannot ${verb}: there is no connection to Redis`, options);
+    }
+    return redisError(verb, this.#trouble);
+  }
+}

@@ -1,0 +1,186 @@
+import { type Clock, NqError, type Timer } from '@nq/core';
+import type { Connection } from './connection.ts';
+import { type Claimed, type ConsumerAnswer, ConsumerRequest, type ReturnedElement } from './consumer-request.ts';
+import { failureOf, redisError } from './errors.ts';
+import type { Receipt } from './receipt.ts';
+import { runScript } from './script.ts';
+import { consumeScript } from './scripts/consume.ts';
+
+/** What a line needs to know. */
+export interface ConsumerLineOptions {
+  /** Names this queue object: no other has ever had the same name. */
+  readonly consumer: string;
+  /** Those of the script, in its order. */
+  readonly keys: readonly string[];
+  readonly leaseMs: number;
+  /** How long a caller waits for an answer, in milliseconds. */
+  readonly requestTimeoutMs: number;
+}
+
+/** How long Redis remembers the last request of a queue object that is silent, in milliseconds: longer than any outage. */
+export const memoryMs = 600_000;
+
+/** How long to wait before a request is sent again, in milliseconds. */
+const resendPauseMs = 20;
+
+/** How often is looked for callers who have waited too long, in parts of how long they wait. */
+const watchesPerTimeout = 8;
+
+/**
+ * What a queue object asks of Redis as a consumer: one request at a time, with everything that has come together
+ * meanwhile. A hundred calls that settle and pop at once become one round trip.
+ *
+ * A request whose connection is lost is sent again, under the same number, until it has its answer: Redis tells it from a
+ * new one. Who asked is told after `requestTimeoutMs` that nobody knows; what the answer brings after all is given back,
+ * and what it has settled is remembered.
+ */
+export class ConsumerLine {
+  readonly #connection: Connection;
+  readonly #clock: Clock;
+  readonly #options: ConsumerLineOptions;
+  #next = new ConsumerRequest();
+  #sent: ConsumerRequest | undefined;
+  #scheduled = false;
+  #requests = 0;
+  #handOuts = 0;
+  /** Whether the request under way has left. */
+  #mayBeDone = false;
+  #watch: Timer | undefined;
+  #closed = false;
+
+  constructor(connection: Connection, options: ConsumerLineOptions, clock: Clock) {
+    this.#connection = connection;
+    this.#options = options;
+    this.#clock = clock;
+  }
+
+  /** Forgets elements. @returns for each whether it was still ours. */
+  ack(receipts: readonly Receipt[]): Promise<boolean[]> {
+    return this.#together(receipts.map((receipt) => this.#next.ack(receipt, this.#deadline())));
+  }
+
+  /** Gives elements back, or makes dead letters of them. @returns for each whether it was still ours. */
+  giveBack(returns: readonly ReturnedElement[]): Promise<boolean[]> {
+    return this.#together(returns.map((back) => this.#next.giveBack(back, this.#deadline())));
+  }
+
+  /** Makes leases end `ms` from now. @returns for each whether it was still ours. */
+  renew(receipts: readonly Receipt[], ms: number): Promise<boolean[]> {
+    return this.#together(receipts.map((receipt) => this.#next.renew(receipt, ms, this.#deadline())));
+  }
+
+  /**
+   * Takes up to `max` elements. What comes after `signal` has aborted, or too late, is given back.
+   *
+   * @returns `undefined` if the signal aborted before there was an answer.
+   * @throws {NqError} if there is no answer within `requestTimeoutMs`.
+   */
+  claim(max: number, signal: AbortSignal): Promise<Claimed | undefined> {
+    const claimed = this.#next.claim(max, this.#deadline(), signal);
+    this.#schedule();
+    return claimed;
+  }
+
+  /** Has Redis give back what is over. */
+  tend(): void {
+    this.#next.tends = true;
+    this.#schedule();
+  }
+
+  /** Rejects everything that has no answer. */
+  close(): void {
+    this.#closed = true;
+    this.#watch?.cancel();
+    this.#sent?.fail(this.#mayBeDone ? unknown : closed);
+    this.#next.fail(closed);
+  }
+
+  #deadline(): number {
+    return this.#clock.now() + this.#options.requestTimeoutMs;
+  }
+
+  #together(calls: readonly Promise<boolean>[]): Promise<boolean[]> {
+    this.#schedule();
+    return Promise.all(calls);
+  }
+
+  #schedule(): void {
+    this.#watchOver();
+    if (this.#scheduled || this.#sent !== undefined || this.#closed) return;
+    this.#scheduled = true;
+    queueMicrotask(() => {
+      this.#scheduled = false;
+      void this.#send();
+    });
+  }
+
+  /** Never rejects. */
+  async #send(): Promise<void> {
+    const request = this.#next;
+    this.#next = new ConsumerRequest();
+    if (request.isEmpty) return;
+    this.#sent = request;
+    const { consumer, leaseMs } = this.#options;
+    const first = this.#handOuts + 1;
+    const args = [consumer, ++this.#requests, memoryMs, leaseMs, request.max, first, ...request.toArguments()];
+    try {
+      const answer = await this.#exchange(args);
+      this.#handOuts += answer.elements.length;
+      // What nobody waits for any more.
+      for (const { receipt } of request.answer(consumer, first, answer)) {
+        void this.#next.giveBack({ receipt, delayMs: 0, letter: '' }, Infinity).catch(() => {});
+      }
+    } catch (error) {
+      request.fail((verb) => (error instanceof NqError ? error : redisError(verb, error)));
+    }
+    this.#sent = undefined;
+    if (!this.#next.isEmpty) this.#schedule();
+  }
+
+  /** Sends a request until there is an answer, or the queue is closed. @throws what the server has answered. */
+  async #exchange(args: readonly (string | number)[]): Promise<ConsumerAnswer> {
+    const { keys, requestTimeoutMs } = this.#options;
+    this.#mayBeDone = false;
+    for (;;) {
+      try {
+        const client = await this.#connection.ready(requestTimeoutMs, 'reach the queue');
+        this.#mayBeDone = true;
+        const answer = await runScript(client, consumeScript, keys, args);
+        const [late, nextMs, ...elements] = answer as [string, number, ...(string | null)[]];
+        return { late, nextMs, elements };
+      } catch (error) {
+        const isOpen = this.#mayBeDone && !this.#closed;
+        const isLost = error instanceof NqError || failureOf(error)?.code === 'NQ_OUTCOME_UNKNOWN';
+        if (!isOpen || !isLost) throw error;
+        // A connection that is refused says so at once.
+        await this.#pause();
+      }
+    }
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#clock.schedule(resolve, resendPauseMs);
+    });
+  }
+
+  #watchOver(): void {
+    if (this.#watch !== undefined || this.#closed) return;
+    this.#watch = this.#clock.schedule(() => {
+      this.#watch = undefined;
+      const now = this.#clock.now();
+      const isStuck = this.#sent?.abandon(now, this.#mayBeDone ? unknown : unanswered) === true;
+      this.#next.abandon(now, unanswered);
+      if (isStuck && this.#connection.isReady) this.#connection.replace();
+      if (this.#sent !== undefined || !this.#next.isEmpty) this.#watchOver();
+    }, this.#options.requestTimeoutMs / watchesPerTimeout);
+  }
+}
+
+const unknown = (verb: string): NqError =>
+  new NqError('NQ_OUTCOME_UNKNOWN', `Cannot ${verb}: Redis has not answered in time; it may be done`);
+
+const closed = (verb: string): NqError => new NqError('NQ_CLOSED', `Cannot ${verb}: the queue is closed`);
+
+const unanswered = (verb: string): NqError =>
+  new NqError('NQ_UNAVAILABLE', `Cannot ${verb}: Redis has not answered in time; nothing was sent`);

@@ -1,0 +1,200 @@
+import type { NqError } from '@nq/core';
+import { Receipt, SharedLease } from './receipt.ts';
+
+/** An element on its way back. */
+export interface ReturnedElement {
+  readonly receipt: Receipt;
+  readonly delayMs: number;
+  /** The head of the dead letter that it becomes; empty if it becomes none. */
+  readonly letter: string;
+}
+
+/** An element that is ours, as it is in the list. */
+export interface ClaimedElement {
+  readonly receipt: Receipt;
+  readonly text: string;
+}
+
+/** What a claim has brought. */
+export interface Claimed {
+  readonly elements: readonly ClaimedElement[];
+  /** In how many milliseconds a lease or a delay will be over that is known now; -1 if there is none. */
+  readonly nextMs: number;
+}
+
+/** What Redis has answered. */
+export interface ConsumerAnswer {
+  /** The places of the calls that found nothing, from 1, separated by commas. */
+  readonly late: string;
+  readonly nextMs: number;
+  /** What was taken; `null` where it is gone again. */
+  readonly elements: readonly (string | null)[];
+}
+
+type MakeError = (verb: string) => NqError;
+
+/** Somebody who waits for an answer. */
+class Call<Result> {
+  readonly verb: 'ack' | 'nack' | 'extend' | 'pop';
+  /** When nobody waits any more, in the time of the clock. */
+  readonly deadline: number;
+  readonly promise: Promise<Result>;
+  resolve!: (result: Result) => void;
+  reject!: (error: unknown) => void;
+  /** Whether nobody waits any more. */
+  abandoned = false;
+
+  constructor(verb: Call<Result>['verb'], deadline: number) {
+    this.verb = verb;
+    this.deadline = deadline;
+    this.promise = new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+  }
+
+  abandon(makeError: MakeError): void {
+    this.abandoned = true;
+    this.reject(makeError(this.verb));
+  }
+}
+
+class ReceiptCall extends Call<boolean> {
+  declare readonly verb: 'ack' | 'nack' | 'extend';
+  readonly receipt: Receipt;
+  /** What the script is given for it. */
+  readonly args: readonly (string | number)[];
+
+  constructor(verb: 'ack' | 'nack' | 'extend', receipt: Receipt, args: readonly (string | number)[], deadline: number) {
+    super(verb, deadline);
+    this.receipt = receipt;
+    this.args = args;
+  }
+
+  answer(ours: boolean): void {
+    if (!this.abandoned) this.resolve(ours);
+    else if (ours && this.verb !== 'extend') this.receipt.settledBy = this.verb;
+  }
+}
+
+class ClaimCall extends Call<Claimed | undefined> {
+  readonly max: number;
+
+  constructor(max: number, deadline: number) {
+    super('pop', deadline);
+    this.max = max;
+  }
+}
+
+/** What goes to Redis together, and who waits for the answer. */
+export class ConsumerRequest {
+  /** Whether Redis shall look for what is over. */
+  tends = false;
+  #acks: ReceiptCall[] = [];
+  #returns: ReceiptCall[] = [];
+  #renewals: ReceiptCall[] = [];
+  #claim: ClaimCall | undefined;
+
+  ack(receipt: Receipt, deadline: number): Promise<boolean> {
+    return add(this.#acks, new ReceiptCall('ack', receipt, [receipt.field], deadline));
+  }
+
+  giveBack({ receipt, delayMs, letter }: ReturnedElement, deadline: number): Promise<boolean> {
+    return add(this.#returns, new ReceiptCall('nack', receipt, [receipt.field, delayMs, letter], deadline));
+  }
+
+  renew(receipt: Receipt, ms: number, deadline: number): Promise<boolean> {
+    return add(this.#renewals, new ReceiptCall('extend', receipt, [receipt.field, ms], deadline));
+  }
+
+  /** Takes the place of a claim before it, for which nobody waits any more. */
+  claim(max: number, deadline: number, signal: AbortSignal): Promise<Claimed | undefined> {
+    const call = new ClaimCall(max, deadline);
+    this.#claim = call;
+    const giveUp = (): void => {
+      call.abandoned = true;
+      call.resolve(undefined);
+    };
+    signal.addEventListener('abort', giveUp, { once: true });
+    const forget = (): void => signal.removeEventListener('abort', giveUp);
+    call.promise.then(forget, forget);
+    return call.promise;
+  }
+
+  /** Whether there is nothing to ask for. */
+  get isEmpty(): boolean {
+    const waits = this.#calls().some(({ abandoned }) => !abandoned);
+    return !waits && !this.tends;
+  }
+
+  /** What the script is given after its first six arguments. Answers at once what is known already. */
+  toArguments(): (string | number)[] {
+    this.#acks = this.#acks.filter(isOpen);
+    // The latest hand-out first: what is put back last is taken first.
+    this.#returns = this.#returns.filter(isOpen).toReversed();
+    this.#renewals = this.#renewals.filter(isOpen);
+    if (this.#claim?.abandoned === true) this.#claim = undefined;
+    const ended = [...this.#acks, ...this.#returns].flatMap(({ receipt }) => [...receipt.leave()]);
+    for (const { receipt } of this.#renewals) receipt.renewed = true;
+    const max = this.#claim?.max ?? 0;
+    return [
+      ...[max > 0 || this.tends ? 1 : 0, ended.length, this.#acks.length, this.#returns.length, this.#renewals.length],
+      ...ended,
+      ...this.#receiptCalls().flatMap(({ args }) => args),
+    ];
+  }
+
+  /** How many elements are asked for. */
+  get max(): number {
+    return this.#claim === undefined || this.#claim.abandoned ? 0 : this.#claim.max;
+  }
+
+  /** @returns what was taken, and nobody waits for. @param first the number of the first hand-out. */
+  answer(consumer: string, first: number, { late, nextMs, elements }: ConsumerAnswer): readonly ClaimedElement[] {
+    const lost = new Set(late === '' ? [] : late.split(',').map(Number));
+    for (const [index, call] of this.#receiptCalls().entries()) call.answer(!lost.has(index + 1));
+    if (this.#claim === undefined) return [];
+    const lease = new SharedLease(consumer, first, elements.length);
+    const claimed = elements.flatMap((text, index) =>
+      text === null ? [] : { receipt: new Receipt(consumer, first + index, lease), text },
+    );
+    if (this.#claim.abandoned) return claimed;
+    this.#claim.resolve({ elements: claimed, nextMs });
+    return [];
+  }
+
+  /** Rejects everybody. */
+  fail(makeError: MakeError): void {
+    for (const call of this.#calls()) if (!call.abandoned) call.abandon(makeError);
+  }
+
+  /** Rejects those who have waited too long. @returns whether there were any. */
+  abandon(now: number, makeError: MakeError): boolean {
+    const late = this.#calls().filter(({ abandoned, deadline }) => !abandoned && deadline <= now);
+    for (const call of late) call.abandon(makeError);
+    return late.length > 0;
+  }
+
+  /** In the order in which the script is given them. */
+  #receiptCalls(): readonly ReceiptCall[] {
+    return [...this.#acks, ...this.#returns, ...this.#renewals];
+  }
+
+  #calls(): readonly (ReceiptCall | ClaimCall)[] {
+    return this.#claim === undefined ? this.#receiptCalls() : [...this.#receiptCalls(), this.#claim];
+  }
+}
+
+function add(calls: ReceiptCall[], call: ReceiptCall): Promise<boolean> {
+  calls.push(call);
+  return call.promise;
+}
+
+/** Whether Redis has to be asked. Whoever asks again after an answer that came too late is told what it was. */
+function isOpen(call: ReceiptCall): boolean {
+  if (call.abandoned) return false;
+  const { settledBy } = call.receipt;
+  if (settledBy === undefined) return true;
+  call.answer(settledBy === call.verb);
+  return false;
+}

@@ -1,0 +1,113 @@
+import { type DeadLetter, type DeadLetters, NqError } from '@nq/core';
+import { decodeElement } from './element.ts';
+import { memoryMs } from './consumer-line.ts';
+import type { QueueKeys } from './keys.ts';
+import type { ResolvedRedisOptions } from './redis-options.ts';
+import { request, type RequestParts } from './request.ts';
+import { runScript } from './script.ts';
+import { lettersScript } from './scripts/letters.ts';
+
+/** The type under which a dead letter that is no event is shown; its data are its bytes. */
+const undecodableType = 'nq.undecodable';
+
+/** How many dead letters one script moves. */
+const lettersPerRequest = 500;
+
+interface LetterParts extends RequestParts {
+  readonly keys: QueueKeys;
+  readonly options: ResolvedRedisOptions;
+}
+
+/**
+ * The line of JSON before an element that has died: what `LRANGE` shows first.
+ *
+ * @param deadAt in milliseconds since the Unix epoch.
+ */
+export function letterHead(id: string, attempts: number, reason: string, deadAt: number): string {
+  return JSON.stringify({ id, attempts, reason, deadAt });
+}
+
+/** The dead letters of a list: elements behind a line that says why they died. */
+export class ListDeadLetters implements DeadLetters {
+  readonly #parts: LetterParts;
+  readonly #keys: readonly string[];
+  #requests = 0;
+  /** One request after the other, so that Redis has to remember only one. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(parts: LetterParts, id: string) {
+    const { ready, dead, memory } = parts.keys;
+    this.#parts = parts;
+    this.#keys = [ready, dead, memory('letters', id)];
+  }
+
+  count(): Promise<number> {
+    return request(this.#parts, 'count dead letters', (client) => client.llen(this.#parts.keys.dead));
+  }
+
+  async list({ limit = 100 }: { readonly limit?: number } = {}): Promise<readonly DeadLetter[]> {
+    if (limit === 0) return [];
+    const last = limit === Infinity ? -1 : limit - 1;
+    const letters = await request(this.#parts, 'list dead letters', (client) =>
+      client.lrangeBuffer(this.#parts.keys.dead, 0, last),
+    );
+    return letters.map((letter) => this.#read(letter));
+  }
+
+  replay(ids?: readonly string[]): Promise<number> {
+    return this.#use('replay', ids);
+  }
+
+  remove(ids?: readonly string[]): Promise<number> {
+    return this.#use('remove', ids);
+  }
+
+  #use(verb: 'replay' | 'remove', ids: readonly string[] | undefined): Promise<number> {
+    const use = async (): Promise<number> => {
+      if (ids !== undefined) return ids.length === 0 ? 0 : this.#ask(verb, 0, ids);
+      // Not until none is left: what is replayed may die again meanwhile.
+      let left = await this.count();
+      let used = 0;
+      while (left > 0) {
+        const count = await this.#ask(verb, Math.min(left, lettersPerRequest), []);
+        if (count === 0) break;
+        used += count;
+        left -= count;
+      }
+      return used;
+    };
+    const used = this.#last.then(use);
+    this.#last = used.catch(() => {});
+    return used;
+  }
+
+  async #ask(verb: 'replay' | 'remove', max: number, ids: readonly string[]): Promise<number> {
+    const args = [++this.#requests, memoryMs, verb, max, ...ids];
+    return request(this.#parts, `${verb} dead letters`, async (client) =>
+      Number(await runScript(client, lettersScript, this.#keys, args)),
+    );
+  }
+
+  #read(letter: Buffer): DeadLetter {
+    const line = letter.indexOf('\n');
+    const body = letter.subarray(line + 1);
+    const { id, attempts, reason, deadAt } = readHead(letter.toString('utf8', 0, Math.max(0, line)));
+    const element = decodeElement(body.toString(), this.#parts.options.foreign);
+    const event =
+      'flaw' in element
+        ? { id, type: undecodableType, data: new Uint8Array(body), time: deadAt }
+        : { ...element.event, id };
+    return { event, attempts, reason, deadAt };
+  }
+}
+
+/** @throws {NqError} `NQ_BACKEND` for a dead letter that is none of ours. */
+function readHead(text: string): Omit<DeadLetter, 'event'> & { readonly id: string } {
+  try {
+    const head = JSON.parse(text) as Omit<DeadLetter, 'event'> & { readonly id: string };
+    if (typeof head.id === 'string') return head;
+  } catch {
+    // Told below.
+  }
+  throw new NqError('NQ_BACKEND', 'Cannot list dead letters: somebody else has written into their list');
+}

@@ -1,0 +1,54 @@
+import { decodeEvent, encodeEvent, type ForeignOptions, isNqError, type QueueEvent } from '@nq/core';
+
+/**
+ * What an element of the list looks like: structured CloudEvents JSON. Two extension attributes stand in front where they
+ * are needed, as text, so that scripts can read and write them without parsing what follows:
+ *
+ * - `nqattempt`: how often the event was handed out before. Not there the first time.
+ * - `nqtime`: when it was pushed, in milliseconds since the Unix epoch. Not there if somebody else pushed it.
+ */
+const front = /^\{(?:"nqattempt":(\d{1,9}),)?(?:"nqtime":(\d{1,15}),)?/;
+
+/** What is known of an element. */
+export interface Element {
+  readonly event: QueueEvent;
+  /** How often it was handed out before. */
+  readonly handOuts: number;
+  /** In milliseconds since the Unix epoch. */
+  readonly pushedAt: number | undefined;
+}
+
+/** An element that is no event. */
+export interface Poison {
+  readonly handOuts: number;
+  /** Why it cannot be read, without payload. */
+  readonly flaw: string;
+}
+
+/**
+ * The element for `event`, pushed at `now`.
+ *
+ * @throws {NqError} `NQ_PAYLOAD` as `encodeEvent` does.
+ */
+export function encodeElement(event: QueueEvent, now: number, maxBytes: number): string {
+  return `{"nqtime":${now},${encodeEvent(event, { maxBytes }).slice(1)}`;
+}
+
+/** What `text` holds. */
+export function decodeElement(text: string, foreign: ForeignOptions | undefined): Element | Poison {
+  const [all = '', attempt, time] = front.exec(text) ?? [];
+  const handOuts = attempt === undefined ? 0 : Number(attempt);
+  try {
+    const event = decodeEvent(all.length > 1 ? `{${text.slice(all.length)}` : text, { foreign });
+    return { event, handOuts, pushedAt: time === undefined ? undefined : Number(time) };
+  } catch (error) {
+    if (!isNqError(error)) throw error;
+    return { handOuts, flaw: error.message };
+  }
+}
+
+/** When the element that begins with `text` was pushed, in milliseconds since the Unix epoch, if it says so. */
+export function pushTimeOf(text: string): number | undefined {
+  const time = front.exec(text)?.[2];
+  return time === undefined ? undefined : Number(time);
+}

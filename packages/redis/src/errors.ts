@@ -1,0 +1,96 @@
+import { NqError, type NqErrorCode } from '@nq/core';
+
+/** What a failure of Redis, or on the way to it, means for who called. */
+export interface RedisFailure {
+  /** How the message of the error begins, or its `code`. */
+  readonly signs: readonly string[];
+  readonly code: NqErrorCode;
+  /** What is wrong, for people: ends a sentence that begins with what could not be done. */
+  readonly meaning: string;
+}
+
+/**
+ * Every failure that is known. The first that fits counts. With `NQ_UNAVAILABLE`, nothing was done: servers say so before
+ * they do anything. `docs/redis.md` shows this table.
+ */
+export const redisFailures: readonly RedisFailure[] = [
+  { signs: ['WRONGPASS'], code: 'NQ_CONFIG', meaning: 'the server does not accept the username or the password' },
+  { signs: ['NOAUTH'], code: 'NQ_CONFIG', meaning: 'the server wants a password, and none was given' },
+  {
+    signs: ['NOPERM', 'ACL failure in script'],
+    code: 'NQ_CONFIG',
+    meaning: 'the user lacks a permission: docs/redis.md has the line of the ACL',
+  },
+  {
+    signs: ['WRONGTYPE'],
+    code: 'NQ_CONFIG',
+    meaning: 'queueKey, or a key that belongs to it, holds something else',
+  },
+  {
+    signs: ['ERR DB index', 'ERR invalid DB', 'ERR SELECT is not allowed'],
+    code: 'NQ_CONFIG',
+    meaning: 'the server has no database of that number; a cluster has only 0',
+  },
+  {
+    signs: ['ERR unknown command', 'ERR Unknown Redis command', 'Unknown Redis command'],
+    code: 'NQ_CONFIG',
+    meaning: 'the server lacks a command: nq needs Redis 6.2 or newer',
+  },
+  {
+    signs: ['CROSSSLOT'],
+    code: 'NQ_CONFIG',
+    meaning: 'keys of this queue lie in different slots of the cluster',
+  },
+  {
+    signs: [
+      ...['CERT_', 'DEPTH_ZERO_SELF_SIGNED_CERT', 'SELF_SIGNED_CERT', 'UNABLE_TO_GET_ISSUER', 'UNABLE_TO_VERIFY'],
+      ...['ERR_TLS_', 'ERR_SSL_', 'EPROTO'],
+    ],
+    code: 'NQ_CONFIG',
+    meaning: 'TLS could not be agreed on with the server',
+  },
+  { signs: ['OOM'], code: 'NQ_UNAVAILABLE', meaning: 'the server is out of memory (maxmemory)' },
+  { signs: ['READONLY', 'UNBLOCKED'], code: 'NQ_UNAVAILABLE', meaning: 'the server is, or has become, a replica' },
+  { signs: ['LOADING'], code: 'NQ_UNAVAILABLE', meaning: 'the server is still loading its data' },
+  { signs: ['MASTERDOWN'], code: 'NQ_UNAVAILABLE', meaning: 'the server is a replica without its primary' },
+  { signs: ['CLUSTERDOWN'], code: 'NQ_UNAVAILABLE', meaning: 'the cluster is down' },
+  {
+    signs: ['TRYAGAIN', 'MOVED ', 'ASK '],
+    code: 'NQ_UNAVAILABLE',
+    meaning: 'the slot of this queue is being moved, or has moved',
+  },
+  { signs: ['BUSY '], code: 'NQ_UNAVAILABLE', meaning: 'the server is busy with a script' },
+  { signs: ['MISCONF'], code: 'NQ_UNAVAILABLE', meaning: 'the server cannot save its data, and takes no more' },
+  { signs: ['NOREPLICAS'], code: 'NQ_UNAVAILABLE', meaning: 'the server has not enough replicas' },
+  {
+    signs: ['ERR max number of clients'],
+    code: 'NQ_UNAVAILABLE',
+    meaning: 'the server has as many clients as it takes',
+  },
+  { signs: ['ECONNREFUSED'], code: 'NQ_UNAVAILABLE', meaning: 'nothing listens at the address' },
+  { signs: ['ENOTFOUND', 'EAI_AGAIN'], code: 'NQ_UNAVAILABLE', meaning: 'the host is not known' },
+  { signs: ['EHOSTUNREACH', 'ENETUNREACH'], code: 'NQ_UNAVAILABLE', meaning: 'there is no way to the host' },
+  { signs: ["Stream isn't writeable"], code: 'NQ_UNAVAILABLE', meaning: 'there is no connection' },
+  {
+    signs: ['ETIMEDOUT', 'ECONNRESET', 'EPIPE', 'Connection is closed', 'Command aborted due to connection close'],
+    code: 'NQ_OUTCOME_UNKNOWN',
+    meaning: 'the connection was lost',
+  },
+];
+
+/** What `error`, thrown by a client of ioredis, means. `undefined` for one that is not known. */
+export function failureOf(error: unknown): RedisFailure | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const { code } = error as NodeJS.ErrnoException;
+  // Redis 6 puts what went wrong in a script behind a sentence about the script.
+  const [, inScript = ''] = /^ERR Error running script .*?: -?([A-Z]+ .*)$/s.exec(error.message) ?? [];
+  const texts = [error.message, inScript, ...(typeof code === 'string' ? [code] : [])];
+  return redisFailures.find(({ signs }) => signs.some((sign) => texts.some((text) => text.startsWith(sign))));
+}
+
+/** `error` as callers see it. What the server said is only in its `cause`: it may quote keys, or a password. */
+export function redisError(verb: string, error: unknown): NqError {
+  const failure = failureOf(error);
+  const { code, meaning } = failure ?? { code: 'NQ_BACKEND', meaning: 'Redis answered with an error' };
+  return new NqError(code, `Cannot ${verb}: ${meaning}`, { cause: error });
+}

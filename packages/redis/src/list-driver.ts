@@ -1,0 +1,204 @@
+import { randomBytes } from 'node:crypto';
+import {
+  type Capabilities,
+  type Clock,
+  type DeadLetters,
+  type LeasedEvent,
+  type NqErrorCode,
+  type QueueDriver,
+  type QueueEvent,
+  type QueueSize,
+  type ReturnedLease,
+  type Timer,
+} from '@nq/core';
+import { Alarm } from './alarm.ts';
+import type { Connection } from './connection.ts';
+import type { ClaimedElement } from './consumer-request.ts';
+import { ConsumerLine } from './consumer-line.ts';
+import { letterHead, ListDeadLetters } from './dead-letters.ts';
+import { decodeElement, encodeElement, pushTimeOf } from './element.ts';
+import type { QueueKeys } from './keys.ts';
+import { Producer } from './producer.ts';
+import type { Receipt } from './receipt.ts';
+import type { ResolvedRedisOptions } from './redis-options.ts';
+import { request } from './request.ts';
+import { runScript } from './script.ts';
+import { sizeScript } from './scripts/size.ts';
+
+/** What a driver is made of. */
+export interface DriverParts {
+  readonly options: ResolvedRedisOptions;
+  readonly capabilities: Capabilities;
+  readonly keys: QueueKeys;
+  /** For everything that does not block. */
+  readonly connection: Connection;
+  /** Opens a connection that may be blocked. */
+  readonly connect: () => Connection;
+  readonly clock: Clock;
+}
+
+/**
+ * A queue on a plain list: `LLEN` and `LRANGE` show it, and whoever writes JSON with `LPUSH` is a producer. What is in
+ * flight, delayed or dead lies in keys beside it. Each method is one script, which Redis runs in one step.
+ */
+export class ListDriver implements QueueDriver<string> {
+  readonly capabilities: Capabilities;
+  readonly capacity: number;
+  readonly deadLetters: DeadLetters;
+  readonly #parts: DriverParts;
+  readonly #id = randomBytes(9).toString('hex');
+  readonly #producer: Producer;
+  readonly #consumer: ConsumerLine;
+  readonly #alarm: Alarm;
+  /** When the next delay of ours is over, and who tells Redis then. */
+  #due: { readonly at: number; readonly timer: Timer } | undefined;
+
+  constructor(parts: DriverParts) {
+    const { options, capabilities, keys, connection, connect, clock } = parts;
+    const { ready, staged, held, leases, delayed, dead } = keys;
+    this.#parts = parts;
+    this.capabilities = capabilities;
+    this.capacity = options.capacity;
+    this.#producer = new Producer(parts, [ready, staged, delayed, keys.memory('push', this.#id)]);
+    this.#consumer = new ConsumerLine(
+      connection,
+      {
+        consumer: this.#id,
+        keys: [ready, staged, held, leases, delayed, dead, keys.memory('consume', this.#id)],
+        leaseMs: options.leaseMs,
+        requestTimeoutMs: options.requestTimeoutMs,
+      },
+      clock,
+    );
+    this.#alarm = new Alarm(connect, keys, clock, () => void this.#unstage().catch(() => {}));
+    this.deadLetters = new ListDeadLetters(parts, this.#id);
+  }
+
+  encode(event: QueueEvent): string {
+    return encodeElement(event, this.#parts.clock.date(), this.capabilities.maxPayloadBytes);
+  }
+
+  push(elements: readonly string[]): Promise<number> {
+    return this.#producer.push(elements);
+  }
+
+  async pop(max: number, waitMs: number, signal: AbortSignal): Promise<readonly LeasedEvent[]> {
+    const { clock } = this.#parts;
+    const deadline = clock.now() + waitMs;
+    for (;;) {
+      const claimed = await this.#consumer.claim(max, signal);
+      if (claimed === undefined) return [];
+      const leases = this.#read(claimed.elements);
+      const leftMs = deadline - clock.now();
+      const isOver = leftMs <= 0 || signal.aborted;
+      // What was no event has made room for what is behind it.
+      const mayBeMore = claimed.elements.length > 0;
+      if (leases.length > 0 || (isOver && !mayBeMore)) return leases;
+      if (mayBeMore) continue;
+      await this.#alarm.wait(claimed.nextMs < 0 ? leftMs : Math.min(leftMs, claimed.nextMs + 1), signal);
+    }
+  }
+
+  /** The leases of what is an event. The rest becomes dead letters. */
+  #read(elements: readonly ClaimedElement[]): readonly LeasedEvent[] {
+    const { options, clock } = this.#parts;
+    const now = clock.date();
+    return elements.flatMap(({ receipt, text }) => {
+      const element = decodeElement(text, options.foreign);
+      const attempt = element.handOuts + 1;
+      if ('flaw' in element) {
+        const letter = letterHead(receipt.field, attempt, element.flaw, now);
+        void this.#consumer.giveBack([{ receipt, delayMs: 0, letter }]).catch(() => {});
+        return [];
+      }
+      const { event, pushedAt } = element;
+      receipt.told = { id: event.id, attempt };
+      const waited = pushedAt === undefined ? {} : { waitedMs: Math.max(0, now - pushedAt) };
+      return { receipt, event, attempt, ...waited };
+    });
+  }
+
+  ack(receipts: readonly unknown[]): Promise<readonly boolean[]> {
+    return this.#consumer.ack(receipts as readonly Receipt[]);
+  }
+
+  async nack(returns: readonly ReturnedLease[]): Promise<readonly boolean[]> {
+    const { clock } = this.#parts;
+    const back = returns.map(({ receipt, delayMs, reason, deadLetter }) => {
+      const { told } = receipt as Receipt;
+      const letter = deadLetter ? letterHead(told?.id ?? '', told?.attempt ?? 0, reason, clock.date()) : '';
+      return { receipt: receipt as Receipt, delayMs: Math.ceil(delayMs), letter };
+    });
+    const answers = await this.#consumer.giveBack(back);
+    const delays = back.flatMap(({ delayMs, letter }) => (delayMs > 0 && letter === '' ? delayMs : []));
+    if (delays.length > 0) this.#tendIn(Math.min(...delays));
+    return answers;
+  }
+
+  extend(receipts: readonly unknown[], ms: number): Promise<readonly boolean[]> {
+    return this.#consumer.renew(receipts as readonly Receipt[], Math.ceil(ms));
+  }
+
+  async size(): Promise<QueueSize> {
+    const { ready, staged, held, leases, delayed } = this.#parts.keys;
+    const answer = await request(this.#parts, 'count', (client) =>
+      runScript(client, sizeScript, [ready, staged, held, leases, delayed], []),
+    );
+    const [readyCount, inFlight, delayedCount, exact, now, oldest] = answer as [
+      number,
+      number,
+      number,
+      number,
+      number,
+      string,
+    ];
+    const pushedAt = pushTimeOf(oldest);
+    return {
+      ready: readyCount,
+      inFlight,
+      delayed: delayedCount,
+      oldestAgeMs: readyCount === 0 || pushedAt === undefined ? 0 : Math.max(0, now - pushedAt),
+      exact: exact === 1,
+    };
+  }
+
+  /** What the methods above throw is named already. */
+  classify(): NqErrorCode {
+    return 'NQ_BACKEND';
+  }
+
+  async close(): Promise<void> {
+    const { connection, keys } = this.#parts;
+    const mayBeStaged = this.#alarm.isSet;
+    this.#due?.timer.cancel();
+    this.#alarm.close();
+    this.#consumer.close();
+    try {
+      if (!connection.isReady) return;
+      if (mayBeStaged) await this.#unstage();
+      const memories = (['push', 'consume', 'letters'] as const).map((kind) => keys.memory(kind, this.#id));
+      await request(this.#parts, 'close', (client) => client.del(...memories));
+    } finally {
+      connection.close();
+    }
+  }
+
+  /** Puts what woke us, and nobody took, back to where it wakes somebody else. */
+  #unstage(): Promise<unknown> {
+    const { ready, staged } = this.#parts.keys;
+    return request(this.#parts, 'pop', (client) => client.lmove(staged, ready, 'LEFT', 'RIGHT'));
+  }
+
+  /** Has Redis give back what is over in `ms`: those who wait elsewhere do not know of a delay that began meanwhile. */
+  #tendIn(ms: number): void {
+    const { clock } = this.#parts;
+    const at = clock.now() + ms;
+    if (this.#due !== undefined && this.#due.at <= at) return;
+    this.#due?.timer.cancel();
+    const tend = (): void => {
+      this.#due = undefined;
+      this.#consumer.tend();
+    };
+    this.#due = { at, timer: clock.schedule(tend, ms + 1, { keepAlive: false }) };
+  }
+}

@@ -1,0 +1,153 @@
+import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import type { RedisQueueOptions } from './redis-options.ts';
+import type { RedisClient } from './script.ts';
+
+/** Makes another client of the same server, not connected yet. */
+export type MakeClient = (name: string) => RedisClient;
+
+/**
+ * How clients of ours behave, whoever says where the server is.
+ *
+ * Commands that have no answer are sent again after a reconnect: every write of ours may be. The opposite setting leaves
+ * promises that never settle (ioredis #2193). Nothing is kept for later while there is no connection, for a command that
+ * has timed out would be sent all the same (ioredis #2130): {@link Connection} waits instead. Automatic pipelining would
+ * put commands behind one that blocks.
+ */
+const ours = {
+  lazyConnect: true,
+  maxRetriesPerRequest: null,
+  enableOfflineQueue: false,
+  autoResendUnfulfilledCommands: true,
+  enableAutoPipelining: false,
+  enableReadyCheck: true,
+  keepAlive: 10_000,
+  connectTimeout: 10_000,
+  // Quick at first, for most cuts are short; up to 2 seconds, with chance in it, so that not all come back at once.
+  retryStrategy: (times: number) => Math.min(20 * 2 ** Math.min(times, 7), 2000) * (0.75 + Math.random() / 2),
+  // The primary has become a replica: connect anew, to the new one, and send the command there.
+  reconnectOnError: (error: Error) => (error.message.includes('READONLY') ? 2 : false),
+} as const satisfies RedisOptions;
+
+/** What must not be taken over from a client of the user. */
+const notTheirs = { commandTimeout: undefined, socketTimeout: undefined, blockingTimeout: undefined } as const;
+
+const action = 'Cannot open a Redis queue';
+
+/**
+ * What makes clients of the server that `options` name.
+ *
+ * @throws {TypeError} {RangeError} if an address is none, or a client cannot be used.
+ */
+export function clientMaker(options: RedisQueueOptions): MakeClient {
+  const { client, cluster, sentinel } = options;
+  if (client !== undefined) return likeClient(client);
+  if (cluster !== undefined) {
+    const nodes = cluster.map((addr) => readAddr('cluster', addr, 6379));
+    const redisOptions = { ...accessOf(options), keepAlive: ours.keepAlive };
+    return (name) => new Cluster(nodes, { ...ofCluster, redisOptions: { ...redisOptions, connectionName: name } });
+  }
+  const access = accessOf(options);
+  if (sentinel === undefined) {
+    const place = placeOf(options);
+    return (connectionName) => new Redis({ ...access, ...place, ...ours, connectionName });
+  }
+  const { name, addrs, username, password } = sentinel;
+  const sentinels = {
+    name,
+    sentinels: addrs.map((addr) => readAddr('sentinel.addrs', addr, 26_379)),
+    ...(username === undefined ? {} : { sentinelUsername: username }),
+    ...(password === undefined ? {} : { sentinelPassword: password }),
+    ...(access.tls === undefined ? {} : { enableTLSForSentinelMode: true, sentinelTLS: access.tls }),
+    sentinelRetryStrategy: ours.retryStrategy,
+  };
+  return (connectionName) => new Redis({ ...access, ...sentinels, ...ours, connectionName });
+}
+
+const ofCluster = {
+  lazyConnect: true,
+  enableOfflineQueue: false,
+  enableAutoPipelining: false,
+  clusterRetryStrategy: ours.retryStrategy,
+  scaleReads: 'master',
+} as const;
+
+function likeClient(client: RedisClient): MakeClient {
+  if (typeof (client as Partial<RedisClient> | null)?.duplicate !== 'function') {
+    throw new TypeError(`${action}: client must be a client of ioredis`);
+  }
+  const { keyPrefix } = client.options;
+  if (keyPrefix !== undefined && keyPrefix !== '') {
+    throw new TypeError(`${action}: client must have no keyPrefix, which would tear the keys of the queue apart`);
+  }
+  if (client.isCluster) {
+    const theirs = client as Cluster;
+    const { redisOptions } = theirs.options;
+    return (connectionName) => {
+      const own = { ...redisOptions, ...notTheirs, connectionName } as object;
+      return theirs.duplicate([], { ...ofCluster, redisOptions: own });
+    };
+  }
+  return (connectionName) => (client as Redis).duplicate({ ...notTheirs, ...ours, connectionName } as RedisOptions);
+}
+
+interface Access {
+  username?: string;
+  password?: string;
+  db?: number;
+  tls?: object;
+}
+
+/** Who we are there. */
+function accessOf({ username, password, db, tls, url }: RedisQueueOptions): Access {
+  const given = url === undefined ? {} : readUrl(url).access;
+  return {
+    ...given,
+    ...(username === undefined || username === '' ? {} : { username }),
+    ...(password === undefined || password === '' ? {} : { password }),
+    ...(db === undefined ? {} : { db }),
+    ...(tls === undefined || tls === false ? {} : { tls: tls === true ? {} : tls }),
+  };
+}
+
+function placeOf({ addr = 'localhost', url }: RedisQueueOptions): Address {
+  return url === undefined ? readAddr('addr', addr, 6379) : readUrl(url).place;
+}
+
+interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+function readAddr(name: string, addr: string, defaultPort: number): Address {
+  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:[\]/@\s]+))(?::(\d{1,5}))?$/.exec(addr) ?? [];
+  const host = bracketed ?? plain;
+  const number = port === undefined ? defaultPort : Number(port);
+  // Not shown: it may be a URL with a password.
+  if (host === undefined || number < 1 || number > 65_535) {
+    throw new RangeError(`${action}: ${name} must be an address such as "localhost:6379"`);
+  }
+  return { host, port: number };
+}
+
+function readUrl(text: string): { readonly place: Address; readonly access: Access } {
+  let url: URL;
+  try {
+    url = new URL(text);
+    decodeURIComponent(url.username + url.password);
+  } catch {
+    throw new RangeError(`${action}: url must be a URL such as redis://localhost:6379/0`);
+  }
+  const db = /^\/(\d{1,9})?$/.exec(url.pathname === '' ? '/' : url.pathname);
+  if (!['redis:', 'rediss:'].includes(url.protocol) || url.hostname === '' || db === null || url.search !== '') {
+    throw new RangeError(`${action}: url must be redis://user:password@host:port/db or rediss://…, and nothing else`);
+  }
+  return {
+    place: { host: url.hostname.replace(/^\[|\]$/g, ''), port: url.port === '' ? 6379 : Number(url.port) },
+    access: {
+      ...(url.username === '' ? {} : { username: decodeURIComponent(url.username) }),
+      ...(url.password === '' ? {} : { password: decodeURIComponent(url.password) }),
+      ...(db[1] === undefined ? {} : { db: Number(db[1]) }),
+      ...(url.protocol === 'rediss:' ? { tls: {} } : {}),
+    },
+  };
+}

@@ -1,0 +1,67 @@
+import { NqError } from '@nq/core';
+import { memoryMs } from './consumer-line.ts';
+import type { ResolvedDurability } from './redis-options.ts';
+import { request, type RequestParts } from './request.ts';
+import { type RedisClient, runScript } from './script.ts';
+import { pushScript } from './scripts/push.ts';
+
+/** What a producer needs to know. */
+export interface ProducerParts extends RequestParts {
+  readonly options: {
+    readonly capacity: number;
+    readonly requestTimeoutMs: number;
+    readonly durability: ResolvedDurability | undefined;
+  };
+}
+
+/**
+ * What a queue object pushes: requests with numbers, so that one that is sent again is not done again. Only one is under
+ * way at a time, which is what whoever uses a driver does.
+ */
+export class Producer {
+  readonly #parts: ProducerParts;
+  readonly #keys: readonly string[];
+  #requests = 0;
+
+  /** @param keys those of the script, in its order. */
+  constructor(parts: ProducerParts, keys: readonly string[]) {
+    this.#parts = parts;
+    this.#keys = keys;
+  }
+
+  /** Stores the first of `elements`, as far as there is room. @returns how many. */
+  push(elements: readonly string[]): Promise<number> {
+    const { capacity, durability } = this.#parts.options;
+    const limit = capacity === Infinity ? 0 : capacity;
+    const args = [limit, ++this.#requests, memoryMs, ...elements];
+    return request(this.#parts, 'push', async (client) => {
+      const asked = runScript(client, pushScript, this.#keys, args) as Promise<number>;
+      if (durability === undefined) return asked;
+      const stored = await asked;
+      if (stored > 0) await this.#waitForReplicas(client, durability);
+      return stored;
+    });
+  }
+
+  /** @throws {NqError} `NQ_OUTCOME_UNKNOWN` if too few replicas have it in time. */
+  async #waitForReplicas(client: RedisClient, { replicas, timeoutMs }: ResolvedDurability): Promise<void> {
+    const confirmed = await this.#wait(client, replicas, timeoutMs);
+    if (confirmed >= replicas) return;
+    const message = `Cannot push: ${confirmed} of ${replicas} replicas have it after ${timeoutMs} ms; it is stored on the primary`;
+    throw new NqError('NQ_OUTCOME_UNKNOWN', message);
+  }
+
+  async #wait(client: RedisClient, replicas: number, timeoutMs: number): Promise<number> {
+    if (!client.isCluster) return client.wait(replicas, timeoutMs);
+    // WAIT has no key that would tell the cluster which node to ask; what it is sent with has.
+    const answers = await client
+      .pipeline([
+        ['exists', ...this.#keys.slice(0, 1)],
+        ['wait', replicas, timeoutMs],
+      ])
+      .exec();
+    const [error, confirmed] = answers?.[1] ?? [new Error('Connection is closed.'), 0];
+    if (error !== null) throw error;
+    return confirmed as number;
+  }
+}

@@ -1,0 +1,208 @@
+import type { ConnectionOptions } from 'node:tls';
+import type { ForeignOptions } from '@nq/core';
+import { checkCount, checkFunction, checkMs, checkOptions } from '@nq/core/parts';
+import type { RedisClient } from './script.ts';
+
+/** Where a Redis is that Sentinels watch. */
+export interface SentinelOptions {
+  /** The name by which the Sentinels know the primary. */
+  readonly name: string;
+  /** The Sentinels, as `host:port`; `26379` where there is no port. */
+  readonly addrs: readonly string[];
+  readonly username?: string | undefined;
+  /** The password of the Sentinels, which is not that of the server. */
+  readonly password?: string | undefined;
+}
+
+/** What an accepted event has to survive. */
+export interface DurabilityOptions {
+  /** How many replicas must have what was written before a call resolves. */
+  readonly replicas: number;
+  /** How long to wait for them, in milliseconds; then a push rejects `NQ_OUTCOME_UNKNOWN`. @default 1000 */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** How a queue on Redis is opened. The object is copied. */
+export interface RedisQueueOptions {
+  /** The list that holds the events that are ready. A cluster has everything of this queue in the slot of this key. */
+  readonly queueKey: string;
+  /** The server, as `host:port`; `6379` where there is no port. @default 'localhost:6379' */
+  readonly addr?: string | undefined;
+  /** The server as one address, `redis://user:password@host:port/db` or `rediss://…`, instead of `addr` and what belongs to it. */
+  readonly url?: string | undefined;
+  /** @default the default user of the server */
+  readonly username?: string | undefined;
+  /** No password if it is empty. @default '' */
+  readonly password?: string | undefined;
+  /** The number of the database. @default 0 */
+  readonly db?: number | undefined;
+  /** TLS: `true`, or what `tls.connect()` of Node.js takes. @default false */
+  readonly tls?: boolean | ConnectionOptions | undefined;
+  /** Finds the server through Sentinels, instead of `addr`. */
+  readonly sentinel?: SentinelOptions | undefined;
+  /** Some nodes of a Redis Cluster, as `host:port`, instead of `addr`. */
+  readonly cluster?: readonly string[] | undefined;
+  /** Connects as this client of ioredis does, with connections of our own. It is neither used nor closed. */
+  readonly client?: RedisClient | undefined;
+  /** How many ready and delayed events it takes; `Infinity` for no bound. Each producer keeps to its own. @default 1000 */
+  readonly capacity?: number | undefined;
+  /** How long a delivery is ours before the event is handed out again, in milliseconds. @default 30_000 */
+  readonly leaseMs?: number | undefined;
+  /** The largest event as structured CloudEvents JSON, in bytes. @default 1_048_576 */
+  readonly maxPayloadBytes?: number | undefined;
+  /** The member of foreign JSON that is the key of the event. @default 'key' */
+  readonly foreignKey?: string | undefined;
+  /** Waits for replicas before a push, or a settlement, counts as done. @default no replica is waited for */
+  readonly durability?: DurabilityOptions | undefined;
+  /** How long opening may take, in milliseconds. @default 10_000 */
+  readonly openTimeoutMs?: number | undefined;
+  /** How long a request may be without an answer, reconnecting included, in milliseconds. @default 5000 */
+  readonly requestTimeoutMs?: number | undefined;
+  /** Told what the server does not keep, and what else is worth knowing. @default a warning of the process */
+  readonly onWarning?: ((warning: string) => void) | undefined;
+}
+
+/** {@link DurabilityOptions} with every default filled in. */
+export interface ResolvedDurability {
+  readonly replicas: number;
+  readonly timeoutMs: number;
+}
+
+/** {@link RedisQueueOptions} with every default filled in, but for where the server is. */
+export interface ResolvedRedisOptions {
+  readonly queueKey: string;
+  readonly server: RedisQueueOptions;
+  readonly capacity: number;
+  readonly leaseMs: number;
+  readonly maxPayloadBytes: number;
+  readonly foreign: ForeignOptions | undefined;
+  readonly durability: ResolvedDurability | undefined;
+  readonly openTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+  readonly onWarning: (warning: string) => void;
+}
+
+/** What is taken where nothing is said. */
+export const defaultRedisOptions = {
+  capacity: 1000,
+  leaseMs: 30_000,
+  // The same limit as the default of Kafka's `message.max.bytes`, rounded: an event that fits here fits there.
+  maxPayloadBytes: 1_048_576,
+  openTimeoutMs: 10_000,
+  requestTimeoutMs: 5000,
+} as const;
+
+const action = 'Cannot open a Redis queue';
+const known = [
+  'queueKey',
+  'addr',
+  'url',
+  'username',
+  'password',
+  'db',
+  'tls',
+  'sentinel',
+  'cluster',
+  'client',
+  'capacity',
+  'leaseMs',
+  'maxPayloadBytes',
+  'foreignKey',
+  'durability',
+  'openTimeoutMs',
+  'requestTimeoutMs',
+  'onWarning',
+] as const satisfies (keyof RedisQueueOptions)[];
+
+/** Ways to say where the server is: one of them. */
+const places = ['url', 'sentinel', 'cluster', 'client', 'addr'] as const;
+
+/**
+ * `options` with every default filled in.
+ *
+ * @throws {TypeError} if an option is unknown, missing or of the wrong type. @throws {RangeError} if it is out of range.
+ */
+export function resolveOptions(options: RedisQueueOptions): ResolvedRedisOptions {
+  checkOptions(action, options, known);
+  const {
+    queueKey,
+    capacity = defaultRedisOptions.capacity,
+    leaseMs = defaultRedisOptions.leaseMs,
+    maxPayloadBytes = defaultRedisOptions.maxPayloadBytes,
+    foreignKey,
+    durability,
+    openTimeoutMs = defaultRedisOptions.openTimeoutMs,
+    requestTimeoutMs = defaultRedisOptions.requestTimeoutMs,
+    onWarning = warnProcess,
+    ...server
+  } = options;
+  checkText('queueKey', queueKey);
+  if (queueKey === '') throw new RangeError(`${action}: queueKey must not be empty`);
+  checkCount(action, 'capacity', capacity, 1, Infinity);
+  checkMs(action, 'leaseMs', leaseMs, 1);
+  if (leaseMs === Infinity) throw new RangeError(`${action}: leaseMs must be finite, got Infinity`);
+  // Redis keeps 512 MiB in one value.
+  checkCount(action, 'maxPayloadBytes', maxPayloadBytes, 1, 512 * 1024 * 1024);
+  if (foreignKey !== undefined) checkText('foreignKey', foreignKey);
+  checkMs(action, 'openTimeoutMs', openTimeoutMs, 1);
+  checkMs(action, 'requestTimeoutMs', requestTimeoutMs, 1);
+  checkFunction(action, 'onWarning', onWarning);
+  checkServer(server as RedisQueueOptions);
+  return {
+    queueKey,
+    server: { ...options },
+    capacity,
+    leaseMs,
+    maxPayloadBytes,
+    foreign: foreignKey === undefined ? undefined : { key: foreignKey },
+    durability: resolveDurability(durability),
+    openTimeoutMs,
+    requestTimeoutMs,
+    onWarning,
+  };
+}
+
+function resolveDurability(durability: DurabilityOptions | undefined): ResolvedDurability | undefined {
+  if (durability === undefined) return undefined;
+  checkOptions(`${action}: durability`, durability, ['replicas', 'timeoutMs']);
+  const { replicas, timeoutMs = 1000 } = durability;
+  checkCount(action, 'durability.replicas', replicas, 1);
+  checkMs(action, 'durability.timeoutMs', timeoutMs, 1);
+  return { replicas, timeoutMs };
+}
+
+function checkServer(server: RedisQueueOptions): void {
+  const { url, addr, username, password, db, tls, sentinel, cluster } = server;
+  const [first, second] = places.filter((place) => server[place] !== undefined);
+  if (second !== undefined) throw new TypeError(`${action}: give one of ${first} and ${second}, not both`);
+  for (const [name, text] of Object.entries({ url, addr, username, password })) {
+    if (text !== undefined) checkText(name, text);
+  }
+  if (db !== undefined) checkCount(action, 'db', db, 0);
+  if (cluster !== undefined && db !== undefined && db !== 0) {
+    throw new RangeError(`${action}: db must be 0 in a cluster, got ${db}`);
+  }
+  if (tls !== undefined && typeof tls !== 'boolean' && (typeof tls !== 'object' || tls === null)) {
+    throw new TypeError(`${action}: tls must be true, false or an object`);
+  }
+  if (cluster !== undefined) checkAddrs('cluster', cluster);
+  if (sentinel === undefined) return;
+  checkOptions(`${action}: sentinel`, sentinel, ['name', 'addrs', 'username', 'password']);
+  checkText('sentinel.name', sentinel.name);
+  checkAddrs('sentinel.addrs', sentinel.addrs);
+}
+
+function checkAddrs(name: string, addrs: unknown): void {
+  const right = Array.isArray(addrs) && addrs.length > 0 && addrs.every((addr) => typeof addr === 'string');
+  if (!right) throw new TypeError(`${action}: ${name} must be an array of addresses such as "localhost:6379"`);
+}
+
+/** What came instead is told by its type alone: it may be a password. */
+function checkText(name: string, value: unknown): void {
+  if (typeof value === 'string') return;
+  throw new TypeError(`${action}: ${name} must be a string, got ${value === null ? 'null' : typeof value}`);
+}
+
+function warnProcess(warning: string): void {
+  process.emitWarning(warning, { type: 'NqWarning', code: 'NQ_REDIS' });
+}

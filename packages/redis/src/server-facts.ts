@@ -1,0 +1,40 @@
+import type { RedisClient } from './script.ts';
+
+/** What can be known of a server. */
+export interface ServerFacts {
+  /** `Redis 8.0.2`, as it calls itself. */
+  readonly version: string;
+  /** Whether each write goes to a file that is read at the next start; `undefined` if it does not say. */
+  readonly appendOnly: boolean | undefined;
+  /** What it does when it is full, such as `noeviction`; `undefined` if it does not say. */
+  readonly policy: string | undefined;
+}
+
+/** Asks the server what it keeps. A user that may not ask knows nothing. */
+export async function readServerFacts(client: RedisClient): Promise<ServerFacts> {
+  const info = await client.info().catch(() => '');
+  const read = (name: string): string | undefined => new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info)?.[1];
+  const product = read('server_name') === 'valkey' ? 'Valkey' : 'Redis';
+  const version = (product === 'Valkey' ? read('valkey_version') : undefined) ?? read('redis_version');
+  const appendOnly = read('aof_enabled');
+  return {
+    version: version === undefined ? 'an unknown version of Redis' : `${product} ${version}`,
+    appendOnly: appendOnly === undefined ? undefined : appendOnly === '1',
+    policy: read('maxmemory_policy'),
+  };
+}
+
+/** What of an accepted event could be lost on such a server, in sentences. */
+export function warningsOf({ version, appendOnly, policy }: ServerFacts, queueKey: string): readonly string[] {
+  const queue = `The queue ${JSON.stringify(queueKey)} on ${version}`;
+  const warnings: string[] = [];
+  if (appendOnly === false) {
+    warnings.push(`${queue}: appendonly is off, so events that were accepted are lost if the server is killed`);
+  }
+  if (policy !== undefined && policy !== 'noeviction' && !policy.startsWith('volatile-')) {
+    warnings.push(
+      `${queue}: maxmemory-policy is ${policy}, so the server may drop the whole queue when it is full; set noeviction`,
+    );
+  }
+  return warnings;
+}
