@@ -1,4 +1,4 @@
-import { keysOf } from './keys.ts';
+import { listKeysOf } from './keys.ts';
 
 /** What the scripts and the clients of a queue call. */
 const commands = [
@@ -19,8 +19,8 @@ const commands = [
  * @throws {NqError} `NQ_CONFIG` as `redisQueue`, for a key that cannot be one.
  */
 export function aclRules(queueKey: string): readonly string[] {
-  const { ready, held } = keysOf(queueKey);
-  const keys = [ready, `${held.slice(0, -'held'.length)}`].map((key) => key.replaceAll(/[\\*?[\]]/g, String.raw`\$&`));
+  const { ready, base } = listKeysOf(queueKey);
+  const keys = [ready, base].map((key) => key.replaceAll(/[\\*?[\]]/g, String.raw`\$&`));
   return [
     'resetkeys',
     `~${keys[0]}`,

@@ -1,9 +1,7 @@
 import type { Clock, Timer } from '@nq/core';
 import type { Connection } from './connection.ts';
-import type { QueueKeys } from './keys.ts';
+import type { Layout } from './layout.ts';
 
-/** The longest that Redis is asked to block, in milliseconds: after so long a link that is dead is noticed. */
-const longestBlockMs = 2000;
 /** How much later than asked for the answer may come, in milliseconds, before the connection is given up. */
 const answerMs = 1000;
 /** Less than this is waited for without Redis, in milliseconds. */
@@ -12,26 +10,26 @@ const shortestBlockMs = 5;
 const pauseMs = 50;
 
 /**
- * Wakes a consumer that waits when something is pushed, by whomever. BLMOVE does it: it moves an element to where the next
- * claim, of whichever consumer, takes it first. So one consumer is woken for one event, and what is moved while a link
- * breaks is not lost, as it would be with BRPOP. The answer itself does not matter.
+ * Wakes a consumer that waits when something is pushed, by whomever. A command that blocks does it, and moves an event to
+ * where the next claim, of whichever consumer, takes it first. So one consumer is woken for one event, and what is moved
+ * while a link breaks is not lost. The answer itself does not matter.
  */
 export class Alarm {
   readonly #connect: () => Connection;
-  readonly #keys: QueueKeys;
+  readonly #layout: Layout;
   readonly #clock: Clock;
   /** Opened when somebody waits for the first time. */
   #connection: Connection | undefined;
-  /** A BLMOVE under way, until it has its answer or is given up. It outlives who waits for it. */
+  /** A command under way that blocks, until it has its answer or is given up. It outlives who waits for it. */
   #ringing: Promise<void> | undefined;
-  /** Whether somebody waits. */
-  #waits = false;
+  /** Ends the wait of whoever waits. */
+  #end: (() => void) | undefined;
   readonly #onUnheard: () => void;
 
   /** @param onUnheard is called when something was moved and nobody waits for it any more. */
-  constructor(connect: () => Connection, keys: QueueKeys, clock: Clock, onUnheard: () => void) {
+  constructor(connect: () => Connection, layout: Layout, clock: Clock, onUnheard: () => void) {
     this.#connect = connect;
-    this.#keys = keys;
+    this.#layout = layout;
     this.#clock = clock;
     this.#onUnheard = onUnheard;
   }
@@ -48,16 +46,21 @@ export class Alarm {
       const end = (): void => {
         timer.cancel();
         signal.removeEventListener('abort', end);
-        this.#waits = false;
+        this.#end = undefined;
         resolve();
       };
       const timer: Timer = this.#clock.schedule(end, ms);
       signal.addEventListener('abort', end);
-      this.#waits = true;
+      this.#end = end;
       if (ms < shortestBlockMs) return;
-      this.#ringing ??= this.#ring(Math.min(ms, longestBlockMs));
+      this.#ringing ??= this.#ring(Math.min(ms, this.#layout.longestBlockMs));
       void this.#ringing.then(end);
     });
+  }
+
+  /** Has whoever waits look now: something became ready that does not wake by itself. */
+  stir(): void {
+    this.#end?.();
   }
 
   close(): void {
@@ -68,13 +71,13 @@ export class Alarm {
   async #ring(ms: number): Promise<void> {
     this.#connection ??= this.#connect();
     const connection = this.#connection;
-    let moved: string | null = null;
+    let moved = false;
     const watchdog = this.#clock.schedule(() => {
       if (connection.isReady) connection.replace();
     }, ms + answerMs);
     try {
       const client = await connection.ready(ms, 'pop');
-      moved = await client.blmove(this.#keys.ready, this.#keys.staged, 'RIGHT', 'LEFT', ms / 1000);
+      moved = await this.#layout.wait(client, ms);
     } catch {
       await new Promise<void>((resolve) => {
         this.#clock.schedule(resolve, pauseMs * (1 + this.#clock.random()));
@@ -83,6 +86,6 @@ export class Alarm {
       watchdog.cancel();
     }
     this.#ringing = undefined;
-    if (moved !== null && !this.#waits) this.#onUnheard();
+    if (moved && this.#end === undefined) this.#onUnheard();
   }
 }

@@ -3,13 +3,13 @@ import type { Connection } from './connection.ts';
 import { type Claimed, type ConsumerAnswer, ConsumerRequest, type ReturnedElement } from './consumer-request.ts';
 import { failureOf, redisError } from './errors.ts';
 import type { Receipt } from './receipt.ts';
-import { runScript } from './script.ts';
-import { consumeScript } from './scripts/consume.ts';
+import { runScript, type Script } from './script.ts';
 
 /** What a line needs to know. */
 export interface ConsumerLineOptions {
   /** Names this queue object: no other has ever had the same name. */
   readonly consumer: string;
+  readonly script: Script;
   /** Those of the script, in its order. */
   readonly keys: readonly string[];
   readonly leaseMs: number;
@@ -139,13 +139,13 @@ export class ConsumerLine {
 
   /** Sends a request until there is an answer, or the queue is closed. @throws what the server has answered. */
   async #exchange(args: readonly (string | number)[]): Promise<ConsumerAnswer> {
-    const { keys, requestTimeoutMs } = this.#options;
+    const { script, keys, requestTimeoutMs } = this.#options;
     this.#mayBeDone = false;
     for (;;) {
       try {
         const client = await this.#connection.ready(requestTimeoutMs, 'reach the queue');
         this.#mayBeDone = true;
-        const answer = await runScript(client, consumeScript, keys, args);
+        const answer = await runScript(client, script, keys, args);
         const [late, nextMs, ...elements] = answer as [string, number, ...(string | null)[]];
         return { late, nextMs, elements };
       } catch (error) {

@@ -1,11 +1,10 @@
 import { type DeadLetter, type DeadLetters, NqError } from '@nq/core';
 import { decodeElement } from './element.ts';
 import { memoryMs } from './consumer-line.ts';
-import type { QueueKeys } from './keys.ts';
+import type { Layout } from './layout.ts';
 import type { ResolvedRedisOptions } from './redis-options.ts';
 import { request, type RequestParts } from './request.ts';
 import { runScript } from './script.ts';
-import { lettersScript } from './scripts/letters.ts';
 
 /** The type under which a dead letter that is no event is shown; its data are its bytes. */
 const undecodableType = 'nq.undecodable';
@@ -14,7 +13,7 @@ const undecodableType = 'nq.undecodable';
 const lettersPerRequest = 500;
 
 interface LetterParts extends RequestParts {
-  readonly keys: QueueKeys;
+  readonly layout: Layout;
   readonly options: ResolvedRedisOptions;
 }
 
@@ -27,8 +26,8 @@ export function letterHead(id: string, attempts: number, reason: string, deadAt:
   return JSON.stringify({ id, attempts, reason, deadAt });
 }
 
-/** The dead letters of a list: elements behind a line that says why they died. */
-export class ListDeadLetters implements DeadLetters {
+/** Dead letters: elements behind a line that says why they died. */
+export class RedisDeadLetters implements DeadLetters {
   readonly #parts: LetterParts;
   readonly #keys: readonly string[];
   #requests = 0;
@@ -36,20 +35,20 @@ export class ListDeadLetters implements DeadLetters {
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(parts: LetterParts, id: string) {
-    const { ready, dead, memory } = parts.keys;
+    const { keys, letters } = parts.layout;
     this.#parts = parts;
-    this.#keys = [ready, dead, memory('letters', id)];
+    this.#keys = [keys.memory('letters', id), ...letters.keys];
   }
 
   count(): Promise<number> {
-    return request(this.#parts, 'count dead letters', (client) => client.llen(this.#parts.keys.dead));
+    return request(this.#parts, 'count dead letters', (client) => client.llen(this.#parts.layout.keys.dead));
   }
 
   async list({ limit = 100 }: { readonly limit?: number } = {}): Promise<readonly DeadLetter[]> {
     if (limit === 0) return [];
     const last = limit === Infinity ? -1 : limit - 1;
     const letters = await request(this.#parts, 'list dead letters', (client) =>
-      client.lrangeBuffer(this.#parts.keys.dead, 0, last),
+      client.lrangeBuffer(this.#parts.layout.keys.dead, 0, last),
     );
     return letters.map((letter) => this.#read(letter));
   }
@@ -84,7 +83,7 @@ export class ListDeadLetters implements DeadLetters {
   async #ask(verb: 'replay' | 'remove', max: number, ids: readonly string[]): Promise<number> {
     const args = [++this.#requests, memoryMs, verb, max, ...ids];
     return request(this.#parts, `${verb} dead letters`, async (client) =>
-      Number(await runScript(client, lettersScript, this.#keys, args)),
+      Number(await runScript(client, this.#parts.layout.letters.script, this.#keys, args)),
     );
   }
 

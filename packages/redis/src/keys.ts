@@ -1,11 +1,12 @@
 import { NqError } from '@nq/core';
 
-/** The names under which a queue is in Redis. All of them are in one slot of a cluster. */
+/** What a queue object keeps in Redis for as long as it may send its last request again. */
+export type MemoryKind = 'push' | 'consume' | 'letters';
+
+/** The names under which every queue is in Redis. All of them are in one slot of a cluster. */
 export interface QueueKeys {
-  /** What is ready: the list of the user. New elements come in on the left, the oldest is on the right. */
-  readonly ready: string;
-  /** What woke somebody who waited, for the moment until it is taken: a list. */
-  readonly staged: string;
+  /** What all names but that of the user begin with. */
+  readonly base: string;
   /** What is in flight: a hash, by hand-out. */
   readonly held: string;
   /** When leases end: a sorted set. */
@@ -14,12 +15,56 @@ export interface QueueKeys {
   readonly delayed: string;
   /** Dead letters: a list, the oldest on the left. */
   readonly dead: string;
-  /** The last request of the queue object `id`: strings that expire. */
-  memory(kind: 'push' | 'consume' | 'letters', id: string): string;
+  /** The last request of the queue object `id`: a string that expires. */
+  memory(kind: MemoryKind, id: string): string;
+}
+
+/** The names of a queue on a list. */
+export interface ListKeys extends QueueKeys {
+  /** What is ready: the list of the user. New elements come in on the left, the oldest is on the right. */
+  readonly ready: string;
+  /** What woke somebody who waited, for the moment until it is taken: a list. */
+  readonly staged: string;
+}
+
+/** The names of a group on a stream. */
+export interface StreamKeys extends QueueKeys {
+  /** The stream of the user. */
+  readonly stream: string;
+  /** What all names of this group begin with. */
+  readonly group: string;
+  /** What was given back to the group: a sorted set, in the order of the ids. */
+  readonly returned: string;
+  /** Dead letters that are replayed: a list. */
+  readonly replayed: string;
+}
+
+/** The names of a queue on the list `key`. @throws {NqError} as {@link baseOf}. */
+export function listKeysOf(key: string): ListKeys {
+  const base = baseOf(key);
+  return { ...keysFrom(base, base), ready: key, staged: `${base}staged` };
+}
+
+/** The names of `group` on the stream `key`. @throws {NqError} as {@link baseOf}. */
+export function streamKeysOf(key: string, group: string): StreamKeys {
+  const base = baseOf(key);
+  const own = `${base}${group}:`;
+  return { ...keysFrom(base, own), stream: key, group: own, returned: `${own}returned`, replayed: `${own}replayed` };
+}
+
+function keysFrom(base: string, own: string): QueueKeys {
+  return {
+    base,
+    held: `${own}held`,
+    leases: `${own}leases`,
+    delayed: `${own}delayed`,
+    dead: `${own}dead`,
+    memory: (kind, id) => `${base}${kind}:${id}`,
+  };
 }
 
 /**
- * The names that belong to `key`.
+ * What the names that belong to `key` begin with.
  *
  * A cluster puts a key where the text between its first `{` and the next `}` says, if there is any (Redis Cluster
  * specification, "Hash tags"). A key without such a tag becomes the tag of the others; one that has a tag is kept as their
@@ -27,24 +72,11 @@ export interface QueueKeys {
  *
  * @throws {NqError} `NQ_CONFIG` for a key with braces that are no tag, for then no other key could be in its slot.
  */
-export function keysOf(key: string): QueueKeys {
-  const base = `${hasTag(key) ? key : `{${key}}`}:nq:`;
-  return {
-    ready: key,
-    staged: `${base}staged`,
-    held: `${base}held`,
-    leases: `${base}leases`,
-    delayed: `${base}delayed`,
-    dead: `${base}dead`,
-    memory: (kind, id) => `${base}${kind}:${id}`,
-  };
-}
-
-function hasTag(key: string): boolean {
+function baseOf(key: string): string {
   const open = key.indexOf('{');
   const close = key.indexOf('}', open + 1);
-  if (open !== -1 && close > open + 1) return true;
-  if (!key.includes('}')) return false;
+  if (open !== -1 && close > open + 1) return `${key}:nq:`;
+  if (!key.includes('}')) return `{${key}}:nq:`;
   throw new NqError(
     'NQ_CONFIG',
     `Cannot open a Redis queue: queueKey must have no "}", or a tag such as {orders}:events, got ${JSON.stringify(key)}`,

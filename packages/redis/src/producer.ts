@@ -2,8 +2,8 @@ import { NqError } from '@nq/core';
 import { memoryMs } from './consumer-line.ts';
 import type { ResolvedDurability } from './redis-options.ts';
 import { request, type RequestParts } from './request.ts';
+import type { BoundScript } from './layout.ts';
 import { type RedisClient, runScript } from './script.ts';
-import { pushScript } from './scripts/push.ts';
 
 /** What a producer needs to know. */
 export interface ProducerParts extends RequestParts {
@@ -14,28 +14,33 @@ export interface ProducerParts extends RequestParts {
   };
 }
 
+/** The script, with its memory first; and what it is given between the capacity and the elements. */
+interface ProducerScript extends BoundScript {
+  readonly args: readonly (string | number)[];
+}
+
 /**
  * What a queue object pushes: requests with numbers, so that one that is sent again is not done again. Only one is under
  * way at a time, which is what whoever uses a driver does.
  */
 export class Producer {
   readonly #parts: ProducerParts;
-  readonly #keys: readonly string[];
+  readonly #bound: ProducerScript;
   #requests = 0;
 
-  /** @param keys those of the script, in its order. */
-  constructor(parts: ProducerParts, keys: readonly string[]) {
+  constructor(parts: ProducerParts, bound: ProducerScript) {
     this.#parts = parts;
-    this.#keys = keys;
+    this.#bound = bound;
   }
 
   /** Stores the first of `elements`, as far as there is room. @returns how many. */
   push(elements: readonly string[]): Promise<number> {
     const { capacity, durability } = this.#parts.options;
+    const { script, keys, args: own } = this.#bound;
     const limit = capacity === Infinity ? 0 : capacity;
-    const args = [limit, ++this.#requests, memoryMs, ...elements];
+    const args = [++this.#requests, memoryMs, limit, ...own, ...elements];
     return request(this.#parts, 'push', async (client) => {
-      const asked = runScript(client, pushScript, this.#keys, args) as Promise<number>;
+      const asked = runScript(client, script, keys, args) as Promise<number>;
       if (durability === undefined) return asked;
       const stored = await asked;
       if (stored > 0) await this.#waitForReplicas(client, durability);
@@ -56,7 +61,7 @@ export class Producer {
     // WAIT has no key that would tell the cluster which node to ask; what it is sent with has.
     const answers = await client
       .pipeline([
-        ['exists', ...this.#keys.slice(0, 1)],
+        ['exists', ...this.#bound.keys.slice(0, 1)],
         ['wait', replicas, timeoutMs],
       ])
       .exec();

@@ -6,17 +6,19 @@ export interface PromisedOptions {
   readonly capacity: number;
   readonly leaseMs: number;
   readonly maxPayloadBytes: number;
+  /** Where a new group of a stream begins; `undefined` for a list. */
+  readonly stream: { readonly startFrom: 'earliest' | 'latest' } | undefined;
 }
 
-/** What a queue on a list promises, with these options and on such a server. */
+/** What a queue promises, with these options and on such a server. */
 export function capabilitiesOf(
-  { capacity, leaseMs, maxPayloadBytes }: PromisedOptions,
+  { capacity, leaseMs, maxPayloadBytes, stream }: PromisedOptions,
   { appendOnly }: Pick<ServerFacts, 'appendOnly'>,
 ): Capabilities {
   return defineCapabilities({
     order: 'fifo',
-    // The list keeps no place for what was taken from it: two events that are returned one after the other change places.
-    strictRetry: false,
+    // A list keeps no place for what was taken from it: two events that are returned one after the other change places.
+    strictRetry: stream !== undefined,
     ack: 'individual',
     nackDelay: true,
     deadLetter: true,
@@ -24,14 +26,14 @@ export function capabilitiesOf(
     capacity: capacity === Infinity ? 'none' : 'hard',
     size: 'exact',
     multiInstance: true,
-    groups: false,
+    groups: stream?.startFrom ?? false,
     // A server that is killed loses what it has not written down. What it does not tell, nobody may rely on.
     durable: appendOnly === true ? 'broker' : 'process',
     isolation: 'copy',
     definiteTimeout: false,
     // Producers in other processes do not stand in our line.
     fairness: false,
-    replay: false,
+    replay: stream !== undefined,
     maxPayloadBytes,
   });
 }

@@ -1,7 +1,8 @@
 import type { ConnectionOptions } from 'node:tls';
 import type { ForeignOptions } from '@nq/core';
-import { checkCount, checkFunction, checkMs, checkOptions } from '@nq/core/parts';
+import { checkCount, checkFunction, checkMs, checkOneOf, checkOptions } from '@nq/core/parts';
 import type { RedisClient } from './script.ts';
+import type { StreamOptions } from './stream-layout.ts';
 
 /** Where a Redis is that Sentinels watch. */
 export interface SentinelOptions {
@@ -24,8 +25,19 @@ export interface DurabilityOptions {
 
 /** How a queue on Redis is opened. The object is copied. */
 export interface RedisQueueOptions {
-  /** The list that holds the events that are ready. A cluster has everything of this queue in the slot of this key. */
+  /**
+   * The list, or the stream, that holds the events that are ready. A cluster has everything of this queue in the slot of
+   * this key.
+   */
   readonly queueKey: string;
+  /** `list`: each event goes to one consumer. `stream`: to one consumer of each group, and again after a rewind. @default 'list' */
+  readonly mode?: 'list' | 'stream' | undefined;
+  /** The group that this queue object consumes for: letters, digits, `.`, `_` and `-`. A stream needs it. */
+  readonly group?: string | undefined;
+  /** Where a group of a stream begins that nobody has opened before. @default 'earliest' */
+  readonly startFrom?: 'earliest' | 'latest' | undefined;
+  /** How many events a stream keeps for a rewind; more while a group still needs them. @default 1000 */
+  readonly retain?: number | undefined;
   /** The server, as `host:port`; `6379` where there is no port. @default 'localhost:6379' */
   readonly addr?: string | undefined;
   /** The server as one address, `redis://user:password@host:port/db` or `rediss://…`, instead of `addr` and what belongs to it. */
@@ -71,6 +83,8 @@ export interface ResolvedDurability {
 /** {@link RedisQueueOptions} with every default filled in, but for where the server is. */
 export interface ResolvedRedisOptions {
   readonly queueKey: string;
+  /** How a stream is used; `undefined` for a list. */
+  readonly stream: StreamOptions | undefined;
   readonly server: RedisQueueOptions;
   readonly capacity: number;
   readonly leaseMs: number;
@@ -88,6 +102,8 @@ export const defaultRedisOptions = {
   leaseMs: 30_000,
   // The same limit as the default of Kafka's `message.max.bytes`, rounded: an event that fits here fits there.
   maxPayloadBytes: 1_048_576,
+  startFrom: 'earliest',
+  retain: 1000,
   openTimeoutMs: 10_000,
   requestTimeoutMs: 5000,
 } as const;
@@ -95,6 +111,10 @@ export const defaultRedisOptions = {
 const action = 'Cannot open a Redis queue';
 const known = [
   'queueKey',
+  'mode',
+  'group',
+  'startFrom',
+  'retain',
   'addr',
   'url',
   'username',
@@ -126,6 +146,10 @@ export function resolveOptions(options: RedisQueueOptions): ResolvedRedisOptions
   checkOptions(action, options, known);
   const {
     queueKey,
+    mode,
+    group,
+    startFrom,
+    retain,
     capacity = defaultRedisOptions.capacity,
     leaseMs = defaultRedisOptions.leaseMs,
     maxPayloadBytes = defaultRedisOptions.maxPayloadBytes,
@@ -150,6 +174,7 @@ export function resolveOptions(options: RedisQueueOptions): ResolvedRedisOptions
   checkServer(server as RedisQueueOptions);
   return {
     queueKey,
+    stream: resolveStream({ mode, group, startFrom, retain }),
     server: { ...options },
     capacity,
     leaseMs,
@@ -160,6 +185,32 @@ export function resolveOptions(options: RedisQueueOptions): ResolvedRedisOptions
     requestTimeoutMs,
     onWarning,
   };
+}
+
+function resolveStream(
+  options: Pick<RedisQueueOptions, 'mode' | 'group' | 'startFrom' | 'retain'>,
+): StreamOptions | undefined {
+  const {
+    mode = 'list',
+    group,
+    startFrom = defaultRedisOptions.startFrom,
+    retain = defaultRedisOptions.retain,
+  } = options;
+  checkOneOf(action, 'mode', mode, ['list', 'stream']);
+  if (mode === 'list') {
+    const [other] = (['group', 'startFrom', 'retain'] as const).filter((name) => options[name] !== undefined);
+    if (other !== undefined) throw new TypeError(`${action}: ${other} needs mode: 'stream', for a list has no groups`);
+    return undefined;
+  }
+  if (group === undefined) throw new TypeError(`${action}: group must be given with mode: 'stream'`);
+  checkText('group', group);
+  // It is a part of the names of keys, between colons.
+  if (!/^[\w.-]+$/.test(group)) {
+    throw new RangeError(`${action}: group must consist of letters, digits, ".", "_" and "-"`);
+  }
+  checkOneOf(action, 'startFrom', startFrom, ['earliest', 'latest']);
+  checkCount(action, 'retain', retain, 0);
+  return { group, startFrom, retain };
 }
 
 function resolveDurability(durability: DurabilityOptions | undefined): ResolvedDurability | undefined {

@@ -1,13 +1,14 @@
 import { createQueue, type MessageQueue, NqError, systemClock } from '@nq/core';
 import { Connection } from './connection.ts';
 import { redisError } from './errors.ts';
-import { keysOf } from './keys.ts';
-import { ListDriver } from './list-driver.ts';
+import { listLayout } from './list-layout.ts';
 import { clientMaker } from './open-client.ts';
 import { capabilitiesOf } from './redis-capabilities.ts';
+import { RedisDriver } from './redis-driver.ts';
 import { type RedisQueueOptions, resolveOptions } from './redis-options.ts';
 import { request } from './request.ts';
 import { readServerFacts, warningsOf } from './server-facts.ts';
+import { streamLayout } from './stream-layout.ts';
 
 /**
  * Opens a queue on Redis: connects, and makes sure that the server can be used. The queue has connections of its own, and
@@ -18,27 +19,29 @@ import { readServerFacts, warningsOf } from './server-facts.ts';
  */
 export async function redisQueue<Data = unknown>(options: RedisQueueOptions): Promise<MessageQueue<Data>> {
   const resolved = resolveOptions(options);
-  const keys = keysOf(resolved.queueKey);
+  const { queueKey, stream } = resolved;
+  const layout = stream === undefined ? listLayout(queueKey) : streamLayout(queueKey, stream);
   const makeClient = clientMaker(resolved.server);
   const clock = systemClock;
-  const connect = (): Connection => new Connection(makeClient, `nq:${resolved.queueKey}`, clock);
+  const connect = (): Connection => new Connection(makeClient, `nq:${queueKey}`, clock);
   const connection = connect();
   try {
     const client = await connection.ready(resolved.openTimeoutMs, 'open a Redis queue');
     const parts = { connection, options: resolved, clock };
-    const type = await request(parts, 'open a Redis queue', () => client.type(keys.ready));
-    if (type !== 'list' && type !== 'none') throw wrongType(resolved.queueKey, type);
+    const type = await request(parts, 'open a Redis queue', () => client.type(queueKey));
+    if (type !== layout.type && type !== 'none') throw wrongType(queueKey, layout.type, type);
+    await layout.prepare?.(client);
     const facts = await readServerFacts(client);
-    for (const warning of warningsOf(facts, resolved.queueKey)) resolved.onWarning(warning);
+    for (const warning of warningsOf(facts, queueKey)) resolved.onWarning(warning);
     const capabilities = capabilitiesOf(resolved, facts);
-    return createQueue<Data, string>(new ListDriver({ ...parts, capabilities, keys, connect }));
+    return createQueue<Data, string>(new RedisDriver({ ...parts, capabilities, layout, connect }));
   } catch (error) {
     connection.close();
     throw error instanceof NqError ? error : redisError('open a Redis queue', error);
   }
 }
 
-function wrongType(queueKey: string, type: string): NqError {
-  const message = `Cannot open a Redis queue: queueKey must name a list, and ${JSON.stringify(queueKey)} is a ${type}`;
+function wrongType(queueKey: string, expected: string, type: string): NqError {
+  const message = `Cannot open a Redis queue: queueKey must name a ${expected}, and ${JSON.stringify(queueKey)} is a ${type}`;
   return new NqError('NQ_CONFIG', message);
 }

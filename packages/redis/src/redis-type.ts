@@ -10,6 +10,10 @@ export const queueType: QueueType = {
   type: 'redis',
   options: {
     queueKey: 'text',
+    mode: ['list', 'stream'],
+    group: 'text',
+    startFrom: ['earliest', 'latest'],
+    retain: 'count',
     addr: 'text',
     url: 'text',
     username: 'text',

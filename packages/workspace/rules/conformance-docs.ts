@@ -92,7 +92,11 @@ const declared: readonly Declared[] = [
   { name: "@nq/channel, isolation: 'copy'", capabilities: channelQueue({ isolation: 'copy' }).capabilities },
   {
     name: '@nq/redis, a list, with appendonly',
-    capabilities: capabilitiesOf(defaultRedisOptions, { appendOnly: true }),
+    capabilities: capabilitiesOf({ ...defaultRedisOptions, stream: undefined }, { appendOnly: true }),
+  },
+  {
+    name: '@nq/redis, a stream, with appendonly',
+    capabilities: capabilitiesOf({ ...defaultRedisOptions, stream: defaultRedisOptions }, { appendOnly: true }),
   },
   { name: 'the memory driver', capabilities: createQueue(memoryDriver()).capabilities },
 ];

@@ -1,5 +1,23 @@
-import { defineScript } from '../script.ts';
+import { defineScript, type Script } from '../script.ts';
 import { countHandOut, inChunks, serverTime } from './lua-parts.ts';
+
+/**
+ * How a mode keeps what is ready, in Lua. What is held, delayed or given back is a record: an element, and perhaps where
+ * it belongs.
+ */
+export interface ReadyParts {
+  /** Names of the keys that follow the common ones. */
+  readonly keys: readonly string[];
+  /**
+   * Defines `elementOf(record)`; `counted(record)`, the record with one more hand-out; `giveBack(records, fields)`, which
+   * makes records ready again that are in the order in which they are to be taken, each with the field under which it was
+   * held; and `take(max)`, which answers up to so many records, the oldest first.
+   */
+  readonly lua: string;
+}
+
+/** The keys of the script that every mode has, in their order. */
+export const consumeKeys = ['held', 'leases', 'delayed', 'dead', 'memory'] as const;
 
 /**
  * Everything that a consumer asks for, in one step: it acknowledges, gives back, renews, and takes.
@@ -13,9 +31,9 @@ import { countHandOut, inChunks, serverTime } from './lua-parts.ts';
  * `held`: without that, what an answer that was lost had handed out would be away until its lease ends.
  *
  * The first write is one that Redis allows when it is out of memory (ZREM): only then may the others follow, and a full
- * server can be emptied.
+ * server can be emptied. What is moved is stored before it is forgotten, for a script that fails half-way is not undone.
  *
- * - KEYS: ready, staged, held, leases, delayed, dead, memory of the consumer
+ * - KEYS: those of {@link consumeKeys}, then those of the mode
  * - ARGV: consumer, request number, how long the memory is kept in ms, lease in ms, how many to take at most, number of the
  *   first hand-out, whether to look for what is over, then how many of each follow: ended leases, acknowledgements, returns,
  *   renewals; then these: the members of leases, fields of held, (field, delay in ms, head of the dead letter or '') and
@@ -23,19 +41,24 @@ import { countHandOut, inChunks, serverTime } from './lua-parts.ts';
  * - Answers: which settlements and renewals found nothing, by their place, from 1; in how many ms something will be over
  *   (-1: nothing will); then each element that was taken, or nil where it is gone again.
  */
-export const consumeScript = defineScript(`
-local ready, staged, held, leases, delayed, dead, memory = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
+export function consumeScript({ keys, lua }: ReadyParts): Script {
+  const names = [...consumeKeys, ...keys];
+  return defineScript(`
+local ${names.join(', ')} = ${names.map((_name, index) => `KEYS[${index + 1}]`).join(', ')}
 local consumer, request, keepMs, leaseMs = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local max, first, tends = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7] == '1'
 local ended, acks, returns, renewals = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
-${serverTime}${inChunks}${countHandOut}
+${serverTime}${inChunks}${countHandOut}${lua}
+local function fieldOf(number) return consumer .. ':' .. string.format('%.0f', number) end
+
 local last = redis.call('GET', memory)
 if last then
   local number, taken, late = string.match(last, '^(%d+):(%d+):(.*)$')
   if number == request then
     local answer = {late, 0}
-    for tag = first, first + taken - 1 do
-      answer[#answer + 1] = redis.call('HGET', held, consumer .. ':' .. string.format('%.0f', tag))
+    for hand = first, first + taken - 1 do
+      local record = redis.call('HGET', held, fieldOf(hand))
+      answer[#answer + 1] = record and elementOf(record)
     end
     return answer
   end
@@ -52,20 +75,26 @@ for place = 1, acks do
 end
 
 local time = now()
+local back, fields = {}, {}
 for place = acks + 1, acks + returns do
   local field, delayMs, head = ARGV[at], tonumber(ARGV[at + 1]), ARGV[at + 2]
   at = at + 3
-  local element = redis.call('HGET', held, field)
-  if not element then late[#late + 1] = place
-  else
-    -- Stored first, for a script that fails half-way is not undone.
-    if head ~= '' then redis.call('RPUSH', dead, head .. '\\n' .. asPushed(element))
-    -- Two elements may be the same, but not two members: each is told apart by its hand-out.
-    elseif delayMs > 0 then redis.call('ZADD', delayed, time + delayMs, field .. ' ' .. handedOut(element))
-    else redis.call('RPUSH', ready, handedOut(element)) end
+  local record = redis.call('HGET', held, field)
+  if not record then late[#late + 1] = place
+  elseif head ~= '' then
+    redis.call('RPUSH', dead, head .. '\\n' .. asPushed(elementOf(record)))
     redis.call('HDEL', held, field)
+  elseif delayMs > 0 then
+    -- Two records may be the same, but not two members: each is told apart by its hand-out.
+    redis.call('ZADD', delayed, time + delayMs, field .. ' ' .. counted(record))
+    redis.call('HDEL', held, field)
+  else
+    back[#back + 1] = counted(record)
+    fields[#fields + 1] = field
   end
 end
+giveBack(back, fields)
+inChunks('HDEL', held, fields, 1, #fields)
 
 for place = acks + returns + 1, acks + returns + renewals do
   local field, ms = ARGV[at], tonumber(ARGV[at + 1])
@@ -80,48 +109,44 @@ inChunks('ZREM', leases, ARGV, 12, 11 + ended)
 local overdue = false
 if tends then
   local over = redis.call('ZRANGEBYSCORE', leases, '-inf', time, 'LIMIT', 0, 64)
-  local back, fields = {}, {}
+  back, fields = {}, {}
   for _, lease in ipairs(over) do
     local owner, from, count = string.match(lease, '^(.*):(%d+):(%d+)$')
-    for tag = tonumber(from), from + count - 1 do
-      local field = owner .. ':' .. string.format('%.0f', tag)
+    for hand = tonumber(from), from + count - 1 do
+      local field = owner .. ':' .. string.format('%.0f', hand)
       -- One that was renewed has a lease of its own, which is looked at by itself.
       if count == '1' or not redis.call('ZSCORE', leases, field .. ':1') then
-        local element = redis.call('HGET', held, field)
-        if element then
+        local record = redis.call('HGET', held, field)
+        if record then
           fields[#fields + 1] = field
-          back[#back + 1] = handedOut(element)
+          back[#back + 1] = counted(record)
         end
       end
     end
   end
-  local due = redis.call('ZRANGEBYSCORE', delayed, '-inf', time, 'LIMIT', 0, 256)
-  for _, member in ipairs(due) do back[#back + 1] = string.sub(member, string.find(member, ' ', 1, true) + 1) end
-  -- What comes back goes to the end from which is taken, the first one last. Stored before it is forgotten, as above.
-  for from = 1, math.floor(#back / 2) do back[from], back[#back + 1 - from] = back[#back + 1 - from], back[from] end
-  inChunks('RPUSH', ready, back, 1, #back)
+  giveBack(back, fields)
   inChunks('HDEL', held, fields, 1, #fields)
   inChunks('ZREM', leases, over, 1, #over)
+  local due = redis.call('ZRANGEBYSCORE', delayed, '-inf', time, 'LIMIT', 0, 256)
+  back, fields = {}, {}
+  for place, member in ipairs(due) do
+    local space = string.find(member, ' ', 1, true)
+    fields[place], back[place] = string.sub(member, 1, space - 1), string.sub(member, space + 1)
+  end
+  giveBack(back, fields)
   inChunks('ZREM', delayed, due, 1, #due)
   overdue = #over == 64 or #due == 256
 end
 
-local taken = {}
-if max > 0 then
-  taken = redis.call('RPOP', staged, max) or {}
-  if #taken < max then
-    local more = redis.call('RPOP', ready, max - #taken)
-    if more then for place = 1, #more do taken[#taken + 1] = more[place] end end
+local taken = max > 0 and take(max) or {}
+if #taken > 0 then
+  local pairs = {}
+  for place = 1, #taken do
+    pairs[#pairs + 1] = fieldOf(first + place - 1)
+    pairs[#pairs + 1] = taken[place]
   end
-  if #taken > 0 then
-    local fields = {}
-    for place = 1, #taken do
-      fields[#fields + 1] = consumer .. ':' .. string.format('%.0f', first + place - 1)
-      fields[#fields + 1] = taken[place]
-    end
-    inChunks('HSET', held, fields, 1, #fields)
-    redis.call('ZADD', leases, time + leaseMs, consumer .. ':' .. string.format('%.0f', first) .. ':' .. #taken)
-  end
+  inChunks('HSET', held, pairs, 1, #pairs)
+  redis.call('ZADD', leases, time + leaseMs, fieldOf(first) .. ':' .. #taken)
 end
 
 local nextMs = -1
@@ -139,6 +164,7 @@ end
 late = table.concat(late, ',')
 redis.call('SET', memory, request .. ':' .. #taken .. ':' .. late, 'PX', keepMs)
 local answer = {late, nextMs}
-for place = 1, #taken do answer[#answer + 1] = taken[place] end
+for place = 1, #taken do answer[place + 2] = elementOf(taken[place]) end
 return answer
 `);
+}

@@ -1,27 +1,32 @@
-import { defineScript } from '../script.ts';
-import { serverTime } from './lua-parts.ts';
+import { defineScript, type Script } from '../script.ts';
+import { rememberNumber, serverTime } from './lua-parts.ts';
+
+/** Where a mode puts what is replayed, in Lua. */
+export interface ReplayParts {
+  /** Names of the keys that follow the common ones. */
+  readonly keys: readonly string[];
+  /** Defines `replay(element)`, which puts one behind everything that is ready. */
+  readonly lua: string;
+}
 
 /**
  * Replays or removes dead letters: those with the given ids, or the first so many.
  *
  * A dead letter is a line of JSON, its head, and the element as it was pushed. Replayed, it goes behind everything that is
- * ready, as if it were new, also where the queue is full: it was accepted before. Requests are numbered and the last one is
- * remembered, as for a push.
+ * ready, as if it were new, also where the queue is full: it was accepted before.
  *
- * - KEYS: ready, dead, memory of the requests
+ * - KEYS: memory of the requests, dead, then those of the mode
  * - ARGV: request number, how long the memory is kept in ms, `replay` or `remove`, how many at most where no ids follow,
  *   ids
  * - Answers how many were replayed or removed.
  */
-export const lettersScript = defineScript(`
-local ready, dead, memory = KEYS[1], KEYS[2], KEYS[3]
-local request, keepMs, replays, max = ARGV[1], ARGV[2], ARGV[3] == 'replay', tonumber(ARGV[4])
-${serverTime}
-local last = redis.call('GET', memory)
-if last then
-  local number, count = string.match(last, '^(%d+):(%d+)$')
-  if number == request then return tonumber(count) end
-end
+export function lettersScript({ keys, lua }: ReplayParts): Script {
+  const names = ['memory', 'dead', ...keys];
+  return defineScript(`
+local ${names.join(', ')} = ${names.map((_name, index) => `KEYS[${index + 1}]`).join(', ')}
+local replays, max = ARGV[3] == 'replay', tonumber(ARGV[4])
+${serverTime}${rememberNumber}${lua}
+if known then return known end
 local time = string.format('%.0f', now())
 local count = 0
 local function use(letter)
@@ -29,7 +34,7 @@ local function use(letter)
   if not replays then return end
   local element = string.sub(letter, (string.find(letter, '\\n', 1, true) or 0) + 1)
   local rest = string.match(element, '^{"nqtime":%d+,(.*)$')
-  redis.call('LPUSH', ready, rest and '{"nqtime":' .. time .. ',' .. rest or element)
+  replay(rest and '{"nqtime":' .. time .. ',' .. rest or element)
 end
 
 if #ARGV == 4 then
@@ -52,6 +57,7 @@ else
   end
   if count > 0 then redis.call('LREM', dead, 0, '') end
 end
-redis.call('SET', memory, request .. ':' .. count, 'PX', keepMs)
+remember(count)
 return count
 `);
+}

@@ -51,3 +51,42 @@ local function asPushed(element)
   return rest and '{' .. rest or element
 end
 `;
+
+/**
+ * For scripts whose first arguments are the number of the request and how long it is remembered in ms, and whose first key
+ * is the memory. ioredis sends a command again when its answer was lost: so each request has a number, and the last one is
+ * kept with its answer, a number too. Only one request is under way at a time, so the last one is enough.
+ *
+ * `known` is the answer of a request that was seen before, and `remember(answer)` keeps one. It is written down again when
+ * it is answered again: WAIT waits for what this very connection has written.
+ */
+export const rememberNumber = `
+local function remember(answer) redis.call('SET', memory, ARGV[1] .. ':' .. answer, 'PX', ARGV[2]) end
+local known = nil
+do
+  local number, answer = string.match(redis.call('GET', memory) or '', '^(%d+):(%d+)$')
+  if number == ARGV[1] then
+    known = tonumber(answer)
+    remember(known)
+  elseif number and tonumber(ARGV[1]) < tonumber(number) then
+    return redis.error_reply('NQSTALE a later request was executed before')
+  end
+end
+`;
+
+/**
+ * `back`, how many hand-outs have a lease that has ended; `due`, how many delays have; and `exact`, 1 unless there are
+ * more than 1,000 such leases and the rest was not looked at.
+ */
+export const countOver = `
+local over = redis.call('ZRANGEBYSCORE', leases, '-inf', time, 'LIMIT', 0, 1000)
+local back, exact = 0, #over < 1000 and 1 or 0
+for _, lease in ipairs(over) do
+  local owner, from, count = string.match(lease, '^(.*):(%d+):(%d+)$')
+  for hand = tonumber(from), from + count - 1 do
+    local field = owner .. ':' .. string.format('%.0f', hand)
+    if count == '1' or not redis.call('ZSCORE', leases, field .. ':1') then back = back + redis.call('HEXISTS', held, field) end
+  end
+end
+local due = redis.call('ZCOUNT', delayed, '-inf', time)
+`;

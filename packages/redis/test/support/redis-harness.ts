@@ -1,10 +1,32 @@
 import type { MessageQueue } from '@nq/core';
 import type { ConformanceHarness, Inspection, Namespace } from '@nq/core/conformance';
-import { Link, type TestRedis } from 'nq-testbed';
+import { testConformance } from '@nq/core/conformance/vitest';
+import { Link, redisVersions, type TestRedis } from 'nq-testbed';
+import { describe, test } from 'vitest';
 import { redisQueue, type RedisQueueOptions } from '../../src/index.ts';
 
 /** What a harness opens its queues with, besides where they are. */
 export type HarnessOptions = Omit<RedisQueueOptions, 'queueKey' | 'addr' | 'url'>;
+
+/** What the server of a queue that claims to be durable keeps. */
+const config = ['appendonly yes', 'appendfsync everysec'];
+
+const versions = await redisVersions();
+
+/** The whole kit, strictly, on every server that is to be had. */
+export function describeOnEachServer(what: string, options: HarnessOptions): void {
+  describe.each(versions)(`${what} on $name`, ({ name, missing, start }) => {
+    if (missing !== undefined) {
+      test.skip(`conforms: ${missing}`, () => {});
+      return;
+    }
+    const folder = `${what} ${name}`.toLowerCase().replaceAll(/[^a-z0-9.]+/g, '-');
+    testConformance(
+      redisHarness(`${what} of ${name}`, () => start({ config }), options),
+      { strict: true, reportFolder: `test-results/${folder}` },
+    );
+  });
+}
 
 /** Everything that the kit may do to a queue on the server that `start` starts, for as long as the kit needs it. */
 export function redisHarness(
@@ -43,7 +65,7 @@ async function namespaceOf(
   /** The way of each queue to it, which ends when it crashes. */
   const ways = new Map<MessageQueue, Link>();
   return {
-    async open({ capacity, leaseMs }) {
+    async open({ capacity, leaseMs, group }) {
       const way = await Link.open(shared);
       const queue = await redisQueue({
         requestTimeoutMs: 2000,
@@ -53,6 +75,7 @@ async function namespaceOf(
         url: server.urlAt(way),
         capacity,
         leaseMs,
+        ...(options.mode === 'stream' ? { group: group ?? 'default' } : {}),
       });
       ways.set(queue, way);
       return queue;
@@ -69,9 +92,11 @@ async function namespaceOf(
       ways.delete(queue);
       crashed.push(queue.close());
     },
-    inspect: async () => inspect(server, queueKey, base),
+    inspect: () =>
+      options.mode === 'stream' ? inspectStream(server, queueKey, base) : inspectList(server, queueKey, base),
     async injectRaw(record) {
-      await server.command('LPUSH', queueKey, record);
+      if (options.mode === 'stream') await server.command('XADD', queueKey, '*', 'd', record);
+      else await server.command('LPUSH', queueKey, record);
     },
     async dispose() {
       for (const way of ways.values()) await way.close();
@@ -84,12 +109,31 @@ async function namespaceOf(
   };
 }
 
-async function inspect(server: TestRedis, queueKey: string, base: string): Promise<Inspection> {
-  const count = async (command: string, key: string): Promise<number> => Number(await server.command(command, key));
+async function inspectList(server: TestRedis, queueKey: string, base: string): Promise<Inspection> {
   return {
-    ready: (await count('LLEN', queueKey)) + (await count('LLEN', `${base}staged`)),
-    inFlight: await count('HLEN', `${base}held`),
-    delayed: await count('ZCARD', `${base}delayed`),
-    deadLetters: await count('LLEN', `${base}dead`),
+    ready: (await count(server, 'LLEN', queueKey)) + (await count(server, 'LLEN', `${base}staged`)),
+    inFlight: await count(server, 'HLEN', `${base}held`),
+    delayed: await count(server, 'ZCARD', `${base}delayed`),
+    deadLetters: await count(server, 'LLEN', `${base}dead`),
   };
+}
+
+/** Of the group that rules without groups use. */
+async function inspectStream(server: TestRedis, queueKey: string, base: string): Promise<Inspection> {
+  const own = `${base}default:`;
+  const groups = (await server.command('XINFO', 'GROUPS', queueKey)) as unknown[][];
+  const group = groups.find((one) => one[1] === 'default') ?? [];
+  const cursor = String(group[group.indexOf('last-delivered-id') + 1]);
+  const unread = (await server.command('XRANGE', queueKey, `(${cursor}`, '+')) as unknown[];
+  const back = (await count(server, 'ZCARD', `${own}returned`)) + (await count(server, 'LLEN', `${own}replayed`));
+  return {
+    ready: unread.length + Number(group[group.indexOf('pending') + 1]) + back,
+    inFlight: await count(server, 'HLEN', `${own}held`),
+    delayed: await count(server, 'ZCARD', `${own}delayed`),
+    deadLetters: await count(server, 'LLEN', `${own}dead`),
+  };
+}
+
+async function count(server: TestRedis, command: string, key: string): Promise<number> {
+  return Number(await server.command(command, key));
 }

@@ -4,32 +4,34 @@ import {
   type Clock,
   type DeadLetters,
   type LeasedEvent,
+  NqError,
   type NqErrorCode,
   type QueueDriver,
   type QueueEvent,
   type QueueSize,
   type ReturnedLease,
+  type RewindPosition,
   type Timer,
 } from '@nq/core';
+import { checkCount } from '@nq/core/parts';
 import { Alarm } from './alarm.ts';
 import type { Connection } from './connection.ts';
 import type { ClaimedElement } from './consumer-request.ts';
 import { ConsumerLine } from './consumer-line.ts';
-import { letterHead, ListDeadLetters } from './dead-letters.ts';
+import { letterHead, RedisDeadLetters } from './dead-letters.ts';
 import { decodeElement, encodeElement, pushTimeOf } from './element.ts';
-import type { QueueKeys } from './keys.ts';
+import type { Layout } from './layout.ts';
 import { Producer } from './producer.ts';
 import type { Receipt } from './receipt.ts';
 import type { ResolvedRedisOptions } from './redis-options.ts';
 import { request } from './request.ts';
 import { runScript } from './script.ts';
-import { sizeScript } from './scripts/size.ts';
 
 /** What a driver is made of. */
 export interface DriverParts {
   readonly options: ResolvedRedisOptions;
   readonly capabilities: Capabilities;
-  readonly keys: QueueKeys;
+  readonly layout: Layout;
   /** For everything that does not block. */
   readonly connection: Connection;
   /** Opens a connection that may be blocked. */
@@ -38,10 +40,10 @@ export interface DriverParts {
 }
 
 /**
- * A queue on a plain list: `LLEN` and `LRANGE` show it, and whoever writes JSON with `LPUSH` is a producer. What is in
- * flight, delayed or dead lies in keys beside it. Each method is one script, which Redis runs in one step.
+ * A queue in Redis, on a list or on a stream, as its {@link Layout} says. Each method is one script, which Redis runs in
+ * one step.
  */
-export class ListDriver implements QueueDriver<string> {
+export class RedisDriver implements QueueDriver<string> {
   readonly capabilities: Capabilities;
   readonly capacity: number;
   readonly deadLetters: DeadLetters;
@@ -54,24 +56,25 @@ export class ListDriver implements QueueDriver<string> {
   #due: { readonly at: number; readonly timer: Timer } | undefined;
 
   constructor(parts: DriverParts) {
-    const { options, capabilities, keys, connection, connect, clock } = parts;
-    const { ready, staged, held, leases, delayed, dead } = keys;
+    const { options, capabilities, layout, connection, connect, clock } = parts;
+    const { keys, push, consume } = layout;
     this.#parts = parts;
     this.capabilities = capabilities;
     this.capacity = options.capacity;
-    this.#producer = new Producer(parts, [ready, staged, delayed, keys.memory('push', this.#id)]);
+    this.#producer = new Producer(parts, { ...push, keys: [keys.memory('push', this.#id), ...push.keys] });
     this.#consumer = new ConsumerLine(
       connection,
       {
         consumer: this.#id,
-        keys: [ready, staged, held, leases, delayed, dead, keys.memory('consume', this.#id)],
+        script: consume.script,
+        keys: consume.keys(keys.memory('consume', this.#id)),
         leaseMs: options.leaseMs,
         requestTimeoutMs: options.requestTimeoutMs,
       },
       clock,
     );
-    this.#alarm = new Alarm(connect, keys, clock, () => void this.#unstage().catch(() => {}));
-    this.deadLetters = new ListDeadLetters(parts, this.#id);
+    this.#alarm = new Alarm(connect, layout, clock, () => void this.#unstage().catch(() => {}));
+    this.deadLetters = new RedisDeadLetters(parts, this.#id);
   }
 
   encode(event: QueueEvent): string {
@@ -132,6 +135,7 @@ export class ListDriver implements QueueDriver<string> {
     const answers = await this.#consumer.giveBack(back);
     const delays = back.flatMap(({ delayMs, letter }) => (delayMs > 0 && letter === '' ? delayMs : []));
     if (delays.length > 0) this.#tendIn(Math.min(...delays));
+    if (delays.length < back.length) this.#alarm.stir();
     return answers;
   }
 
@@ -140,10 +144,8 @@ export class ListDriver implements QueueDriver<string> {
   }
 
   async size(): Promise<QueueSize> {
-    const { ready, staged, held, leases, delayed } = this.#parts.keys;
-    const answer = await request(this.#parts, 'count', (client) =>
-      runScript(client, sizeScript, [ready, staged, held, leases, delayed], []),
-    );
+    const { script, keys } = this.#parts.layout.size;
+    const answer = await request(this.#parts, 'count', (client) => runScript(client, script, keys, []));
     const [readyCount, inFlight, delayedCount, exact, now, oldest] = answer as [
       number,
       number,
@@ -162,13 +164,21 @@ export class ListDriver implements QueueDriver<string> {
     };
   }
 
+  async rewind(position: RewindPosition): Promise<void> {
+    const { rewind } = this.#parts.layout;
+    if (rewind === undefined) throw new NqError('NQ_UNSUPPORTED', 'Cannot rewind: a list keeps nothing that was taken');
+    const id = readPosition(position);
+    await request(this.#parts, 'rewind', (client) => runScript(client, rewind.script, rewind.keys, id));
+    this.#alarm.stir();
+  }
+
   /** What the methods above throw is named already. */
   classify(): NqErrorCode {
     return 'NQ_BACKEND';
   }
 
   async close(): Promise<void> {
-    const { connection, keys } = this.#parts;
+    const { connection, layout } = this.#parts;
     const mayBeStaged = this.#alarm.isSet;
     this.#due?.timer.cancel();
     this.#alarm.close();
@@ -176,7 +186,7 @@ export class ListDriver implements QueueDriver<string> {
     try {
       if (!connection.isReady) return;
       if (mayBeStaged) await this.#unstage();
-      const memories = (['push', 'consume', 'letters'] as const).map((kind) => keys.memory(kind, this.#id));
+      const memories = (['push', 'consume', 'letters'] as const).map((kind) => layout.keys.memory(kind, this.#id));
       await request(this.#parts, 'close', (client) => client.del(...memories));
     } finally {
       connection.close();
@@ -184,9 +194,9 @@ export class ListDriver implements QueueDriver<string> {
   }
 
   /** Puts what woke us, and nobody took, back to where it wakes somebody else. */
-  #unstage(): Promise<unknown> {
-    const { ready, staged } = this.#parts.keys;
-    return request(this.#parts, 'pop', (client) => client.lmove(staged, ready, 'LEFT', 'RIGHT'));
+  async #unstage(): Promise<void> {
+    const { unstage } = this.#parts.layout;
+    if (unstage !== undefined) await request(this.#parts, 'pop', unstage);
   }
 
   /** Has Redis give back what is over in `ms`: those who wait elsewhere do not know of a delay that began meanwhile. */
@@ -198,7 +208,21 @@ export class ListDriver implements QueueDriver<string> {
     const tend = (): void => {
       this.#due = undefined;
       this.#consumer.tend();
+      this.#alarm.stir();
     };
     this.#due = { at, timer: clock.schedule(tend, ms + 1, { keepAlive: false }) };
   }
+}
+
+/** The two numbers of the id of an entry. @throws {TypeError} {RangeError} if it is none. */
+function readPosition(position: RewindPosition): readonly [string, string] {
+  if ('time' in position) {
+    checkCount('Cannot rewind', 'time', Math.floor(position.time), 0);
+    return [String(Math.floor(position.time)), '0'];
+  }
+  const [, ms, sequence = '0'] = /^(\d{1,15})(?:-(\d{1,15}))?$/.exec(position.position) ?? [];
+  if (ms === undefined) {
+    throw new RangeError('Cannot rewind: position must be the id of an entry, such as "1700000000000-0"');
+  }
+  return [ms, sequence];
 }

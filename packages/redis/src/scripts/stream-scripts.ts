@@ -1,0 +1,267 @@
+import { defineScript } from '../script.ts';
+import { consumeScript } from './consume.ts';
+import { lettersScript } from './letters.ts';
+import { countOver, inChunks, rememberNumber, serverTime } from './lua-parts.ts';
+
+/** `readId(text)`: the two numbers of an id of a stream, the second 0 where there is none. */
+const readId = `
+local function readId(text)
+  local ms, sequence = string.match(text, '^(%d+)-?(%d*)$')
+  return tonumber(ms), tonumber(sequence) or 0
+end
+`;
+
+/** `infoOf(reply)`: what XINFO answers, by its names. */
+const infoOf = `
+local function infoOf(reply)
+  local info = {}
+  for at = 1, #reply, 2 do info[reply[at]] = reply[at + 1] end
+  return info
+end
+`;
+
+/**
+ * `unread(group, most)`: how many entries `group`, as XINFO GROUPS tells it, has not been given yet. Redis knows unless
+ * entries were deleted, the group was set to somewhere else, or the server is older than 7: then they are counted, up to
+ * `most`.
+ */
+const countUnread = `
+local function unread(group, most)
+  if group.lag then return group.lag end
+  return #redis.call('XRANGE', stream, '(' .. group['last-delivered-id'], '+', 'COUNT', most)
+end
+`;
+
+/**
+ * Stores the first of some elements in a stream, as far as there is room, and trims what no group needs any more.
+ *
+ * The slowest group decides: what it has not been given yet, what was given back to it, and what it delays. A stream
+ * without any group is counted whole. Trimmed are entries that every group has been given, as far as there are more than
+ * are to be kept for a replay; a tenth more than that is left, so that it need not be done at each push.
+ *
+ * - KEYS: memory of the producer, stream, and what the keys of every group begin with
+ * - ARGV: request number, how long the memory is kept in ms, capacity (0: no limit), how many entries to keep, then the
+ *   elements
+ * - Answers how many are stored.
+ */
+export const streamPush = defineScript(`
+local memory, stream, base = KEYS[1], KEYS[2], KEYS[3]
+local capacity, keep = tonumber(ARGV[3]), tonumber(ARGV[4])
+${rememberNumber}${readId}${infoOf}${countUnread}
+if known then return known end
+local count = #ARGV - 4
+local length = redis.call('XLEN', stream)
+local groups = {}
+if redis.call('EXISTS', stream) == 1 then
+  for place, group in ipairs(redis.call('XINFO', 'GROUPS', stream)) do groups[place] = infoOf(group) end
+end
+if capacity > 0 then
+  local most = #groups == 0 and length or 0
+  for _, group in ipairs(groups) do
+    local own = base .. group.name .. ':'
+    local waits = unread(group, capacity + 1) + group.pending + redis.call('ZCARD', own .. 'returned')
+      + redis.call('LLEN', own .. 'replayed') + redis.call('ZCARD', own .. 'delayed')
+    if waits > most then most = waits end
+  end
+  count = math.max(0, math.min(count, capacity - most))
+end
+for at = 5, 4 + count do redis.call('XADD', stream, '*', 'd', ARGV[at]) end
+if count > 0 then remember(count) end
+
+local excess = length + count - keep
+if excess > keep / 10 and #groups > 0 then
+  -- The first entry that some group still needs.
+  local needed, ms, sequence
+  for _, group in ipairs(groups) do
+    local id = group['last-delivered-id']
+    local groupMs, groupSequence = readId(id)
+    if group.pending > 0 then groupMs, groupSequence = readId(redis.call('XPENDING', stream, group.name)[2])
+    else groupSequence = groupSequence + 1 end
+    if not ms or groupMs < ms or (groupMs == ms and groupSequence < sequence) then
+      ms, sequence = groupMs, groupSequence
+      needed = string.format('%.0f-%.0f', ms, sequence)
+    end
+  end
+  local old = redis.call('XRANGE', stream, '-', '(' .. needed, 'COUNT', excess)
+  if #old > 0 then
+    local lastMs, lastSequence = readId(old[#old][1])
+    redis.call('XTRIM', stream, 'MINID', '=', string.format('%.0f-%.0f', lastMs, lastSequence + 1))
+  end
+end
+return count
+`);
+
+/**
+ * What a consumer of a group asks of a stream. A record is the id of an entry, a blank, and the element.
+ *
+ * Entries are read without being left pending: what was handed out is held here, with its lease. Only what has woken
+ * somebody is pending, with the consumer `staged`, until the next claim of whoever takes it. What is given back comes
+ * before everything that was pushed later, in the order of the ids. What is replayed comes behind what was there then:
+ * each has the last id of that moment in front.
+ */
+export const streamConsume = consumeScript({
+  keys: ['stream', 'returned', 'replayed', 'groupKey'],
+  lua: `
+local group = string.match(groupKey, '([^:]*):$')
+local function elementOf(record) return string.sub(record, string.find(record, ' ', 1, true) + 1) end
+local function counted(record)
+  local space = string.find(record, ' ', 1, true)
+  return string.sub(record, 1, space) .. handedOut(string.sub(record, space + 1))
+end
+${readId}${infoOf}
+local function giveBack(records, fields)
+  local members = {}
+  for place, record in ipairs(records) do
+    local ms, sequence = readId(string.match(record, '^(%S+)'))
+    members[#members + 1] = 0
+    -- All have the same score, so they are in the order of their bytes.
+    members[#members + 1] = string.format('%015.0f-%012.0f %s ', ms, sequence, fields[place]) .. record
+  end
+  inChunks('ZADD', returned, members, 1, #members)
+end
+local function read(consumerName, from, max, ...)
+  local reply = redis.pcall('XREADGROUP', 'GROUP', group, consumerName, 'COUNT', max, ...)
+  if reply and reply.err then
+    if not string.find(reply.err, 'NOGROUP', 1, true) then error(reply) end
+    -- Somebody has deleted the stream, or the group: it begins anew.
+    redis.call('XGROUP', 'CREATE', stream, group, '0', 'MKSTREAM')
+    return {}
+  end
+  return reply and reply[1] and reply[1][2] or {}
+end
+local function recordOf(entry)
+  local fields = entry[2] or {}
+  for at = 1, #fields, 2 do
+    if fields[at] == 'd' then return entry[1] .. ' ' .. fields[at + 1] end
+  end
+  -- Somebody else's, which is no event.
+  return entry[1] .. ' ' .. table.concat(fields, '\\n')
+end
+local function take(max)
+  local taken = {}
+  local popped = redis.call('ZPOPMIN', returned, max)
+  for at = 1, #popped, 2 do taken[#taken + 1] = string.match(popped[at], '^%S+ %S+ (.*)$') end
+  if #taken < max then
+    local woke = {}
+    for _, entry in ipairs(read('staged', '0', max - #taken, 'STREAMS', stream, '0')) do
+      woke[#woke + 1] = entry[1]
+      if entry[2] then taken[#taken + 1] = recordOf(entry) end
+    end
+    if #woke > 0 then redis.call('XACK', stream, group, unpack(woke)) end
+  end
+  if #taken < max and redis.call('LLEN', replayed) > 0 then
+    local ms, sequence = 0, 0
+    for _, reply in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+      local info = infoOf(reply)
+      if info.name == group then ms, sequence = readId(info['last-delivered-id']) end
+    end
+    while #taken < max do
+      local record = redis.call('LINDEX', replayed, 0)
+      if not record then break end
+      local behindMs, behindSequence = readId(string.match(record, '^(%S+)'))
+      if ms < behindMs or (ms == behindMs and sequence < behindSequence) then break end
+      taken[#taken + 1] = redis.call('LPOP', replayed)
+    end
+  end
+  if #taken < max then
+    for _, entry in ipairs(read('taken', '>', max - #taken, 'NOACK', 'STREAMS', stream, '>')) do
+      taken[#taken + 1] = recordOf(entry)
+    end
+  end
+  return taken
+end
+`,
+});
+
+/**
+ * Counts what a group has before it, as a pop would find it. Writes nothing. Where Redis does not know how many entries
+ * are unread, up to 10,000 are counted.
+ *
+ * - KEYS: held, leases, delayed, stream, returned, replayed, groupKey
+ * - Answers: as for a list.
+ */
+export const streamSize = defineScript(`
+local held, leases, delayed, stream, returned, replayed, groupKey = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
+local name = string.match(groupKey, '([^:]*):$')
+${serverTime}${infoOf}${countUnread}
+local time = now()
+${countOver}
+local waits, oldest = 0, redis.call('ZRANGE', returned, 0, 0)[1]
+oldest = oldest and string.match(oldest, '^%S+ %S+ %S+ (.*)$') or ''
+if redis.call('EXISTS', stream) == 1 then
+  for _, reply in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+    local group = infoOf(reply)
+    if group.name == name then
+      local count = unread(group, 10000)
+      if count == 10000 and not group.lag then exact = 0 end
+      waits = count + group.pending
+      if oldest == '' then
+        local entry = redis.call('XRANGE', stream, '(' .. group['last-delivered-id'], '+', 'COUNT', 1)[1]
+        if entry and entry[2][1] == 'd' then oldest = entry[2][2] end
+      end
+    end
+  end
+end
+return {
+  waits + redis.call('ZCARD', returned) + redis.call('LLEN', replayed) + due + back,
+  redis.call('HLEN', held) - back,
+  redis.call('ZCARD', delayed) - due,
+  exact,
+  time,
+  string.sub(oldest, 1, 100),
+}
+`);
+
+/** Dead letters of a group: those that are replayed come to this group alone. KEYS that follow: stream, replayed. */
+export const streamLetters = lettersScript({
+  keys: ['stream', 'replayed'],
+  lua: `
+${infoOf}
+local function replay(element)
+  local last = redis.call('EXISTS', stream) == 1 and infoOf(redis.call('XINFO', 'STREAM', stream))['last-generated-id'] or '0-0'
+  redis.call('RPUSH', replayed, last .. ' ' .. element)
+end
+`,
+});
+
+/**
+ * Sets a group back to an entry, or on to the end where there is none behind it. What the group holds, delays or was given
+ * back is left where it is older, for it would be lost, and forgotten where it comes again: whoever holds it has lost it.
+ *
+ * - KEYS: held, leases, delayed, stream, returned, groupKey
+ * - ARGV: the two numbers of the id of the entry that comes first
+ */
+export const streamRewind = defineScript(`
+local held, leases, delayed, stream, returned, groupKey = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local group = string.match(groupKey, '([^:]*):$')
+local ms, sequence = tonumber(ARGV[1]), tonumber(ARGV[2])
+${readId}${infoOf}${inChunks}
+if redis.call('EXISTS', stream) == 0 then redis.call('XGROUP', 'CREATE', stream, group, '0', 'MKSTREAM') end
+local function comesAgain(record)
+  local ownMs, ownSequence = readId(string.match(record, '^(%S+)'))
+  return ownMs > ms or (ownMs == ms and ownSequence >= sequence)
+end
+redis.call('ZREMRANGEBYLEX', returned, '[' .. string.format('%015.0f-%012.0f', ms, sequence), '+')
+local gone = {}
+local flat = redis.call('HGETALL', held)
+for at = 1, #flat, 2 do
+  if comesAgain(flat[at + 1]) then gone[#gone + 1] = flat[at] end
+end
+inChunks('HDEL', held, gone, 1, #gone)
+gone = {}
+for _, member in ipairs(redis.call('ZRANGE', delayed, 0, -1)) do
+  if comesAgain(string.match(member, '^%S+ (.*)$')) then gone[#gone + 1] = member end
+end
+inChunks('ZREM', delayed, gone, 1, #gone)
+local woke = redis.call('XREADGROUP', 'GROUP', group, 'staged', 'STREAMS', stream, '0')
+for _, entry in ipairs(woke and woke[1] and woke[1][2] or {}) do
+  if comesAgain(entry[1] .. ' ') then redis.call('XACK', stream, group, entry[1]) end
+end
+local lastMs, lastSequence = readId(infoOf(redis.call('XINFO', 'STREAM', stream))['last-generated-id'])
+if ms > lastMs or (ms == lastMs and sequence > lastSequence) then return redis.call('XGROUP', 'SETID', stream, group, '$') end
+local before
+if sequence > 0 then before = string.format('%.0f-%.0f', ms, sequence - 1)
+elseif ms > 0 then before = string.format('%.0f-18446744073709551615', ms - 1)
+else before = '0-0' end
+return redis.call('XGROUP', 'SETID', stream, group, before)
+`);

@@ -1,0 +1,50 @@
+import { streamKeysOf } from './keys.ts';
+import type { Layout } from './layout.ts';
+import { streamConsume, streamLetters, streamPush, streamRewind, streamSize } from './scripts/stream-scripts.ts';
+
+/** What decides how a stream is used. */
+export interface StreamOptions {
+  readonly group: string;
+  /** Where a group begins that nobody has seen before. */
+  readonly startFrom: 'earliest' | 'latest';
+  /** How many events are kept for a replay. */
+  readonly retain: number;
+}
+
+/**
+ * A stream, of which every group gets every event: `XLEN`, `XRANGE` and `XINFO GROUPS` show it, and whoever writes JSON
+ * with `XADD … d` is a producer.
+ *
+ * @throws {NqError} `NQ_CONFIG` if `key` cannot be one.
+ */
+export function streamLayout(key: string, { group, startFrom, retain }: StreamOptions): Layout {
+  const keys = streamKeysOf(key, group);
+  const { base, held, leases, delayed, dead, stream, returned, replayed } = keys;
+  return {
+    type: 'stream',
+    keys,
+    push: { script: streamPush, keys: [stream, base], args: [retain] },
+    consume: {
+      script: streamConsume,
+      keys: (memory) => [held, leases, delayed, dead, memory, stream, returned, replayed, keys.group],
+    },
+    size: { script: streamSize, keys: [held, leases, delayed, stream, returned, replayed, keys.group] },
+    letters: { script: streamLetters, keys: [dead, stream, replayed] },
+    rewind: { script: streamRewind, keys: [held, leases, delayed, stream, returned, keys.group] },
+    // Events that somebody gives back wake nobody who waits in another process: who waits looks for them so often.
+    longestBlockMs: 1000,
+    async prepare(client) {
+      try {
+        await client.xgroup('CREATE', stream, group, startFrom === 'earliest' ? '0' : '$', 'MKSTREAM');
+      } catch (error) {
+        if (!(error instanceof Error && error.message.startsWith('BUSYGROUP'))) throw error;
+      }
+    },
+    // What it reads is pending with `staged`, from which the next claim takes first: it is nobody's in particular.
+    async wait(client, ms) {
+      const block = Math.max(1, Math.ceil(ms));
+      const read = client.xreadgroup('GROUP', group, 'staged', 'COUNT', 1, 'BLOCK', block, 'STREAMS', stream, '>');
+      return (await read) !== null;
+    },
+  };
+}

@@ -1,0 +1,3 @@
+import { describeOnEachServer } from './support/redis-harness.ts';
+
+describeOnEachServer('a list', {});
