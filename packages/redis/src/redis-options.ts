@@ -198,7 +198,7 @@ function resolveStream(
   } = options;
   checkOneOf(action, 'mode', mode, ['list', 'stream']);
   if (mode === 'list') {
-    const [other] = (['group', 'startFrom', 'retain'] as const).filter((name) => options[name] !== undefined);
+    const other = (['group', 'startFrom', 'retain'] as const).find((name) => options[name] !== undefined);
     if (other !== undefined) throw new TypeError(`${action}: ${other} needs mode: 'stream', for a list has no groups`);
     return undefined;
   }
