@@ -22,6 +22,27 @@ export {
   type RuleStatus,
   ruleStatuses,
 } from './conformance/report.ts';
+export {
+  type Anomaly,
+  type AnomalyKind,
+  checkHistory,
+  type Expectations,
+  type HistoryCounts,
+  type HistoryVerdict,
+  showAnomaly,
+} from './conformance/history/check-history.ts';
+export {
+  type CallOutcome,
+  type CallRecord,
+  type CutRecord,
+  type EndRecord,
+  type HandOut,
+  type HistoryRecord,
+  type PopRecord,
+  type PushRecord,
+  type SettleRecord,
+  type Span,
+} from './conformance/history/history.ts';
 export { badgeText, formatFailure, formatLine, formatReport } from './conformance/format-report.ts';
 export { reportToHtml } from './conformance/report-html.ts';
 export { reportToJson } from './conformance/report-json.ts';
