@@ -1,4 +1,4 @@
-import { createQueue, type MessageQueue, NqError, systemClock } from '@nq/core';
+import { createQueue, isNqError, type MessageQueue, NqError, systemClock } from '@nq/core';
 import { Connection } from './connection.ts';
 import { redisError } from './errors.ts';
 import { keysOf } from './keys.ts';
@@ -7,7 +7,10 @@ import { clientMaker } from './open-client.ts';
 import { capabilitiesOf } from './redis-capabilities.ts';
 import { type RedisQueueOptions, resolveOptions } from './redis-options.ts';
 import { request } from './request.ts';
-import { readServerFacts, warningsOf } from './server-facts.ts';
+import type { RedisClient } from './script.ts';
+import { serverFactsOf, warningsOf } from './server-facts.ts';
+
+const verb = 'open a Redis queue';
 
 /**
  * Opens a queue on Redis: connects, and makes sure that the server can be used. The queue has connections of its own, and
@@ -23,19 +26,31 @@ export async function redisQueue<Data = unknown>(options: RedisQueueOptions): Pr
   const clock = systemClock;
   const connect = (): Connection => new Connection(makeClient, `nq:${resolved.queueKey}`, clock);
   const connection = connect();
+  const deadline = clock.now() + resolved.openTimeoutMs;
+  const ask = <Answer>(question: (client: RedisClient) => Promise<Answer>): Promise<Answer> => {
+    const requestTimeoutMs = Math.min(resolved.requestTimeoutMs, Math.max(1, deadline - clock.now()));
+    return request({ connection, clock, options: { requestTimeoutMs } }, verb, question);
+  };
   try {
-    const client = await connection.ready(resolved.openTimeoutMs, 'open a Redis queue');
-    const parts = { connection, options: resolved, clock };
-    const type = await request(parts, 'open a Redis queue', () => client.type(keys.ready));
+    await connection.ready(resolved.openTimeoutMs, verb);
+    const type = await ask((client) => client.type(keys.ready));
     if (type !== 'list' && type !== 'none') throw wrongType(resolved.queueKey, type);
-    const facts = await readServerFacts(client);
+    const facts = serverFactsOf(await ask((client) => client.info()).catch(unlessRefused));
     for (const warning of warningsOf(facts, resolved.queueKey)) resolved.onWarning(warning);
     const capabilities = capabilitiesOf(resolved, facts);
-    return createQueue<Data, string>(new ListDriver({ ...parts, capabilities, keys, connect }));
+    return createQueue<Data, string>(
+      new ListDriver({ connection, clock, options: resolved, capabilities, keys, connect }),
+    );
   } catch (error) {
     connection.close();
-    throw error instanceof NqError ? error : redisError('open a Redis queue', error);
+    throw error instanceof NqError ? error : redisError(verb, error);
   }
+}
+
+/** A user that may not ask knows nothing. */
+function unlessRefused(error: unknown): string {
+  if (isNqError(error, 'NQ_CONFIG')) return '';
+  throw error;
 }
 
 function wrongType(queueKey: string, type: string): NqError {

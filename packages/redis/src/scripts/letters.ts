@@ -21,6 +21,7 @@ local last = redis.call('GET', memory)
 if last then
   local number, count = string.match(last, '^(%d+):(%d+)$')
   if number == request then return tonumber(count) end
+  if tonumber(request) < tonumber(number) then return redis.error_reply('NQSTALE a later request was executed before') end
 end
 local time = string.format('%.0f', now())
 local count = 0
