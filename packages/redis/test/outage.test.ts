@@ -82,7 +82,9 @@ describe.skipIf(notOurs !== undefined)(`a server in trouble: ${notOurs ?? offer.
     await until('the answer to be lost', () => link.isCut);
     await server().command('CONFIG', 'SET', 'busy-reply-threshold', 1);
     // It runs for a second, and the server says BUSY after a millisecond.
-    const busy = codeOf(server().command('EVAL', 'local t = redis.call("TIME")[1] while redis.call("TIME")[1] - t < 2 do end', 0));
+    const busy = codeOf(
+      server().command('EVAL', 'local t = redis.call("TIME")[1] while redis.call("TIME")[1] - t < 2 do end', 0),
+    );
     link.heal();
     expect(await acked).toBe('done');
     expect(await busy).toBe('done');
@@ -170,16 +172,17 @@ describe.skipIf(notOurs !== undefined)(`a server in trouble: ${notOurs ?? offer.
     let pushed = 0;
     let acked = 0;
     const failures: string[] = [];
+    const isOver = (): boolean => acked >= total || failures.length > 0;
     const callers = Array.from({ length: 100 }, async (_, number) => {
       const queue = queues[number % queues.length] ?? (await openQueue(server()));
       if (number < 50) {
-        for (let mine = pushed++; mine < total; mine = pushed++) {
+        for (let mine = pushed++; mine < total && failures.length === 0; mine = pushed++) {
           const code = await codeOf(queue.push(event(`e${mine}`)));
           if (code !== 'done') failures.push(`push: ${code}`);
         }
         return;
       }
-      while (acked < total && failures.length === 0) {
+      while (!isOver()) {
         const delivery = await queue.pop({ timeoutMs: 200 });
         if (delivery === undefined) continue;
         const { type } = delivery.event;
@@ -191,7 +194,7 @@ describe.skipIf(notOurs !== undefined)(`a server in trouble: ${notOurs ?? offer.
     });
     let kills = 0;
     const killing = (async () => {
-      while (acked < total && failures.length === 0) {
+      while (!isOver()) {
         const list = String(await server().command('CLIENT', 'LIST')).split('\n');
         const ours = list.filter((line) => line.includes(`name=nq:${queueKey}`));
         const [, id] = /^id=(\d+)/.exec(ours[Math.floor(random() * ours.length)] ?? '') ?? [];

@@ -151,7 +151,7 @@ describe.skipIf(offer.missing !== undefined)(`requests whose answer is lost on $
       await until('the queue to connect anew', () => link.counts.accepted > before);
       link.heal();
       await server().command('LPUSH', queueKey, '{"type":"a"}');
-      await (await popped).ack();
+      expect(await codeOf((await popped).ack())).toBe('done');
       await queue.close();
     }, 30_000);
 
@@ -181,7 +181,7 @@ describe.skipIf(offer.missing !== undefined)(`requests whose answer is lost on $
       }
       await untilBlocked(queueKey);
       await server().command('LPUSH', queueKey, '{"type":"a"}');
-      await (await popped).ack();
+      expect(await codeOf((await popped).ack())).toBe('done');
       await queue.close();
     });
   });
