@@ -19,6 +19,7 @@ export class Connection {
   readonly #waiting = new Set<() => void>();
   /** Whether the server refused to select the database: the client goes on in database 0, where nothing may be sent. */
   #isMisled = false;
+  #losses = 0;
   #closed = false;
 
   /** Connects in the background. @param name is shown by CLIENT LIST. */
@@ -42,6 +43,14 @@ export class Connection {
 
   get isReady(): boolean {
     return this.#isReady;
+  }
+
+  /**
+   * How often a connection was lost. What was under way then, the client sends again by itself, and its answer says nothing
+   * of what came of it the first time.
+   */
+  get losses(): number {
+    return this.#losses;
   }
 
   /** Gives up a connection that does not answer: what is under way there rejects, although it may have been done. */
@@ -74,8 +83,11 @@ export class Connection {
       // What no time mends is told at once.
       if (failureOf(error)?.code === 'NQ_CONFIG') this.#wake();
     });
-    client.on('close', () => {
-      if (isOurs()) this.#isMisled = false;
+    // A cluster has a connection to each node.
+    client.on(client.isCluster ? '-node' : 'close', () => {
+      if (!isOurs()) return;
+      this.#losses++;
+      this.#isMisled = false;
     });
     client.on('ready', () => {
       if (!isOurs()) return;

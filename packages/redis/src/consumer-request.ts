@@ -12,7 +12,7 @@ export interface ReturnedElement {
 /** An element that is ours, as it is in the list. */
 export interface ClaimedElement {
   readonly receipt: Receipt;
-  readonly text: string;
+  readonly bytes: Buffer;
 }
 
 /** What a claim has brought. */
@@ -28,7 +28,7 @@ export interface ConsumerAnswer {
   readonly late: string;
   readonly nextMs: number;
   /** What was taken; `null` where it is gone again. */
-  readonly elements: readonly (string | null)[];
+  readonly elements: readonly (Buffer | null)[];
 }
 
 type MakeError = (verb: string) => NqError;
@@ -155,16 +155,17 @@ export class ConsumerRequest {
     for (const [index, call] of this.#receiptCalls().entries()) call.answer(!lost.has(index + 1));
     if (this.#claim === undefined) return [];
     const lease = new SharedLease(consumer, first, elements.length);
-    const claimed = elements.flatMap((text, index) =>
-      text === null ? [] : { receipt: new Receipt(consumer, first + index, lease), text },
+    const claimed = elements.flatMap((bytes, index) =>
+      bytes === null ? [] : { receipt: new Receipt(consumer, first + index, lease), bytes },
     );
     if (this.#claim.abandoned) return claimed;
     this.#claim.resolve({ elements: claimed, nextMs });
     return [];
   }
 
-  /** Rejects everybody. */
+  /** Rejects everybody. What was to be settled keeps its lease, or nobody would ever hand it out again. */
   fail(makeError: MakeError): void {
+    for (const { receipt } of [...this.#acks, ...this.#returns]) receipt.stay();
     for (const call of this.#calls()) if (!call.abandoned) call.abandon(makeError);
   }
 

@@ -48,12 +48,21 @@ export class Producer {
     });
   }
 
-  /** @throws {NqError} `NQ_OUTCOME_UNKNOWN` if too few replicas have it in time. */
+  /** @throws {NqError} `NQ_OUTCOME_UNKNOWN` if too few replicas have it in time, or nobody knows whether they have. */
   async #waitForReplicas(client: RedisClient, { replicas, timeoutMs }: ResolvedDurability): Promise<void> {
-    const confirmed = await this.#wait(client, replicas, timeoutMs);
-    if (confirmed >= replicas) return;
-    const message = `Cannot push: ${confirmed} of ${replicas} replicas have it after ${timeoutMs} ms; it is stored on the primary`;
-    throw new NqError('NQ_OUTCOME_UNKNOWN', message);
+    const { connection } = this.#parts;
+    const { losses } = connection;
+    const unknown = (why: string, options?: { readonly cause: unknown }): NqError =>
+      new NqError('NQ_OUTCOME_UNKNOWN', `Cannot push: ${why}; it is stored on the primary`, options);
+    let confirmed: number;
+    try {
+      confirmed = await this.#wait(client, replicas, timeoutMs);
+    } catch (cause) {
+      throw unknown('replicas cannot be waited for', { cause });
+    }
+    // A connection on which nothing was written waits for nothing.
+    if (connection.losses !== losses) throw unknown('the connection was lost while replicas were waited for');
+    if (confirmed < replicas) throw unknown(`${confirmed} of ${replicas} replicas have it after ${timeoutMs} ms`);
   }
 
   async #wait(client: RedisClient, replicas: number, timeoutMs: number): Promise<number> {

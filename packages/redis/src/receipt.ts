@@ -31,11 +31,18 @@ export class Receipt {
     this.lease = lease;
   }
 
-  /** The members of `leases` that end when this hand-out is settled. Each is told once. */
+  /** The members of `leases` that end when this hand-out is settled. Each is told once, unless it has to {@link stay}. */
   *leave(): Generator<string> {
     if (this.leaving) return;
     this.leaving = true;
     if (this.renewed) yield `${this.field}:1`;
     if (--this.lease.held === 0) yield this.lease.member;
+  }
+
+  /** The request that said so has failed: the lease must not end with the others that share it. */
+  stay(): void {
+    if (!this.leaving) return;
+    this.leaving = false;
+    this.lease.held++;
   }
 }

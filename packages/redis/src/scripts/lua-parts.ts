@@ -42,7 +42,8 @@ local function handedOut(element)
     if #digits > 9 then return element end
     return '{"nqattempt":' .. (digits + 1) .. ',' .. rest
   end
-  if string.find(element, '^{%s*"') then return '{"nqattempt":1,' .. string.sub(element, 2) end
+  local first = string.match(element, '^%s*{%s*()"')
+  if first then return '{"nqattempt":1,' .. string.sub(element, first) end
   return element
 end
 
