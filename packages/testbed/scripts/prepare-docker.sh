@@ -2,7 +2,8 @@
 # Gets a Docker engine and images of the brokers where there are none, without a container registry: the engine and the
 # servers come from Debian packages, Kafka from Maven Central.
 #
-#   prepare-docker.sh start FOLDER   prints NQ_TEST_*_IMAGE=… lines for the tests; fails where no engine can be had
+#   prepare-docker.sh start FOLDER   prints NQ_TEST_*_IMAGE=… lines for the tests; fails where there is no engine to be
+#                                    had, or no image of either broker
 #   prepare-docker.sh stop FOLDER    ends the engine, if `start` with this folder started it
 #
 # What is there is left as it is: a second run takes a second. Nothing here waits without a bound.
@@ -123,16 +124,17 @@ kafka_image() {
 }
 
 # An image that was named beforehand is taken as it is; one that cannot be built is told, and its tests say so too.
+offered=()
 offer() {
   local variable=$1 image=$2
   shift 2
   if [[ -n ${!variable:-} ]]; then
-    printf '%s=%s\n' "$variable" "${!variable}"
-  elif "$@"; then
-    printf '%s=%s\n' "$variable" "$image"
-  else
+    image=${!variable}
+  elif ! "$@"; then
     say "$image could not be built."
+    return
   fi
+  offered+=("$variable=$image")
 }
 
 case $verb in
@@ -144,6 +146,12 @@ case $verb in
     offer NQ_TEST_VALKEY_8_IMAGE nq-test/valkey:8 debian_image nq-test/valkey:8 trixie valkey-server,ca-certificates "${redis[@]}"
     offer NQ_TEST_KAFKA_4_1_IMAGE nq-test/kafka:4.1 kafka_image nq-test/kafka:4.1 4.1.0
     offer NQ_TEST_KAFKA_3_9_IMAGE nq-test/kafka:3.9 kafka_image nq-test/kafka:3.9 3.9.1
+    if [[ ${offered[*]} != *REDIS* || ${offered[*]} != *KAFKA* ]]; then
+      say 'There is an engine, but no image for it.'
+      stop_engine
+      exit 1
+    fi
+    printf '%s\n' "${offered[@]}"
     ;;
   stop) stop_engine ;;
   *)

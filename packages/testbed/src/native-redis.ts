@@ -56,12 +56,12 @@ function nativeRedis({ path, product, version }: RedisProgram): RedisSource {
     name: `${product} ${version}`,
     from: path,
     async start(setup) {
-      const port = await freePort();
+      const { port = await freePort(), sentinel = false } = setup;
       const { files, ...access } = await prepareRedis({ ...setup, bind: '127.0.0.1', port });
       const server = await NativeServer.start({
         port,
         files,
-        command: (folder) => [path, join(folder, redisConfig), '--dir', folder],
+        command: (folder) => [path, join(folder, redisConfig), ...(sentinel ? ['--sentinel'] : []), '--dir', folder],
       });
       return { address: { host: server.host, port, ...access }, server };
     },

@@ -6,6 +6,10 @@ export interface RedisSetup {
   readonly config: readonly string[];
   /** Whether it speaks TLS, and nothing else. */
   readonly tls: boolean;
+  /** The port, where it is not any free one. */
+  readonly port?: number | undefined;
+  /** Whether it is a sentinel, which watches others and keeps no data. @default false */
+  readonly sentinel?: boolean | undefined;
 }
 
 /** The name of the file of {@link prepareRedis} that the server reads. */
@@ -22,12 +26,13 @@ export interface PreparedRedis {
 export async function prepareRedis({
   config,
   tls,
+  sentinel = false,
   bind,
   port,
 }: RedisSetup & { readonly bind: string; readonly port: number }): Promise<PreparedRedis> {
   const password = passwordIn(config);
   // Without snapshots, what is kept is what the configuration says: nothing, or an append-only file.
-  const lines = [`bind ${bind}`, 'save ""'];
+  const lines = [`bind ${bind}`, ...(sentinel ? [] : ['save ""'])];
   if (!tls) {
     return { files: { [redisConfig]: fileOf([...lines, `port ${port}`, ...config]) }, password, tls: undefined };
   }
