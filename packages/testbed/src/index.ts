@@ -8,3 +8,5 @@ export { redisVersions, type RedisVersionsOptions } from './redis-versions.ts';
 export type { RedisReply } from './resp.ts';
 export type { TestRedis } from './test-redis.ts';
 export { until, type UntilOptions } from './until.ts';
+export { type RedisCluster, redisCluster, type RedisClusterOptions } from './redis-cluster.ts';
+export { type RedisSentinel, redisSentinel, type RedisSentinelOptions } from './redis-sentinel.ts';

@@ -1,12 +1,14 @@
 import { announce } from './announce.ts';
 import type { Provider } from './provider.ts';
-import type { RedisSource, RedisVersion } from './redis-source.ts';
+import { type RedisSource, type RedisVersion, titleOf } from './redis-source.ts';
 import { TestRedis } from './test-redis.ts';
 
 /** How one Redis is started. */
 export interface RedisStartOptions {
   /** Lines of redis.conf, such as `appendonly yes`. @default none: what it holds is gone when it ends */
   readonly config?: readonly string[] | undefined;
+  /** Speak TLS only, with a certificate of its own: `ca` of the server holds it. @default false */
+  readonly tls?: boolean | undefined;
 }
 
 /** A Redis that tests want to run on: one that can be had, or the reason why not. */
@@ -24,8 +26,8 @@ export interface RedisOffer {
   start(options?: RedisStartOptions): Promise<TestRedis>;
 }
 
-/** What `source` offers. `others` says why the providers before it were not taken. */
-export function offerOf(source: RedisSource, others: readonly string[]): RedisOffer {
+/** What `source` offers. `others` says why the providers before it were not taken; it may be empty. */
+export function offerOf(source: RedisSource, others: string): RedisOffer {
   const { provider, version, name, from } = source;
   return {
     name: `${name} (${provider})`,
@@ -33,9 +35,9 @@ export function offerOf(source: RedisSource, others: readonly string[]): RedisOf
     provider,
     missing: undefined,
     ours: provider !== 'external',
-    async start({ config = [] } = {}) {
-      const server = await TestRedis.open({ provider, from }, await source.start(config));
-      announce([`${server.product} ${server.version} from ${provider} (${from})`, ...others].join('; '));
+    async start({ config = [], tls = false } = {}) {
+      const server = await TestRedis.open({ provider, from }, await source.start({ config, tls }));
+      announce(`${server.product} ${server.version} from ${provider} (${from})${others === '' ? '' : `; ${others}`}`);
       return server;
     },
   };
@@ -45,17 +47,11 @@ export function offerOf(source: RedisSource, others: readonly string[]): RedisOf
 export function missingOffer(version: RedisVersion | undefined, reason: string): RedisOffer {
   const title = version === undefined ? 'Redis' : titleOf(version);
   return {
-    name: `${title}, which is not here: ${reason}`,
+    name: `${title}, which is missing: ${reason}`,
     version,
     provider: undefined,
     missing: reason,
     ours: false,
     start: () => Promise.reject(new Error(`Cannot start ${title}: ${reason}`)),
   };
-}
-
-/** `Redis 7` for `redis-7`. */
-export function titleOf(version: RedisVersion): string {
-  const [product = '', major = ''] = version.split('-');
-  return `${product[0]?.toUpperCase()}${product.slice(1)} ${major}`;
 }

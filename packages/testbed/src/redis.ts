@@ -1,7 +1,7 @@
 import { announce } from './announce.ts';
 import type { Provider } from './provider.ts';
-import { missingOffer, type RedisOffer, type RedisStartOptions, titleOf } from './redis-offer.ts';
-import type { RedisVersion } from './redis-source.ts';
+import { missingOffer, type RedisOffer, type RedisStartOptions } from './redis-offer.ts';
+import { type RedisVersion, redisVersionNames } from './redis-source.ts';
 import { listRedis } from './redis-versions.ts';
 import type { TestRedis } from './test-redis.ts';
 
@@ -27,11 +27,10 @@ export async function redisOffer({
   version,
   provider,
 }: Pick<RedisOptions, 'version' | 'provider'> = {}): Promise<RedisOffer> {
-  const offers = await listRedis({ provider });
-  const offer =
-    version === undefined
-      ? (offers.find(({ missing }) => missing === undefined) ?? missingOffer(undefined, offers[0]?.missing ?? ''))
-      : (offers.find((one) => one.version === version) ?? missingOffer(version, `no ${titleOf(version)} is here`));
-  if (offer.missing !== undefined) announce(`no ${offer.name}`);
+  const versions = version === undefined ? redisVersionNames : [version];
+  const offers = await listRedis({ provider, versions, one: version === undefined });
+  const offer = version === undefined ? offers[0] : offers.find((one) => one.version === version);
+  if (offer === undefined) return missingOffer(version, 'nobody has it');
+  if (offer.missing !== undefined) announce(offer.name);
   return offer;
 }
