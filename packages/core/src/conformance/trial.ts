@@ -2,51 +2,22 @@ import { isDeepStrictEqual } from 'node:util';
 import { within } from '../bounded.ts';
 import type { Capabilities } from '../capabilities.ts';
 import type { Clock } from '../clock.ts';
-import type { createDispatcher } from '../dispatcher.ts';
 import type { DispatcherOptions } from '../dispatcher-options.ts';
 import type { Dispatcher } from '../dispatcher-types.ts';
 import { isNqError, type NqErrorCode } from '../errors.ts';
 import type { QueueEvent } from '../event.ts';
 import type { Delivery, MessageQueue } from '../queue.ts';
+import { checkQueue } from './check-queue.ts';
 import type { Faults, Inspection, Namespace, OpenOptions, PayloadFactory, Timing } from './harness.ts';
 import { describeError, Journal } from './journal.ts';
 import type { Hook } from './rule.ts';
 import { ObservedQueue } from './observed-queue.ts';
+import { settledWithin } from './settled-within.ts';
+import type { Neighbour, SeenRejection, TrialParts } from './trial-parts.ts';
 import { NotVerified, Violation } from './violation.ts';
 
 /** The type of every event that rules push. */
 export const trialType = 'nq.conformance';
-
-/** What a trial is made of. */
-export interface TrialParts {
-  readonly id: string;
-  readonly namespace: Namespace;
-  /** Makes another namespace of the rule. The same `name` makes the same id. */
-  readonly neighbour: (name: string) => Promise<Namespace>;
-  readonly capabilities: Capabilities;
-  /** What events carry, if the harness says so. */
-  readonly payload: PayloadFactory<unknown> | undefined;
-  readonly timing: Timing;
-  readonly clock: Clock;
-  /** Where the choices of the rule come from: the same seed, the same numbers. */
-  readonly random: () => number;
-  readonly dispatchers: typeof createDispatcher;
-}
-
-/** A rejection, and of what. */
-export interface SeenRejection {
-  readonly what: string;
-  readonly error: unknown;
-}
-
-/** Another namespace of a trial. */
-export interface Neighbour {
-  readonly queue: ObservedQueue<unknown>;
-  /** Opens another connection to its queue. */
-  open(): Promise<ObservedQueue<unknown>>;
-  /** Closes its queues and disposes of it. */
-  leave(): Promise<void>;
-}
 
 /**
  * One run of one rule: what a rule may use to find out whether a queue keeps it. Everything that it opens is closed after
@@ -115,6 +86,7 @@ export class Trial {
   async #open(namespace: Namespace, options: OpenOptions): Promise<ObservedQueue<unknown>> {
     const opened = (async () => namespace.open(options))();
     const queue = await this.within(opened, 'opening the queue', this.timing.closeMs);
+    checkQueue(queue);
     const name = String.fromCodePoint(('a'.codePointAt(0) as number) + (this.#queues.length % 26));
     const observed = new ObservedQueue<unknown>(queue, name, {
       journal: this.journal,
@@ -142,7 +114,7 @@ export class Trial {
   event(changes: Partial<QueueEvent> = {}): QueueEvent {
     const number = this.#events++;
     const event = {
-      id: `${this.#parts.id}/${number}`,
+      id: `${this.#parts.id}-${number}`,
       type: trialType,
       data: this.#payload.make(number),
       time: this.clock.date(),
@@ -290,11 +262,8 @@ export class Trial {
   }
 
   /** `promise`, which must settle within `ms`. @throws {Violation} that names `what` otherwise. */
-  async within<Result>(promise: Promise<Result>, what: string, ms: number = this.timing.patienceMs): Promise<Result> {
-    const late = Symbol('late');
-    const answer = await within(promise, ms, late, this.clock);
-    if (answer === late) throw new Violation(`${what} did not settle within ${Math.round(ms)} ms`);
-    return answer as Result;
+  within<Result>(promise: Promise<Result>, what: string, ms: number = this.timing.patienceMs): Promise<Result> {
+    return settledWithin(promise, what, ms, this.clock);
   }
 
   /** Asks again and again until `fact` is true. @throws {Violation} that says `what` did not become true in time. */
@@ -386,7 +355,10 @@ export class Trial {
 
   /** Heals what was cut, stops and closes what is open. @throws {Violation} if it does not let itself be closed. */
   async end(): Promise<void> {
-    if (this.#cut) await this.#parts.namespace.faults?.heal();
+    if (this.#cut) {
+      const healing = (async () => this.#parts.namespace.faults?.heal())();
+      await this.within(healing, 'heal() of the faults', this.timing.closeMs);
+    }
     for (const dispatcher of this.#dispatchers) {
       await this.within(dispatcher.stop({ deadlineMs: 0 }), 'stop() after the rule', this.timing.closeMs);
     }

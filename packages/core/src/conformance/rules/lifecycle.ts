@@ -1,4 +1,5 @@
 import { getEventListeners } from 'node:events';
+import { countAlive, grownSince } from '../left-alive.ts';
 import type { ObservedQueue } from '../observed-queue.ts';
 import { needs, type Rule } from '../rule.ts';
 import type { Trial } from '../trial.ts';
@@ -131,10 +132,10 @@ async function leavesNothing(trial: Trial): Promise<void> {
     'that nobody listens to the signals of calls that close() has released',
   );
   const deadline = trial.clock.now() + trial.timing.patienceMs;
-  let left = grown(before, aliveNow(trial));
+  let left = grownSince(before, aliveNow(trial), rounds - 1);
   while (left.length > 0 && trial.clock.now() < deadline) {
     await trial.wait(10);
-    left = grown(before, aliveNow(trial));
+    left = grownSince(before, aliveNow(trial), rounds - 1);
   }
   trial.verify(
     left.length === 0,
@@ -144,21 +145,13 @@ async function leavesNothing(trial: Trial): Promise<void> {
 
 /** How many there are of what keeps a process busy, by kind. */
 function aliveNow({ clock }: Trial): ReadonlyMap<string, number> {
-  const alive = new Map<string, number>();
-  const add = (kind: string, count: number): void => void alive.set(kind, (alive.get(kind) ?? 0) + count);
-  for (const kind of process.getActiveResourcesInfo()) add(kind, 1);
-  for (const name of process.eventNames()) add(`listeners on process ${String(name)}`, process.listenerCount(name));
+  const alive = countAlive();
+  for (const name of process.eventNames()) {
+    alive.set(`listeners on process ${String(name)}`, process.listenerCount(name));
+  }
   // A virtual clock knows its timers; those of the system are among the resources.
-  if ('timers' in clock && typeof clock.timers === 'number') add('timers of the clock', clock.timers);
+  if ('timers' in clock && typeof clock.timers === 'number') alive.set('timers of the clock', clock.timers);
   return alive;
-}
-
-/** What there is more of than `before`, by about one per round or more, in words. */
-function grown(before: ReadonlyMap<string, number>, now: ReadonlyMap<string, number>): string[] {
-  return [...now]
-    .map(([kind, count]) => ({ kind, count, was: before.get(kind) ?? 0 }))
-    .filter(({ count, was }) => count - was >= rounds - 1)
-    .map(({ kind, count, was }) => `${kind} (${count} instead of ${was})`);
 }
 
 /** Closes a queue with a delivery that is open, and pops that wait. @returns the signal that they were given. */

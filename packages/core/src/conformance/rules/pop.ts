@@ -216,7 +216,7 @@ export const popRules: readonly Rule[] = [
       const pushFirst = await trial.open();
       const events = await trial.push(pushFirst, 3);
       trial.verifySame(await trial.collect(pushFirst, events.length), events);
-      const { queue, leave } = await trial.neighbour('pop first');
+      const { queue, leave } = await trial.neighbour('pop-first');
       const pop = queue.pop({ timeoutMs: trial.timing.patienceMs * 2 });
       await trial.pending(pop, 'the first pop of an empty queue');
       const event = trial.event();
