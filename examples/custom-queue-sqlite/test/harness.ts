@@ -18,7 +18,7 @@ export function sqliteHarness(): ConformanceHarness {
     async stop() {
       rmSync(root, { recursive: true, force: true });
     },
-    namespace: (id) => namespaceIn(join(root, id.replaceAll('/', '_'))),
+    namespace: (id) => namespaceIn(join(root, id)),
   };
 }
 
