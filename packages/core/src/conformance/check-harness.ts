@@ -53,6 +53,7 @@ const namespaceMembers: Members<Namespace> = {
   open: checkFunction,
   faults: optional(members(faultsMembers)),
   crash: optional(checkFunction),
+  fork: optional(checkFunction),
   inspect: optional(checkFunction),
   injectRaw: optional(checkFunction),
   dispose: checkFunction,

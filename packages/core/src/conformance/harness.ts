@@ -42,6 +42,11 @@ export interface Namespace<Data = unknown> {
   readonly faults?: Faults | undefined;
   /** Ends `queue` as a killed process would: nothing is given back, nothing is closed. */
   crash?(queue: MessageQueue<Data>): void | Promise<void>;
+  /**
+   * Starts another process, which opens the same queue and serves it: its program calls `serveQueue()`. Usually `fork()` of
+   * `node:child_process`, with what names the place as an argument. The kit ends it, by SIGKILL if it does not end by itself.
+   */
+  fork?(): Peer | Promise<Peer>;
   /** Counts what the backend holds, without the help of the queue. */
   inspect?(): Inspection | Promise<Inspection>;
   /** Puts a record into the backend that is no event, as a foreign producer might. */
@@ -72,6 +77,16 @@ export interface Faults {
   delay(ms: number): void | Promise<void>;
   /** Restarts the broker. Resolves once it answers again. */
   restart?(): void | Promise<void>;
+}
+
+/** Another process, and the way to it: what a `ChildProcess` of Node.js with an IPC channel is. */
+export interface Peer {
+  /** @param callback is told whether it could be sent. */
+  send(message: object, callback: (error: Error | null) => void): unknown;
+  on(event: 'message', listener: (message: unknown) => void): unknown;
+  on(event: 'exit', listener: (code: number | null, signal: string | null) => void): unknown;
+  on(event: 'error', listener: (error: Error) => void): unknown;
+  kill(signal: 'SIGKILL'): unknown;
 }
 
 /** What the backend holds. */

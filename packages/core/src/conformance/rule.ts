@@ -16,7 +16,7 @@ export type Tier = 'smoke' | 'standard' | 'faults' | 'stress';
 export const tiers = ['smoke', 'standard', 'faults', 'stress'] as const satisfies readonly Tier[];
 
 /** What a harness may offer besides opening a queue. */
-export type Hook = 'faults' | 'restart' | 'crash' | 'inspect' | 'injectRaw';
+export type Hook = 'faults' | 'restart' | 'crash' | 'fork' | 'inspect' | 'injectRaw';
 
 /** What a queue has to declare for a rule to hold for it. */
 export interface Requirement {

@@ -6,7 +6,7 @@ import { createDispatcher } from '../dispatcher.ts';
 import { isNqError } from '../errors.ts';
 import { randomFrom, shuffled } from '../random.ts';
 import { checkHarness, checkNamespace } from './check-harness.ts';
-import { checkQueue } from './check-queue.ts';
+import { checkQueue } from './check-opened.ts';
 import { chooseRules, type RuleChoice } from './choose-rules.ts';
 import { loadFastCheck } from './fast-check.ts';
 import { type ConformanceHarness, type Namespace, resolveTiming, type Timing } from './harness.ts';

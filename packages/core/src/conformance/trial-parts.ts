@@ -34,3 +34,8 @@ export interface Neighbour {
   /** Closes its queues and disposes of it. */
   leave(): Promise<void>;
 }
+
+/** A namespace that offers a hook. */
+export type Offering<Name extends keyof Namespace> = Namespace & {
+  readonly [Member in Name]-?: NonNullable<Namespace[Member]>;
+};

@@ -7,13 +7,14 @@ import type { Dispatcher } from '../dispatcher-types.ts';
 import { isNqError, type NqErrorCode } from '../errors.ts';
 import type { QueueEvent } from '../event.ts';
 import type { Delivery, MessageQueue } from '../queue.ts';
-import { checkQueue } from './check-queue.ts';
+import { checkPeer, checkQueue } from './check-opened.ts';
 import type { Faults, Inspection, Namespace, OpenOptions, PayloadFactory, Timing } from './harness.ts';
 import { describeError, Journal } from './journal.ts';
 import type { Hook } from './rule.ts';
 import { ObservedQueue } from './observed-queue.ts';
+import { PeerQueue } from './peer/peer-queue.ts';
 import { settledWithin } from './settled-within.ts';
-import type { Neighbour, SeenRejection, TrialParts } from './trial-parts.ts';
+import type { Neighbour, Offering, SeenRejection, TrialParts } from './trial-parts.ts';
 import { NotVerified, Violation } from './violation.ts';
 
 /** The type of every event that rules push. */
@@ -39,6 +40,7 @@ export class Trial {
   readonly #payload: PayloadFactory<unknown>;
   readonly #queues: ObservedQueue<unknown>[] = [];
   readonly #dispatchers: Dispatcher[] = [];
+  readonly #peers: PeerQueue[] = [];
   #options: OpenOptions | undefined;
   #events = 0;
   /** Whether events may come out that were not pushed by this trial. */
@@ -314,47 +316,71 @@ export class Trial {
 
   /** The faults. They are healed after the rule. */
   get faults(): Faults {
-    const { faults } = this.#parts.namespace;
-    if (faults === undefined) throw new NotVerified('the harness offers no faults');
+    const { faults } = this.#offering('faults');
     this.#cut = true;
     return faults;
   }
 
   async restart(): Promise<void> {
-    const { faults } = this.#parts.namespace;
-    if (faults?.restart === undefined) throw new NotVerified('the harness cannot restart the broker');
+    const { faults } = this.#offering('faults');
+    if (faults.restart === undefined) throw new NotVerified('the harness has no hook restart');
     this.journal.note('the broker restarts');
     await faults.restart();
   }
 
   /** Ends `queue` as a killed process would. */
   async crash(queue: ObservedQueue<unknown>): Promise<void> {
-    const { namespace } = this.#parts;
-    if (namespace.crash === undefined) throw new NotVerified('the harness cannot crash a consumer');
+    const namespace = this.#offering('crash');
     this.journal.note('a consumer crashes');
     await namespace.crash(queue.raw);
     this.#queues.splice(this.#queues.indexOf(queue), 1);
   }
 
+  /** Opens the queue in another process: with the options of the first time, each time. */
+  async fork(options?: OpenOptions): Promise<PeerQueue> {
+    const namespace = this.#offering('fork');
+    this.#options ??= options ?? {};
+    const forking = (async () => namespace.fork())();
+    const peer = await this.within(forking, 'fork() of the namespace', this.timing.closeMs);
+    checkPeer(peer);
+    const queue = new PeerQueue(peer, `process${this.#peers.length + 1}`, this);
+    this.#peers.push(queue);
+    await queue.open({ ...this.#options, ...options });
+    return queue;
+  }
+
   async inspect(): Promise<Inspection> {
-    const { namespace } = this.#parts;
-    if (namespace.inspect === undefined) throw new NotVerified('the harness cannot inspect the backend');
-    return namespace.inspect();
+    return this.#offering('inspect').inspect();
   }
 
   /** Puts a record that is no event into the backend. */
   async injectRaw(record: Uint8Array): Promise<void> {
-    const { namespace } = this.#parts;
-    if (namespace.injectRaw === undefined) throw new NotVerified('the harness cannot inject a record');
+    const namespace = this.#offering('injectRaw');
     this.#foreignExpected = true;
     this.journal.note('a record that is no event is put into the backend');
     await namespace.injectRaw(record);
+  }
+
+  /** The namespace, which must offer `hook`. @throws {NotVerified} if it does not. */
+  #offering<Name extends keyof Namespace>(hook: Name): Offering<Name> {
+    const { namespace } = this.#parts;
+    if (namespace[hook] === undefined) throw new NotVerified(`the harness has no hook ${hook}`);
+    return namespace as Offering<Name>;
   }
 
   // --- ending
 
   /** Heals what was cut, stops and closes what is open. @throws {Violation} if it does not let itself be closed. */
   async end(): Promise<void> {
+    try {
+      await this.#end();
+    } finally {
+      // Whatever went wrong: no process is left behind.
+      await Promise.all(this.#peers.map((peer) => peer.end()));
+    }
+  }
+
+  async #end(): Promise<void> {
     if (this.#cut) {
       const healing = (async () => this.#parts.namespace.faults?.heal())();
       await this.within(healing, 'heal() of the faults', this.timing.closeMs);

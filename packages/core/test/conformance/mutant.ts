@@ -20,8 +20,13 @@ export interface Mutant {
   readonly capabilities?: Partial<Capabilities>;
   /** How long requests travel, in milliseconds, where the fault shows only on a slow link. */
   readonly delayMs?: number;
-  /** Wrong on its way to the backend. Made once per connection. */
-  readonly driver?: (driver: QueueDriver<string>, alive: Alive, broker: SimulatedBroker) => QueueDriver<string>;
+  /** Wrong on its way to the backend. Made once per connection. @param process is 0 for this one, and counts the others. */
+  readonly driver?: (
+    driver: QueueDriver<string>,
+    alive: Alive,
+    broker: SimulatedBroker,
+    process: number,
+  ) => QueueDriver<string>;
   /** Wrong on its way to the user. Made once per connection. */
   readonly queue?: (queue: MessageQueue, alive: Alive, broker: SimulatedBroker) => MessageQueue;
   /** Wrong around the queue. */
@@ -37,7 +42,7 @@ export function harnessOf(mutant: Mutant, alive: Alive): ConformanceHarness {
     name,
     capabilities,
     delayMs,
-    driver: driver && ((correct, broker) => driver(correct, alive, broker)),
+    driver: driver && ((correct, broker, process) => driver(correct, alive, broker, process)),
     queue: queue && ((correct, broker) => queue(correct, alive, broker)),
   });
   return harness?.(simulated, alive) ?? simulated;

@@ -263,7 +263,7 @@ describe('runConformance()', () => {
     [
       'answers a namespace with a hook that there is not',
       failing({ namespace: () => ({ open: () => fail(), dispose() {}, crsh() {} }) }),
-      'opening the queue failed: Cannot run the rules: unknown member "crsh" of namespace(); known are open, faults, crash, inspect, injectRaw, dispose',
+      'opening the queue failed: Cannot run the rules: unknown member "crsh" of namespace(); known are open, faults, crash, fork, inspect, injectRaw, dispose',
     ],
     [
       'answers a namespace with faults that are not all there',
