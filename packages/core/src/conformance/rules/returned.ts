@@ -54,6 +54,13 @@ export async function settledInTime(call: Promise<void>): Promise<boolean> {
   }
 }
 
+/** Waits for works that are done at the same time. @throws a {@link Violation} of one of them, or else what one has thrown. */
+export async function waitForAll(...works: readonly Promise<void>[]): Promise<void> {
+  const ends = await Promise.allSettled(works);
+  const errors: unknown[] = ends.flatMap((end) => (end.status === 'rejected' ? [end.reason] : []));
+  if (errors.length > 0) throw errors.find((error) => error instanceof Violation) ?? errors[0];
+}
+
 /** Takes and acknowledges what comes until nothing has come for `watchMs`, and shows each to `look` before. */
 export async function watchWhatComes(
   queue: ObservedQueue<unknown>,
