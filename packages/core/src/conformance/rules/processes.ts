@@ -1,9 +1,9 @@
-import type { QueueEvent } from '../../event.ts';
 import { type Taken, type Worker, workOn } from '../peer/work.ts';
 import { needs, type Rule } from '../rule.ts';
 import type { Trial } from '../trial.ts';
 import { NotVerified } from '../violation.ts';
 import { longLeaseMs } from './full-queue.ts';
+import { shortLeaseMs, takeBack } from './returned.ts';
 
 /** How many other processes there are. With this one, they are more than a machine with two cores runs at once. */
 const others = 2;
@@ -17,9 +17,6 @@ const mostPushed = 240;
 const page = 5;
 /** How many events each process pushes and takes at the same time. */
 const share = 40;
-/** The lease that is waited for, in milliseconds. */
-const leaseMs = 200;
-
 /** §7: several processes, which share nothing but the backend. */
 export const processRules: readonly Rule[] = [
   {
@@ -143,31 +140,21 @@ function verifyTaken(trial: Trial, taken: readonly Taken[], stored: readonly str
 }
 
 async function killsOne(trial: Trial): Promise<void> {
-  const stays = await trial.open({ leaseMs });
-  const lease = stays.capabilities.lease === false ? 0 : trial.leaseOf(stays);
+  const stays = await trial.open({ leaseMs: shortLeaseMs });
   const killed = await trial.fork();
+  const { patienceMs } = trial.timing;
   const events = trial.events(3);
-  await killed.push(events.slice(0, 2), trial.timing.patienceMs);
-  const held = await killed.take({ count: 2, page: 1, timeoutMs: trial.timing.patienceMs, ack: false });
+  await killed.push(events.slice(0, 2), patienceMs);
+  const held = await killed.take({ count: 2, page: 1, timeoutMs: patienceMs, ack: false });
   trial.verify(held.length === 2, () => `2 events were pushed, and the process that pushed them got ${held.length}`);
-  await killed.push(events.slice(2), trial.timing.patienceMs);
+  await killed.push(events.slice(2), patienceMs);
   await killed.kill();
-
-  const patienceMs = lease + trial.timing.reclaimMs;
-  const attempts = new Map<string, number>();
-  const left = (): QueueEvent[] => events.filter(({ id }) => !attempts.has(id));
-  while (left().length > 0) {
-    const delivery = await stays.pop({ timeoutMs: patienceMs });
+  const deliveries = await takeBack(trial, stays, events, 'the process was killed that had pushed them and held 2');
+  for (const { id, attempt } of held) {
+    const again = deliveries.find(({ event }) => event.id === id);
     trial.verify(
-      delivery !== undefined,
-      () =>
-        `${left().length} of ${events.length} events had not come ${patienceMs} ms after the process was killed that had pushed them and held ${held.length}`,
+      (again?.attempt ?? 0) > attempt,
+      'the hand-out to the process that was killed does not count as an attempt',
     );
-    if (delivery === undefined) return;
-    attempts.set(delivery.event.id, delivery.attempt);
-    await delivery.ack();
   }
-  await trial.nothing(stays, 'everything had come and was acknowledged');
-  const first = held.find(({ id, attempt }) => (attempts.get(id) ?? 0) <= attempt);
-  trial.verify(first === undefined, 'the hand-out to the process that was killed does not count as an attempt');
 }
