@@ -7,12 +7,13 @@ import type { Dispatcher } from '../dispatcher-types.ts';
 import { isNqError, type NqErrorCode } from '../errors.ts';
 import type { QueueEvent } from '../event.ts';
 import type { Delivery, MessageQueue } from '../queue.ts';
-import { checkPeer, checkQueue } from './check-opened.ts';
+import { checkQueue } from './check-opened.ts';
 import type { Faults, Inspection, Namespace, OpenOptions, PayloadFactory, Timing } from './harness.ts';
 import { describeError, Journal } from './journal.ts';
 import type { Hook } from './rule.ts';
 import { ObservedQueue } from './observed-queue.ts';
-import { PeerQueue } from './peer/peer-queue.ts';
+import type { PeerQueue } from './peer/peer-queue.ts';
+import { Peers } from './peer/peers.ts';
 import { settledWithin } from './settled-within.ts';
 import type { Neighbour, Offering, SeenRejection, TrialParts } from './trial-parts.ts';
 import { NotVerified, Violation } from './violation.ts';
@@ -40,7 +41,7 @@ export class Trial {
   readonly #payload: PayloadFactory<unknown>;
   readonly #queues: ObservedQueue<unknown>[] = [];
   readonly #dispatchers: Dispatcher[] = [];
-  readonly #peers: PeerQueue[] = [];
+  readonly #peers = new Peers(this);
   #options: OpenOptions | undefined;
   #events = 0;
   /** Whether events may come out that were not pushed by this trial. */
@@ -340,11 +341,7 @@ export class Trial {
   async fork(options?: OpenOptions): Promise<PeerQueue> {
     const namespace = this.#offering('fork');
     this.#options ??= options ?? {};
-    const forking = (async () => namespace.fork())();
-    const peer = await this.within(forking, 'fork() of the namespace', this.timing.closeMs);
-    checkPeer(peer);
-    const queue = new PeerQueue(peer, `process${this.#peers.length + 1}`, this);
-    this.#peers.push(queue);
+    const queue = await this.#peers.start(() => namespace.fork());
     await queue.open({ ...this.#options, ...options });
     return queue;
   }
@@ -376,7 +373,7 @@ export class Trial {
       await this.#end();
     } finally {
       // Whatever went wrong: no process is left behind.
-      await Promise.all(this.#peers.map((peer) => peer.end()));
+      await this.#peers.end();
     }
   }
 

@@ -3,11 +3,11 @@ import type { QueueEvent } from '../../event.ts';
 import type { OpenOptions, Peer, Timing } from '../harness.ts';
 import type { Journal } from '../journal.ts';
 import { NotVerified, Violation } from '../violation.ts';
-import { isPeerAnswer, type PeerCall, type PeerRequest } from './messages.ts';
-import type { Taken, Taking, Worker } from './work.ts';
+import { isPeerAnswer, type PeerCall, type PeerRequest } from './peer-messages.ts';
+import type { Taken, Taking, Worker } from './worker.ts';
 
 /** Who watches over the processes of a trial. */
-interface Watcher {
+export interface PeerWatcher {
   readonly journal: Journal;
   readonly timing: Timing;
   /** `promise`, or a {@link Violation} that names `what` if it takes longer than `ms`. */
@@ -25,14 +25,14 @@ interface OpenCall {
 export class PeerQueue implements Worker {
   readonly #peer: Peer;
   readonly #name: string;
-  readonly #watcher: Watcher;
+  readonly #watcher: PeerWatcher;
   readonly #calls = new Map<number, OpenCall>();
   readonly #ended: Promise<void>;
   #isOver = false;
   #count = 0;
 
   /** @param name tells the processes of a trial apart: `process1`, `process2`. */
-  constructor(peer: Peer, name: string, watcher: Watcher) {
+  constructor(peer: Peer, name: string, watcher: PeerWatcher) {
     this.#peer = peer;
     this.#name = name;
     this.#watcher = watcher;

@@ -1,4 +1,4 @@
-import { type Taken, type Worker, workOn } from '../peer/work.ts';
+import { type Taken, type Worker, workOn } from '../peer/worker.ts';
 import { needs, type Rule } from '../rule.ts';
 import type { Trial } from '../trial.ts';
 import { NotVerified } from '../violation.ts';
@@ -11,12 +11,13 @@ const others = 2;
 const smallRoom = 30;
 /** More is not filled. */
 const mostRoom = 2000;
-/** About how many events are pushed in all the rounds that fill the queue. */
-const mostPushed = 240;
+/** About how many events are pushed in all the rounds that fill the queue, and how many rounds there are at the most. */
+const [mostPushed, mostRounds] = [240, 40];
 /** How many events a process takes at once in every second round. */
 const page = 5;
 /** How many events each process pushes and takes at the same time. */
 const share = 40;
+
 /** §7: several processes, which share nothing but the backend. */
 export const processRules: readonly Rule[] = [
   {
@@ -67,7 +68,7 @@ async function shareQueue(trial: Trial): Promise<void> {
   const early = await pushAtOnce(trial, [producer], room, 0);
   verifyTaken(trial, await takeAtOnce(trial, consumers, early.length, 1), early);
 
-  const rounds = Math.max(1, Math.round(mostPushed / room));
+  const rounds = Math.min(mostRounds, Math.max(1, Math.round(mostPushed / room)));
   for (let round = 0; round < rounds; round++) {
     // Half as much again as fits: the last places are those that several want.
     const stored = await pushAtOnce(trial, workers, Math.ceil(room / 2), 0);

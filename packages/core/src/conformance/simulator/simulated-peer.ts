@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { Peer } from '../harness.ts';
-import { type OpenQueue, ServedQueue } from '../peer/serve-queue.ts';
+import { type OpenQueue, ServedQueue } from '../peer/served-queue.ts';
 
 /** What a simulated process does. */
 interface SimulatedProcess {

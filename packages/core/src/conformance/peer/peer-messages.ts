@@ -1,5 +1,5 @@
 import type { OpenOptions } from '../harness.ts';
-import type { Taking } from './work.ts';
+import type { Taking } from './worker.ts';
 
 /** What the kit asks of another process. Events travel as CloudEvents JSON, so that they survive every kind of channel. */
 export type PeerCall =
