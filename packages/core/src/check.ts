@@ -54,6 +54,12 @@ export function checkArray(action: string, name: string, value: unknown): assert
   if (!Array.isArray(value)) throw new TypeError(`${action}: ${name} must be an array, got ${describeKind(value)}`);
 }
 
+/** @throws {TypeError} if `value` is no object, or an array. */
+export function checkObject(action: string, name: string, value: unknown): asserts value is object {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return;
+  throw new TypeError(`${action}: ${name} must be an object, got ${describe(value)}`);
+}
+
 /** Checks the ids of dead letters: `undefined` stands for all. @throws {TypeError} if they are no array of strings. */
 export function checkIds(action: string, ids: unknown): asserts ids is readonly string[] | undefined {
   if (ids === undefined || (Array.isArray(ids) && ids.every((id) => typeof id === 'string'))) return;
@@ -87,9 +93,7 @@ export function checkOneOf<Value extends string>(
  * @throws {TypeError} naming the unknown member and those that are known.
  */
 export function checkOptions(action: string, options: unknown, known: readonly string[]): void {
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw new TypeError(`${action}: options must be an object, got ${describe(options)}`);
-  }
+  checkObject(action, 'options', options);
   for (const name of Object.keys(options)) {
     if (!known.includes(name)) {
       throw new TypeError(`${action}: unknown option ${JSON.stringify(name)}; known are ${known.join(', ')}`);

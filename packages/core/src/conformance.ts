@@ -10,6 +10,7 @@ export {
   type Inspection,
   type Namespace,
   type OpenOptions,
+  type Peer,
   type PayloadFactory,
   type Timing,
   type Waiver,
@@ -56,6 +57,7 @@ export {
   type RuleLevel,
   type Tier,
 } from './conformance/rule.ts';
+export { serveQueue } from './conformance/peer/serve-queue.ts';
 export { rules } from './conformance/rules.ts';
 export { ConformanceSession, type SessionOptions } from './conformance/session.ts';
 export { type Trial } from './conformance/trial.ts';

@@ -1,5 +1,6 @@
-import { formatFailure, isBroken } from './format-report.ts';
+import { formatFailure, formatLeftAlive, isBroken } from './format-report.ts';
 import type { ConformanceHarness } from './harness.ts';
+import type { ConformanceReport } from './report.ts';
 import { ConformanceSession, type SessionOptions } from './session.ts';
 import { writeReport } from './write-report.ts';
 
@@ -30,12 +31,9 @@ export function declareTests<Data>(
   const session = new ConformanceSession(harness as unknown as ConformanceHarness, withEnvironment(options));
   const run = { queue: harness.name, seed: session.seed };
   runner.group(`${harness.name} conforms (seed ${session.seed})`, () => {
-    runner.before(() => session.start(), marginMs);
-    runner.after(async () => {
-      const report = await session.end();
-      if (reportFolder !== undefined) await writeReport(report, reportFolder);
-      if (report.problems.length > 0) throw new Error(report.problems.join('; '));
-    }, marginMs);
+    const aroundMs = session.startLimitMs + marginMs;
+    runner.before(() => session.start(), aroundMs);
+    runner.after(async () => tell(await session.end(), reportFolder), aroundMs);
 
     for (const rule of session.rules) {
       runner.test(`${rule.id} ${rule.text}`, session.ruleLimitMs + marginMs, async (skip) => {
@@ -45,6 +43,18 @@ export function declareTests<Data>(
       });
     }
   });
+}
+
+/** Writes the report, and says what is to be said besides the rules. @throws {Error} with the problems, if there are any. */
+async function tell(report: ConformanceReport, folder: string | undefined): Promise<void> {
+  const problems = [...report.problems];
+  if (report.leftAlive.length > 0) console.error(formatLeftAlive(report));
+  try {
+    if (folder !== undefined) await writeReport(report, folder);
+  } catch (error) {
+    problems.push((error as Error).message);
+  }
+  if (problems.length > 0) throw new Error(problems.join('; '));
 }
 
 /**

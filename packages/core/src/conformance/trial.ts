@@ -2,51 +2,24 @@ import { isDeepStrictEqual } from 'node:util';
 import { within } from '../bounded.ts';
 import type { Capabilities } from '../capabilities.ts';
 import type { Clock } from '../clock.ts';
-import type { createDispatcher } from '../dispatcher.ts';
 import type { DispatcherOptions } from '../dispatcher-options.ts';
 import type { Dispatcher } from '../dispatcher-types.ts';
 import { isNqError, type NqErrorCode } from '../errors.ts';
 import type { QueueEvent } from '../event.ts';
 import type { Delivery, MessageQueue } from '../queue.ts';
+import { checkQueue } from './check-opened.ts';
 import type { Faults, Inspection, Namespace, OpenOptions, PayloadFactory, Timing } from './harness.ts';
 import { describeError, Journal } from './journal.ts';
 import type { Hook } from './rule.ts';
 import { ObservedQueue } from './observed-queue.ts';
+import type { PeerQueue } from './peer/peer-queue.ts';
+import { Peers } from './peer/peers.ts';
+import { settledWithin } from './settled-within.ts';
+import type { Neighbour, Offering, SeenRejection, TrialParts } from './trial-parts.ts';
 import { NotVerified, Violation } from './violation.ts';
 
 /** The type of every event that rules push. */
 export const trialType = 'nq.conformance';
-
-/** What a trial is made of. */
-export interface TrialParts {
-  readonly id: string;
-  readonly namespace: Namespace;
-  /** Makes another namespace of the rule. The same `name` makes the same id. */
-  readonly neighbour: (name: string) => Promise<Namespace>;
-  readonly capabilities: Capabilities;
-  /** What events carry, if the harness says so. */
-  readonly payload: PayloadFactory<unknown> | undefined;
-  readonly timing: Timing;
-  readonly clock: Clock;
-  /** Where the choices of the rule come from: the same seed, the same numbers. */
-  readonly random: () => number;
-  readonly dispatchers: typeof createDispatcher;
-}
-
-/** A rejection, and of what. */
-export interface SeenRejection {
-  readonly what: string;
-  readonly error: unknown;
-}
-
-/** Another namespace of a trial. */
-export interface Neighbour {
-  readonly queue: ObservedQueue<unknown>;
-  /** Opens another connection to its queue. */
-  open(): Promise<ObservedQueue<unknown>>;
-  /** Closes its queues and disposes of it. */
-  leave(): Promise<void>;
-}
 
 /**
  * One run of one rule: what a rule may use to find out whether a queue keeps it. Everything that it opens is closed after
@@ -68,6 +41,7 @@ export class Trial {
   readonly #payload: PayloadFactory<unknown>;
   readonly #queues: ObservedQueue<unknown>[] = [];
   readonly #dispatchers: Dispatcher[] = [];
+  readonly #peers = new Peers(this);
   #options: OpenOptions | undefined;
   #events = 0;
   /** Whether events may come out that were not pushed by this trial. */
@@ -115,6 +89,7 @@ export class Trial {
   async #open(namespace: Namespace, options: OpenOptions): Promise<ObservedQueue<unknown>> {
     const opened = (async () => namespace.open(options))();
     const queue = await this.within(opened, 'opening the queue', this.timing.closeMs);
+    checkQueue(queue);
     const name = String.fromCodePoint(('a'.codePointAt(0) as number) + (this.#queues.length % 26));
     const observed = new ObservedQueue<unknown>(queue, name, {
       journal: this.journal,
@@ -142,7 +117,7 @@ export class Trial {
   event(changes: Partial<QueueEvent> = {}): QueueEvent {
     const number = this.#events++;
     const event = {
-      id: `${this.#parts.id}/${number}`,
+      id: `${this.#parts.id}-${number}`,
       type: trialType,
       data: this.#payload.make(number),
       time: this.clock.date(),
@@ -290,11 +265,8 @@ export class Trial {
   }
 
   /** `promise`, which must settle within `ms`. @throws {Violation} that names `what` otherwise. */
-  async within<Result>(promise: Promise<Result>, what: string, ms: number = this.timing.patienceMs): Promise<Result> {
-    const late = Symbol('late');
-    const answer = await within(promise, ms, late, this.clock);
-    if (answer === late) throw new Violation(`${what} did not settle within ${Math.round(ms)} ms`);
-    return answer as Result;
+  within<Result>(promise: Promise<Result>, what: string, ms: number = this.timing.patienceMs): Promise<Result> {
+    return settledWithin(promise, what, ms, this.clock);
   }
 
   /** Asks again and again until `fact` is true. @throws {Violation} that says `what` did not become true in time. */
@@ -345,48 +317,71 @@ export class Trial {
 
   /** The faults. They are healed after the rule. */
   get faults(): Faults {
-    const { faults } = this.#parts.namespace;
-    if (faults === undefined) throw new NotVerified('the harness offers no faults');
+    const { faults } = this.#offering('faults');
     this.#cut = true;
     return faults;
   }
 
   async restart(): Promise<void> {
-    const { faults } = this.#parts.namespace;
-    if (faults?.restart === undefined) throw new NotVerified('the harness cannot restart the broker');
+    const { faults } = this.#offering('faults');
+    if (faults.restart === undefined) throw new NotVerified('the harness has no hook restart');
     this.journal.note('the broker restarts');
     await faults.restart();
   }
 
   /** Ends `queue` as a killed process would. */
   async crash(queue: ObservedQueue<unknown>): Promise<void> {
-    const { namespace } = this.#parts;
-    if (namespace.crash === undefined) throw new NotVerified('the harness cannot crash a consumer');
+    const namespace = this.#offering('crash');
     this.journal.note('a consumer crashes');
     await namespace.crash(queue.raw);
     this.#queues.splice(this.#queues.indexOf(queue), 1);
   }
 
+  /** Opens the queue in another process: with the options of the first time, each time. */
+  async fork(options?: OpenOptions): Promise<PeerQueue> {
+    const namespace = this.#offering('fork');
+    this.#options ??= options ?? {};
+    const queue = await this.#peers.start(() => namespace.fork());
+    await queue.open({ ...this.#options, ...options });
+    return queue;
+  }
+
   async inspect(): Promise<Inspection> {
-    const { namespace } = this.#parts;
-    if (namespace.inspect === undefined) throw new NotVerified('the harness cannot inspect the backend');
-    return namespace.inspect();
+    return this.#offering('inspect').inspect();
   }
 
   /** Puts a record that is no event into the backend. */
   async injectRaw(record: Uint8Array): Promise<void> {
-    const { namespace } = this.#parts;
-    if (namespace.injectRaw === undefined) throw new NotVerified('the harness cannot inject a record');
+    const namespace = this.#offering('injectRaw');
     this.#foreignExpected = true;
     this.journal.note('a record that is no event is put into the backend');
     await namespace.injectRaw(record);
+  }
+
+  /** The namespace, which must offer `hook`. @throws {NotVerified} if it does not. */
+  #offering<Name extends keyof Namespace>(hook: Name): Offering<Name> {
+    const { namespace } = this.#parts;
+    if (namespace[hook] === undefined) throw new NotVerified(`the harness has no hook ${hook}`);
+    return namespace as Offering<Name>;
   }
 
   // --- ending
 
   /** Heals what was cut, stops and closes what is open. @throws {Violation} if it does not let itself be closed. */
   async end(): Promise<void> {
-    if (this.#cut) await this.#parts.namespace.faults?.heal();
+    try {
+      await this.#end();
+    } finally {
+      // Whatever went wrong: no process is left behind.
+      await this.#peers.end();
+    }
+  }
+
+  async #end(): Promise<void> {
+    if (this.#cut) {
+      const healing = (async () => this.#parts.namespace.faults?.heal())();
+      await this.within(healing, 'heal() of the faults', this.timing.closeMs);
+    }
     for (const dispatcher of this.#dispatchers) {
       await this.within(dispatcher.stop({ deadlineMs: 0 }), 'stop() after the rule', this.timing.closeMs);
     }

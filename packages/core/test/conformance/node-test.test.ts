@@ -14,7 +14,7 @@ function run(...args: readonly string[]): Promise<{ readonly code: number; reado
   });
 }
 
-describe('the rules under node --test', () => {
+describe('the rules under node --test', { timeout: 30_000 }, () => {
   test('are one test each, with the seed in the title, and pass for a sound queue', async () => {
     const { code, output } = await run('--test-reporter=tap', program);
     expect(output).toContain('a queue conforms (seed 5)');
@@ -30,5 +30,28 @@ describe('the rules under node --test', () => {
     expect(output).toMatch(/Observed: /);
     expect(output).not.toMatch(/# fail 0/);
     expect(code).toBe(1);
+  });
+
+  test('say why there is no queue once, and of each rule that it was not run', async () => {
+    const { code, output } = await run('--test-reporter=tap', program, '--unreachable');
+    expect(output.match(/opening the queue failed: no such host/g)).toHaveLength(1);
+    expect(
+      output.match(/error: '§\d+\.\d+ [a-z-]+ \(MUST\): not run, because the queue could not be opened'/g),
+    ).toHaveLength(4);
+    expect(output).not.toContain('Check first');
+    expect(code).toBe(1);
+  });
+
+  test('fail if the report cannot be written, with what it came to', async () => {
+    const { code, output } = await run('--test-reporter=tap', program, '--unwritable');
+    expect(output).toMatch(/ok \d+ - 0\.1 The capabilities of a queue are complete/);
+    expect(output).toContain('Cannot write the report of a queue (nq no level · 3/3 verified · 0 waivers): EEXIST');
+    expect(code).toBe(1);
+  });
+
+  test('say what still keeps the process alive, and pass', async () => {
+    const { code, output } = await run('--test-reporter=tap', program, '--lingering');
+    expect(output).toMatch(/The process may not end: there are still Timeout \(\d+ instead of \d+\)/);
+    expect(code).toBe(0);
   });
 });

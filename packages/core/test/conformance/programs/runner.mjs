@@ -6,6 +6,7 @@ import { memoryDriver } from '@nq/core/testing';
 const broken = process.argv.includes('--broken');
 
 function open() {
+  if (process.argv.includes('--unreachable')) throw new Error('no such host');
   const driver = memoryDriver();
   if (broken) {
     // Every event comes out as another one.
@@ -15,5 +16,13 @@ function open() {
   return createQueue(driver);
 }
 
+/** A folder that cannot be made, because there is a file of that name. */
+const reportFolder = process.argv.includes('--unwritable') ? import.meta.filename : undefined;
+// The process ends by itself, but not before the report is made.
+const start = () => void (process.argv.includes('--lingering') && setTimeout(() => {}, 2500));
+
 const namespace = () => ({ open, dispose() {} });
-testConformance({ name: 'a queue', namespace, timing: { patienceMs: 500 } }, { only: ['0.1', '0.2', '0.3', '0.4'] });
+testConformance(
+  { name: 'a queue', namespace, timing: { patienceMs: 500 }, start },
+  { only: ['0.1', '0.2', '0.3', '0.4'], reportFolder },
+);
