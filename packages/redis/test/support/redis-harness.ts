@@ -1,3 +1,5 @@
+import { fork } from 'node:child_process';
+import { join } from 'node:path';
 import type { MessageQueue } from '@nq/core';
 import type { ConformanceHarness, Inspection, Namespace } from '@nq/core/conformance';
 import { testConformance } from '@nq/core/conformance/vitest';
@@ -10,6 +12,9 @@ export type HarnessOptions = Omit<RedisQueueOptions, 'queueKey' | 'addr' | 'url'
 
 /** What the server of a queue that claims to be durable keeps. */
 const config = ['appendonly yes', 'appendfsync everysec'];
+
+const program = join(import.meta.dirname, 'serve.ts');
+const execArgv = ['--conditions=@nq/source'];
 
 const versions = await redisVersions();
 
@@ -47,7 +52,7 @@ export function redisHarness(
     },
     namespace(id) {
       if (server === undefined) throw new Error('the server was not started');
-      return namespaceOf(server, id.replaceAll('/', ':'), options, crashed);
+      return namespaceOf(server, id, options, crashed);
     },
   };
 }
@@ -59,23 +64,21 @@ async function namespaceOf(
   crashed: Promise<unknown>[],
 ): Promise<Namespace> {
   const base = `{${queueKey}}:nq:`;
+  const common = {
+    requestTimeoutMs: 2000,
+    ...options,
+    queueKey,
+    ...(options.mode === 'stream' ? { group: 'default' } : {}),
+  };
   /** What all connections go through. */
   const shared = await server.link();
   /** The way of each queue to it, which ends when it crashes. */
   const ways = new Map<MessageQueue, Link>();
   return {
-    async open({ capacity, leaseMs, group }) {
+    async open({ group, ...wanted }) {
       const way = await Link.open(shared);
-      const queue = await redisQueue({
-        requestTimeoutMs: 2000,
-        onWarning: () => {},
-        ...options,
-        queueKey,
-        url: server.urlAt(way),
-        capacity,
-        leaseMs,
-        ...(options.mode === 'stream' ? { group: group ?? 'default' } : {}),
-      });
+      const named = group === undefined ? {} : { group };
+      const queue = await redisQueue({ ...common, ...wanted, ...named, url: server.urlAt(way), onWarning: () => {} });
       ways.set(queue, way);
       return queue;
     },
@@ -86,6 +89,7 @@ async function namespaceOf(
       delay: (ms) => shared.delay(ms),
       restart: () => server.restart(),
     },
+    fork: () => fork(program, [JSON.stringify({ ...common, url: server.urlAt(shared) })], { execArgv }),
     async crash(queue) {
       await ways.get(queue)?.close();
       ways.delete(queue);
