@@ -130,8 +130,7 @@ export class ConsumerRequest {
   /** What the script is given after its first six arguments. Answers at once what is known already. */
   toArguments(): (string | number)[] {
     this.#acks = this.#acks.filter(isOpen);
-    // The latest hand-out first: what is put back last is taken first.
-    this.#returns = this.#returns.filter(isOpen).toReversed();
+    this.#returns = this.#returns.filter(isOpen).sort(inOrderOfHandOuts);
     this.#renewals = this.#renewals.filter(isOpen);
     if (this.#claim?.abandoned === true) this.#claim = undefined;
     const ended = [...this.#acks, ...this.#returns].flatMap(({ receipt }) => [...receipt.leave()]);
@@ -189,6 +188,13 @@ export class ConsumerRequest {
 function add(calls: ReceiptCall[], call: ReceiptCall): Promise<boolean> {
   calls.push(call);
   return call.promise;
+}
+
+/** What goes back together is taken again as it was taken before; dead letters stay in the order in which they died. */
+function inOrderOfHandOuts(a: ReceiptCall, b: ReceiptCall): number {
+  const [aDies, bDies] = [a, b].map(({ args }) => args[2] !== '');
+  if (aDies || bDies) return Number(aDies) - Number(bDies);
+  return a.receipt.number - b.receipt.number;
 }
 
 /** Whether Redis has to be asked. Whoever asks again after an answer that came too late is told what it was. */

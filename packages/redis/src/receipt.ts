@@ -13,6 +13,8 @@ export class SharedLease {
 export class Receipt {
   /** The field of `held`: never used for anything else. */
   readonly field: string;
+  /** The number of the hand-out: later ones have higher ones. */
+  readonly number: number;
   readonly lease: SharedLease;
   /** What is known of the event, for its dead letter. */
   told: { readonly id: string; readonly attempt: number } | undefined;
@@ -28,6 +30,7 @@ export class Receipt {
 
   constructor(consumer: string, number: number, lease: SharedLease) {
     this.field = `${consumer}:${number}`;
+    this.number = number;
     this.lease = lease;
   }
 

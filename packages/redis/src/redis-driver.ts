@@ -13,7 +13,7 @@ import {
   type RewindPosition,
   type Timer,
 } from '@nq/core';
-import { checkCount, within } from '@nq/core/parts';
+import { within } from '@nq/core/parts';
 import { Alarm } from './alarm.ts';
 import type { Connection } from './connection.ts';
 import type { ClaimedElement } from './consumer-request.ts';
@@ -223,15 +223,10 @@ export class RedisDriver implements QueueDriver<string> {
   }
 }
 
-/** The two numbers of the id of an entry. @throws {TypeError} {RangeError} if it is none. */
+/** The two numbers of the id of an entry. @throws {RangeError} if it is none. */
 function readPosition(position: RewindPosition): readonly [string, string] {
-  if ('time' in position) {
-    checkCount('Cannot rewind', 'time', Math.floor(position.time), 0);
-    return [String(Math.floor(position.time)), '0'];
-  }
+  if ('time' in position) return [String(Math.max(0, Math.floor(position.time))), '0'];
   const [, ms, sequence = '0'] = /^(\d{1,15})(?:-(\d{1,15}))?$/.exec(position.position) ?? [];
-  if (ms === undefined) {
-    throw new RangeError('Cannot rewind: position must be the id of an entry, such as "1700000000000-0"');
-  }
-  return [ms, sequence];
+  if (ms !== undefined) return [ms, sequence];
+  throw new RangeError('Cannot rewind: position must be the id of an entry, such as "1700000000000-0"');
 }
