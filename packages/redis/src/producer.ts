@@ -1,6 +1,7 @@
 import { NqError } from '@nq/core';
 import { memoryMs } from './consumer-line.ts';
 import type { ResolvedDurability } from './redis-options.ts';
+import { withoutCommand } from './errors.ts';
 import { request, type RequestParts } from './request.ts';
 import { type RedisClient, runScript } from './script.ts';
 import { pushScript } from './scripts/push.ts';
@@ -53,7 +54,7 @@ export class Producer {
     try {
       confirmed = await this.#wait(client, replicas, timeoutMs);
     } catch (cause) {
-      throw unknown('replicas cannot be waited for', { cause });
+      throw unknown('replicas cannot be waited for', { cause: withoutCommand(cause) });
     }
     // A connection on which nothing was written waits for nothing.
     if (connection.losses !== losses) throw unknown('the connection was lost while replicas were waited for');
