@@ -130,8 +130,10 @@ export class ConsumerRequest {
   /** What the script is given after its first six arguments. Answers at once what is known already. */
   toArguments(): (string | number)[] {
     this.#acks = this.#acks.filter(isOpen);
-    // The latest hand-out first: what is put back last is taken first.
-    this.#returns = this.#returns.filter(isOpen).toReversed();
+    const returns = this.#returns.filter(isOpen);
+    const becomesLetter = ({ args: [, , letter] }: ReceiptCall): boolean => letter !== '';
+    // The latest hand-out first: what is put back last is taken first. Dead letters are not taken, but read.
+    this.#returns = [...returns.filter(becomesLetter), ...returns.filter((call) => !becomesLetter(call)).toReversed()];
     this.#renewals = this.#renewals.filter(isOpen);
     if (this.#claim?.abandoned === true) this.#claim = undefined;
     const ended = [...this.#acks, ...this.#returns].flatMap(({ receipt }) => [...receipt.leave()]);
