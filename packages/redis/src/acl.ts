@@ -2,8 +2,8 @@ import { keysOf } from './keys.ts';
 
 /** What the scripts and the clients of a queue call. */
 const commands = [
-  // Connections.
-  ...['auth', 'hello', 'ping', 'select', 'client|setname', 'client|setinfo', 'info'],
+  // Connections, and those of a cluster. Nobody needs to be allowed AUTH and HELLO.
+  ...['select', 'client|setname', 'info', 'cluster|slots', 'cluster|info'],
   // Scripts, and what they call.
   ...['eval', 'evalsha', 'time', 'get', 'set'],
   ...['llen', 'lpush', 'rpush', 'rpop', 'lrange', 'lindex', 'ltrim', 'lset', 'lrem'],
@@ -20,7 +20,7 @@ const commands = [
  */
 export function aclRules(queueKey: string): readonly string[] {
   const { ready, held } = keysOf(queueKey);
-  const keys = [ready, `${held.slice(0, -'held'.length)}`].map((key) => key.replaceAll(/[\\*?[\]]/g, String.raw`\$&`));
+  const keys = [ready, held.slice(0, -'held'.length)].map(patternOf);
   return [
     'resetkeys',
     `~${keys[0]}`,
@@ -29,4 +29,9 @@ export function aclRules(queueKey: string): readonly string[] {
     '-@all',
     ...commands.map((command) => `+${command}`),
   ];
+}
+
+/** A pattern that matches `key`. It cannot have blanks (Redis, "ACL SETUSER"): any character stands for one. */
+function patternOf(key: string): string {
+  return key.replaceAll(/[\\*?[\]]/g, String.raw`\$&`).replaceAll(/[ \t\n\v\f\r\0]/g, '?');
 }

@@ -20,6 +20,8 @@ const ours = {
   autoResendUnfulfilledCommands: true,
   enableAutoPipelining: false,
   enableReadyCheck: true,
+  // Redis before 7.2 does not know CLIENT SETINFO, not even in the rules of a user. Our connections have names.
+  disableClientInfo: true,
   keepAlive: 10_000,
   connectTimeout: 10_000,
   // Quick at first, for most cuts are short; up to 2 seconds, with chance in it, so that not all come back at once.
@@ -53,7 +55,8 @@ export function clientMaker(options: RedisQueueOptions): MakeClient {
   if (client !== undefined) return likeClient(client);
   if (cluster !== undefined) {
     const nodes = cluster.map((addr) => readAddr('cluster', addr, 6379));
-    const redisOptions = { ...accessOf(options), keepAlive: ours.keepAlive };
+    const { keepAlive, disableClientInfo } = ours;
+    const redisOptions = { ...accessOf(options), keepAlive, disableClientInfo };
     return (name) => new Cluster(nodes, { ...ofCluster, redisOptions: { ...redisOptions, connectionName: name } });
   }
   const access = accessOf(options);
@@ -93,7 +96,8 @@ function likeClient(client: RedisClient): MakeClient {
     const theirs = client as Cluster;
     const { redisOptions } = theirs.options;
     return (connectionName) => {
-      const own = { ...redisOptions, ...notTheirs, connectionName } as object;
+      const { disableClientInfo } = ours;
+      const own = { ...redisOptions, ...notTheirs, disableClientInfo, connectionName } as object;
       return theirs.duplicate([], { ...ofCluster, redisOptions: own });
     };
   }

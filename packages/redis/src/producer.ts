@@ -36,10 +36,8 @@ export class Producer {
     const limit = capacity === Infinity ? 0 : capacity;
     const args = [limit, ++this.#requests, memoryMs, ...elements];
     return request(this.#parts, 'push', async (client) => {
-      const asked = runScript(client, pushScript, this.#keys, args) as Promise<number>;
-      if (durability === undefined) return asked;
-      const stored = await asked;
-      if (stored > 0) await this.#waitForReplicas(client, durability);
+      const stored = (await runScript(client, pushScript, this.#keys, args)) as number;
+      if (durability !== undefined && stored > 0) await this.#waitForReplicas(client, durability);
       return stored;
     });
   }
@@ -66,7 +64,7 @@ export class Producer {
     // WAIT has no key that would tell the cluster which node to ask; what it is sent with has.
     const answers = await client
       .pipeline([
-        ['exists', ...this.#keys.slice(0, 1)],
+        ['llen', ...this.#keys.slice(0, 1)],
         ['wait', replicas, timeoutMs],
       ])
       .exec();

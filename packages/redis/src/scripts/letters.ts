@@ -23,6 +23,9 @@ if last then
   if number == request then return tonumber(count) end
   if tonumber(request) < tonumber(number) then return redis.error_reply('NQSTALE a later request was executed before') end
 end
+-- The first write, which Redis allows when it is out of memory: only then may the others follow, and no letter takes more
+-- room for having been moved.
+redis.call('DEL', memory)
 local time = string.format('%.0f', now())
 local count = 0
 local function use(letter)

@@ -4,7 +4,10 @@ import { Link, type TestRedis } from 'nq-testbed';
 import { redisQueue, type RedisQueueOptions } from '../../src/index.ts';
 
 /** What a harness opens its queues with, besides where they are. */
-export type HarnessOptions = Omit<RedisQueueOptions, 'queueKey' | 'addr' | 'url'>;
+export interface HarnessOptions extends Omit<RedisQueueOptions, 'queueKey' | 'addr' | 'url'> {
+  /** Done before a queue of this key is opened. */
+  readonly prepare?: ((server: TestRedis, queueKey: string) => Promise<void>) | undefined;
+}
 
 /** Everything that the kit may do to a queue on the server that `start` starts, for as long as the kit needs it. */
 export function redisHarness(
@@ -34,9 +37,10 @@ export function redisHarness(
 async function namespaceOf(
   server: TestRedis,
   queueKey: string,
-  options: HarnessOptions,
+  { prepare, ...options }: HarnessOptions,
   crashed: Promise<unknown>[],
 ): Promise<Namespace> {
+  await prepare?.(server, queueKey);
   const base = `{${queueKey}}:nq:`;
   /** What all connections go through. */
   const shared = await server.link();
