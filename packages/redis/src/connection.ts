@@ -1,5 +1,5 @@
 import { type Clock, NqError, type Timer } from '@nq/core';
-import { failureOf, redisError } from './errors.ts';
+import { failureOf, redisError, withoutCommand } from './errors.ts';
 import type { MakeClient } from './open-client.ts';
 import type { RedisClient } from './script.ts';
 
@@ -78,7 +78,8 @@ export class Connection {
     const isOurs = (): boolean => client === this.#client && !this.#closed;
     client.on('error', (error: unknown) => {
       if (!isOurs()) return;
-      this.#trouble = error;
+      // That the connection was lost as well tells less than why.
+      if (tells(error) || !tells(this.#trouble)) this.#trouble = error;
       this.#isMisled ||= error instanceof Error && noSuchDatabase.test(error.message);
       // What no time mends is told at once.
       if (failureOf(error)?.code === 'NQ_CONFIG') this.#wake();
@@ -117,12 +118,17 @@ export class Connection {
   }
 
   #refusal(verb: string): NqError {
-    const failure = failureOf(this.#trouble);
-    if (failure === undefined || failure.code === 'NQ_OUTCOME_UNKNOWN') {
-      const options = this.#trouble === undefined ? {} : { cause: this.#trouble };
+    if (!tells(this.#trouble)) {
+      const options = this.#trouble === undefined ? {} : { cause: withoutCommand(this.#trouble) };
       // Nothing was sent, whatever has become of requests before.
       return new NqError('NQ_UNAVAILABLE', `Cannot ${verb}: there is no connection to Redis`, options);
     }
     return redisError(verb, this.#trouble);
   }
+}
+
+/** Whether `trouble` says why there is no connection. */
+function tells(trouble: unknown): boolean {
+  const failure = failureOf(trouble);
+  return failure !== undefined && failure.code !== 'NQ_OUTCOME_UNKNOWN';
 }

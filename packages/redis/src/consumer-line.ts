@@ -1,8 +1,9 @@
 import { type Clock, NqError, type Timer } from '@nq/core';
 import type { Connection } from './connection.ts';
 import { type Claimed, type ConsumerAnswer, ConsumerRequest, type ReturnedElement } from './consumer-request.ts';
-import { failureOf, lostError, redisError } from './errors.ts';
+import { failureOf, isUnsent, lostError, redisError } from './errors.ts';
 import type { Receipt } from './receipt.ts';
+import { pause } from './request.ts';
 import { runScript, type Script } from './script.ts';
 
 /** What a line needs to know. */
@@ -19,9 +20,6 @@ export interface ConsumerLineOptions {
 
 /** How long Redis remembers the last request of a queue object that is silent, in milliseconds: longer than any outage. */
 export const memoryMs = 600_000;
-
-/** How long to wait before a request is sent again, in milliseconds. */
-const resendPauseMs = 20;
 
 /** How often is looked for callers who have waited too long, in parts of how long they wait. */
 const watchesPerTimeout = 8;
@@ -174,6 +172,11 @@ export class ConsumerLine {
       } catch (error) {
         const code = error instanceof NqError ? error.code : failureOf(error)?.code;
         this.#isLost ||= this.#mayBeDone && (code === 'NQ_OUTCOME_UNKNOWN' || this.#connection.losses !== losses);
+        if (isUnsent(error) && !this.#isLost && !this.#closed) {
+          this.#mayBeDone = false;
+          await pause(this.#clock);
+          continue;
+        }
         // Only what is answered when it is sent again tells what was done. The server may refuse that for a while.
         const mayTell = error instanceof NqError || code === 'NQ_OUTCOME_UNKNOWN' || code === 'NQ_UNAVAILABLE';
         if (!this.#isLost || !mayTell || this.#closed) {
@@ -182,15 +185,9 @@ export class ConsumerLine {
           throw error;
         }
         // A connection that is refused says so at once.
-        await this.#pause();
+        await pause(this.#clock);
       }
     }
-  }
-
-  #pause(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#clock.schedule(resolve, resendPauseMs);
-    });
   }
 
   #watchOver(): void {

@@ -229,6 +229,10 @@ function checkServer(server: RedisQueueOptions): void {
   for (const [name, text] of Object.entries({ url, addr, username, password })) {
     if (text !== undefined) checkText(name, text);
   }
+  const alien = (['username', 'password', 'db', 'tls'] as const).find((name) => server[name] !== undefined);
+  if (server.client !== undefined && alien !== undefined) {
+    throw new TypeError(`${action}: give one of client and ${alien}, not both`);
+  }
   if (db !== undefined) checkCount(action, 'db', db, 0);
   if (cluster !== undefined && db !== undefined && db !== 0) {
     throw new RangeError(`${action}: db must be 0 in a cluster, got ${db}`);
@@ -241,6 +245,9 @@ function checkServer(server: RedisQueueOptions): void {
   checkOptions(`${action}: sentinel`, sentinel, ['name', 'addrs', 'username', 'password']);
   checkText('sentinel.name', sentinel.name);
   checkAddrs('sentinel.addrs', sentinel.addrs);
+  for (const name of ['username', 'password'] as const) {
+    if (sentinel[name] !== undefined) checkText(`sentinel.${name}`, sentinel[name]);
+  }
 }
 
 function checkAddrs(name: string, addrs: unknown): void {

@@ -26,7 +26,9 @@ export async function redisQueue<Data = unknown>(options: RedisQueueOptions): Pr
   const layout = stream === undefined ? listLayout(queueKey) : streamLayout(queueKey, stream);
   const makeClient = clientMaker(resolved.server);
   const clock = systemClock;
-  const connect = (): Connection => new Connection(makeClient, `nq:${queueKey}`, clock);
+  // CLIENT SETNAME takes what can be seen in ASCII.
+  const name = `nq:${queueKey.replaceAll(/[^!-~]/g, '_')}`;
+  const connect = (): Connection => new Connection(makeClient, name, clock);
   const connection = connect();
   const deadline = clock.now() + resolved.openTimeoutMs;
   const ask = <Answer>(question: (client: RedisClient) => Promise<Answer>): Promise<Answer> => {

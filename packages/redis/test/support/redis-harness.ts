@@ -8,7 +8,10 @@ import { describe, test } from 'vitest';
 import { redisQueue, type RedisQueueOptions } from '../../src/index.ts';
 
 /** What a harness opens its queues with, besides where they are. */
-export type HarnessOptions = Omit<RedisQueueOptions, 'queueKey' | 'addr' | 'url'>;
+export interface HarnessOptions extends Omit<RedisQueueOptions, 'queueKey' | 'addr' | 'url'> {
+  /** Done before a queue of this key is opened. */
+  readonly prepare?: ((server: TestRedis, queueKey: string) => Promise<void>) | undefined;
+}
 
 /** What the server of a queue that claims to be durable keeps. */
 const config = ['appendonly yes', 'appendfsync everysec'];
@@ -64,9 +67,10 @@ export function redisHarness(
 async function namespaceOf(
   server: TestRedis,
   queueKey: string,
-  options: HarnessOptions,
+  { prepare, ...options }: HarnessOptions,
   crashed: Promise<unknown>[],
 ): Promise<Namespace> {
+  await prepare?.(server, queueKey);
   const base = `{${queueKey}}:nq:`;
   const common = {
     requestTimeoutMs: 2000,
