@@ -5,7 +5,7 @@ import type { Address } from './link.ts';
 const defaultTimeoutMs = 5000;
 
 /** A broker, as brokers know each other. */
-export interface KnownBroker extends Address {
+interface KnownBroker extends Address {
   readonly id: number;
 }
 
