@@ -19,24 +19,28 @@ export class DockerEngine {
   readonly testcontainers: typeof Testcontainers;
   readonly client: Client;
 
-  private constructor(testcontainers: typeof Testcontainers, client: Client) {
+  /** The name under which clients on this machine reach what a container publishes. */
+  readonly host: string;
+
+  private constructor(testcontainers: typeof Testcontainers, client: Client, host: string) {
     this.testcontainers = testcontainers;
     this.client = client;
+    this.host = host;
   }
 
   /** The engine that Testcontainers finds. Removes what crashed runs have left there. @throws {Error} if there is none. */
   static async find(): Promise<DockerEngine> {
     // Takes half a second, which tests without Docker need not wait.
     const testcontainers = await import('testcontainers');
-    const engine = new DockerEngine(testcontainers, await testcontainers.getContainerRuntimeClient());
+    const client = await testcontainers.getContainerRuntimeClient();
+    const { Name: machine } = await client.container.dockerode.info();
+    const { host } = client.info.containerRuntime;
+    // Where this machine is a container itself, Testcontainers takes the engine for one outside of it. One that runs
+    // beside us publishes to the loopback interface, like any other.
+    const isHere = host === 'localhost' || machine === hostname();
+    const engine = new DockerEngine(testcontainers, client, isHere ? '127.0.0.1' : host);
     await engine.#removeStale();
     return engine;
-  }
-
-  /** The name under which clients on this machine reach what a container publishes. */
-  get host(): string {
-    const { host } = this.client.info.containerRuntime;
-    return host === 'localhost' ? '127.0.0.1' : host;
   }
 
   /** The label of the containers of this process. */

@@ -1,17 +1,18 @@
 import { type RedisAddress, redisCommand } from './redis-command.ts';
 import { productOf } from './redis-product.ts';
-import { type RedisStock, redisVersionOf } from './redis-source.ts';
+import { type RedisSource, redisVersionOf } from './redis-source.ts';
+import type { Stock } from './stock.ts';
 
 const variable = 'NQ_TEST_REDIS_URL';
 
 /** The server that `NQ_TEST_REDIS_URL` names, if it answers. It is not ours: no test may stop it, and it is not empty. */
-export async function externalRedises(): Promise<RedisStock> {
+export async function externalRedises(): Promise<Stock<RedisSource>> {
   const url = process.env[variable];
   if (url === undefined || url === '') return { sources: [], reasons: [{ text: `${variable} is not set` }] };
   try {
     const address = readUrl(url);
     const { product, version } = productOf(await redisCommand(address, ['INFO', 'server']));
-    const source = {
+    const source: RedisSource = {
       provider: 'external',
       version: redisVersionOf(product, version),
       name: `${product} ${version}`,
@@ -21,7 +22,7 @@ export async function externalRedises(): Promise<RedisStock> {
           throw new Error(`Cannot configure ${product}: ${variable} names one that is not ours`);
         return { address, server: undefined };
       },
-    } as const satisfies RedisStock['sources'][number];
+    };
     return { sources: [source], reasons: [] };
   } catch (error) {
     return { sources: [], reasons: [{ text: `${variable} is of no use (${(error as Error).message})` }] };

@@ -4,7 +4,8 @@ import { findProgram, runProgram } from './find-program.ts';
 import { freePort } from './free-port.ts';
 import { NativeServer } from './native-server.ts';
 import { prepareRedis, redisConfig } from './redis-setup.ts';
-import { type RedisSource, type RedisStock, redisVersionOf } from './redis-source.ts';
+import { type RedisSource, redisVersionOf } from './redis-source.ts';
+import type { Stock } from './stock.ts';
 
 /** The programs that are looked for on PATH. A distribution may install the one under the name of the other. */
 const programs = ['redis-server', 'valkey-server'];
@@ -13,7 +14,7 @@ const programs = ['redis-server', 'valkey-server'];
  * The servers on PATH, each once and whatever their versions: these are the ones that this machine has. Where there is
  * none, the one that Maven Central has.
  */
-export async function nativeRedises(): Promise<RedisStock> {
+export async function nativeRedises(): Promise<Stock<RedisSource>> {
   const found = new Map<string, RedisSource>();
   for (const name of programs) {
     const path = await findProgram(name);

@@ -1,7 +1,7 @@
-import type { Provider } from './provider.ts';
 import type { RedisAddress } from './redis-command.ts';
 import type { RedisSetup } from './redis-setup.ts';
 import type { Server } from './server.ts';
+import type { Source } from './stock.ts';
 
 /** The servers that nq is tested with. */
 export type RedisVersion = 'redis-7' | 'redis-8' | 'valkey-8';
@@ -10,14 +10,7 @@ export type RedisVersion = 'redis-7' | 'redis-8' | 'valkey-8';
 export const redisVersionNames: readonly RedisVersion[] = ['redis-7', 'redis-8', 'valkey-8'];
 
 /** Something that a Redis can be started from. */
-export interface RedisSource {
-  readonly provider: Provider;
-  /** Which of the versions it is; `undefined` for another one. */
-  readonly version: RedisVersion | undefined;
-  /** What it is, as exactly as is known before it runs: `Redis 7.0.15`. */
-  readonly name: string;
-  /** The program, the image or the variable it comes from. */
-  readonly from: string;
+export interface RedisSource extends Source<RedisVersion> {
   /** Starts one. Does not wait until it answers. */
   start(setup: RedisSetup): Promise<RedisSite>;
 }
@@ -27,19 +20,6 @@ export interface RedisSite {
   readonly address: RedisAddress;
   /** `undefined` where it is not ours. */
   readonly server: Server | undefined;
-}
-
-/** What a provider has, and why it has no more. */
-export interface RedisStock {
-  readonly sources: readonly RedisSource[];
-  readonly reasons: readonly Reason[];
-}
-
-/** Why a version, or any of them, cannot be had. */
-export interface Reason {
-  readonly version?: RedisVersion;
-  /** As it follows the name of the provider. */
-  readonly text: string;
 }
 
 /** The version that a server of this product and version number counts as. */

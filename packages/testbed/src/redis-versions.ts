@@ -1,10 +1,22 @@
-import { announce } from './announce.ts';
 import { dockerRedises } from './docker-redis.ts';
 import { externalRedises } from './external-redis.ts';
 import { nativeRedises } from './native-redis.ts';
-import { forcedProvider, type Provider, providers } from './provider.ts';
-import { missingOffer, offerOf, type RedisOffer } from './redis-offer.ts';
-import { type Reason, type RedisStock, type RedisVersion, redisVersionNames } from './redis-source.ts';
+import { announceMissing, missingOffer, type Offer, offerOf } from './offer.ts';
+import type { Provider } from './provider.ts';
+import { type RedisSource, type RedisVersion, redisVersionNames, titleOf } from './redis-source.ts';
+import { choose, type Stocks, type Wanted } from './stock.ts';
+import { TestRedis } from './test-redis.ts';
+
+/** How one Redis is started. */
+export interface RedisStartOptions {
+  /** Lines of redis.conf, such as `appendonly yes`. @default none: what it holds is gone when it ends */
+  readonly config?: readonly string[] | undefined;
+  /** Speak TLS only, with a certificate of its own: `ca` of the server holds it. @default false */
+  readonly tls?: boolean | undefined;
+}
+
+/** A Redis that tests want to run on: one that can be had, or the reason why not. */
+export type RedisOffer = Offer<RedisVersion, RedisStartOptions, TestRedis>;
 
 /** Where servers may come from. */
 export interface RedisVersionsOptions {
@@ -12,8 +24,7 @@ export interface RedisVersionsOptions {
   readonly provider?: Provider | undefined;
 }
 
-/** Of each provider, what it has of `versions`; or just the first, if `one` is enough. */
-const stocks: Readonly<Record<Provider, (versions: readonly RedisVersion[], one: boolean) => Promise<RedisStock>>> = {
+const stocks: Stocks<RedisVersion, RedisSource> = {
   docker: dockerRedises,
   native: nativeRedises,
   external: externalRedises,
@@ -33,58 +44,19 @@ const stocks: Readonly<Record<Provider, (versions: readonly RedisVersion[], one:
  */
 export async function redisVersions({ provider }: RedisVersionsOptions = {}): Promise<readonly RedisOffer[]> {
   const offers = await listRedis({ provider, versions: redisVersionNames, one: false });
-  for (const { missing, name } of offers) if (missing !== undefined) announce(name);
+  announceMissing(offers);
   return offers;
 }
 
-/** What is looked for. */
-export interface RedisWanted {
-  readonly provider: Provider | undefined;
-  readonly versions: readonly RedisVersion[];
-  /** Whether one of the versions is enough: then those that are not there are no loss. */
-  readonly one: boolean;
-}
-
-/** The offers of the first provider that has any of what is wanted, and what is missing. @throws as redisVersions() */
-export async function listRedis({ provider, versions, one }: RedisWanted): Promise<readonly RedisOffer[]> {
-  const forced = forcedProvider();
-  const asked = provider ?? forced;
-  const tried: Tried[] = [];
-  for (const candidate of asked === undefined ? providers : [asked]) {
-    const { sources, reasons } = await stocks[candidate](versions, one);
-    tried.push({ provider: candidate, reasons });
-    if (sources.length === 0) continue;
-
-    const offers = sources.map((source) => offerOf(source, why(tried.slice(0, -1))));
-    if (one) return offers;
-    const has = `${candidate} has ${sources.map(({ name }) => name).join(', ')}`;
-    const missing = versions.filter((version) => sources.every((source) => source.version !== version));
-    return [...offers, ...missing.map((version) => missingOffer(version, join(why(tried, version), has)))];
-  }
-  if (provider === undefined && forced !== undefined) throw new Error(`Cannot do as NQ_TESTBED says: ${why(tried)}`);
-  return one
-    ? [missingOffer(undefined, why(tried))]
-    : versions.map((version) => missingOffer(version, why(tried, version)));
-}
-
-/** A provider that was asked, and what it is lacking. */
-interface Tried {
-  readonly provider: Provider;
-  readonly reasons: readonly Reason[];
-}
-
-/** Why `version`, or any, could not be had of those that were tried: `docker: no engine answers; native: …`. */
-function why(tried: readonly Tried[], version?: RedisVersion): string {
-  return tried
-    .map(({ provider, reasons }) => {
-      const texts = reasons
-        .filter((reason) => version === undefined || reason.version === undefined || reason.version === version)
-        .map(({ text }) => text);
-      return texts.length === 0 ? '' : `${provider}: ${texts.join(', ')}`;
-    })
-    .reduce(join, '');
-}
-
-function join(one: string, other: string): string {
-  return [one, other].filter((text) => text !== '').join('; ');
+/** The offers of the first provider that has any of what is wanted, and those that are missing. @throws as redisVersions() */
+export async function listRedis(wanted: Wanted<RedisVersion>): Promise<readonly RedisOffer[]> {
+  const { sources, others, why } = await choose(stocks, wanted);
+  const offers: RedisOffer[] = sources.map((source) =>
+    offerOf(source, others, async ({ config = [], tls = false }: RedisStartOptions = {}) =>
+      TestRedis.open(source, await source.start({ config, tls })),
+    ),
+  );
+  if (wanted.one) return offers.length > 0 ? offers : [missingOffer<RedisVersion>('Redis', undefined, why())];
+  const missing = wanted.versions.filter((version) => sources.every((source) => source.version !== version));
+  return [...offers, ...missing.map((version) => missingOffer(titleOf(version), version, why(version)))];
 }

@@ -1,8 +1,7 @@
-import { announce } from './announce.ts';
+import { announceMissing } from './offer.ts';
 import type { Provider } from './provider.ts';
-import { missingOffer, type RedisOffer, type RedisStartOptions } from './redis-offer.ts';
 import { type RedisVersion, redisVersionNames } from './redis-source.ts';
-import { listRedis } from './redis-versions.ts';
+import { listRedis, type RedisOffer, type RedisStartOptions } from './redis-versions.ts';
 import type { TestRedis } from './test-redis.ts';
 
 /** Which Redis, and how it is started. */
@@ -27,10 +26,11 @@ export async function redisOffer({
   version,
   provider,
 }: Pick<RedisOptions, 'version' | 'provider'> = {}): Promise<RedisOffer> {
-  const versions = version === undefined ? redisVersionNames : [version];
-  const offers = await listRedis({ provider, versions, one: version === undefined });
-  const offer = version === undefined ? offers[0] : offers.find((one) => one.version === version);
-  if (offer === undefined) return missingOffer(version, 'nobody has it');
-  if (offer.missing !== undefined) announce(offer.name);
+  const offers =
+    version === undefined
+      ? await listRedis({ provider, versions: redisVersionNames, one: true })
+      : await listRedis({ provider, versions: [version], one: false });
+  const offer = offers.find((one) => version === undefined || one.version === version) as RedisOffer;
+  announceMissing([offer]);
   return offer;
 }
