@@ -18,8 +18,17 @@ function open() {
 
 /** A folder that cannot be made, because there is a file of that name. */
 const reportFolder = process.argv.includes('--unwritable') ? import.meta.filename : undefined;
-// The process ends by itself, but not before the report is made.
-const start = () => void (process.argv.includes('--lingering') && setTimeout(() => {}, 2500));
+
+/** Leaves something behind, until that is said. */
+function start() {
+  if (!process.argv.includes('--lingering')) return;
+  const timer = setInterval(() => {}, 1000);
+  const { error } = console;
+  console.error = (...words) => {
+    clearInterval(timer);
+    error(...words);
+  };
+}
 
 const namespace = () => ({ open, dispose() {} });
 testConformance(
