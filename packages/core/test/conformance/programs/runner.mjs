@@ -13,7 +13,17 @@ function open() {
     const encode = driver.encode.bind(driver);
     driver.encode = (event) => encode({ ...event, id: `${event.id}?` });
   }
-  return createQueue(driver);
+  const queue = createQueue(driver);
+  if (!process.argv.includes('--throwing')) return queue;
+  const push = queue.push.bind(queue);
+  return Object.assign(queue, {
+    push(...call) {
+      setTimeout(() => {
+        throw new Error('thrown in a timer');
+      });
+      return push(...call);
+    },
+  });
 }
 
 /** A folder that cannot be made, because there is a file of that name. */
