@@ -44,7 +44,8 @@ export interface Namespace<Data = unknown> {
   crash?(queue: MessageQueue<Data>): void | Promise<void>;
   /**
    * Starts another process, which opens the same queue and serves it: its program calls `serveQueue()`. Usually `fork()` of
-   * `node:child_process`, with what names the place as an argument. The kit ends it, by SIGKILL if it does not end by itself.
+   * `node:child_process`, with what names the place as an argument. It has `timing.closeMs` to open the queue. The kit ends
+   * it, by SIGKILL if it does not end by itself; no process is left when the namespace is disposed of.
    */
   fork?(): Peer | Promise<Peer>;
   /** Counts what the backend holds, without the help of the queue. */
@@ -117,7 +118,10 @@ export interface Timing {
    * answer take. @default 60
    */
   readonly quietMs: number;
-  /** How long `close()` may take, also while the backend is out of reach, in milliseconds. @default 10_000 */
+  /**
+   * How long `close()` may take, also while the backend is out of reach, in milliseconds; and so may opening a queue,
+   * `namespace()`, `dispose()` and `fork()`. @default 10_000
+   */
   readonly closeMs: number;
   /** How long after its lease the event of a crashed consumer may be away, in milliseconds. @default 5000 */
   readonly reclaimMs: number;

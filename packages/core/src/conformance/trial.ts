@@ -43,6 +43,7 @@ export class Trial {
   readonly #dispatchers: Dispatcher[] = [];
   readonly #peers = new Peers(this);
   #options: OpenOptions | undefined;
+  #opened = 0;
   #events = 0;
   /** Whether events may come out that were not pushed by this trial. */
   #foreignExpected = false;
@@ -90,11 +91,10 @@ export class Trial {
     const opened = (async () => namespace.open(options))();
     const queue = await this.within(opened, 'opening the queue', this.timing.closeMs);
     checkQueue(queue);
-    const name = String.fromCodePoint(('a'.codePointAt(0) as number) + (this.#queues.length % 26));
+    const name = String.fromCodePoint(('a'.codePointAt(0) as number) + (this.#opened++ % 26));
     const observed = new ObservedQueue<unknown>(queue, name, {
       journal: this.journal,
-      patienceMs: this.timing.patienceMs,
-      closeMs: this.timing.closeMs,
+      timing: this.timing,
       within: (promise, what, ms) => this.within(promise, what, ms),
       rejected: (what, error) => void this.rejections.push({ what, error }),
       received: (event) => this.#received(event),
@@ -163,22 +163,15 @@ export class Trial {
    * Takes and acknowledges everything, until nothing has come for a while: never only as many as were expected, so that one
    * too many is seen.
    */
-  async drain(queue: MessageQueue<unknown>, watchMs = this.timing.quietMs): Promise<Delivery[]> {
-    const deliveries: Delivery[] = [];
-    for (;;) {
-      const delivery = await queue.pop({ timeoutMs: watchMs });
-      if (delivery === undefined) return deliveries;
-      deliveries.push(delivery);
-      await delivery.ack();
-    }
+  drain(queue: MessageQueue<unknown>, watchMs = this.timing.quietMs): Promise<Delivery[]> {
+    return this.collect(queue, 0, watchMs);
   }
 
   /** Takes and acknowledges everything: waits for `count` events with patience, and then watches that no more come. */
-  async collect(queue: MessageQueue<unknown>, count: number): Promise<Delivery[]> {
+  async collect(queue: MessageQueue<unknown>, count: number, watchMs = this.timing.quietMs): Promise<Delivery[]> {
     const deliveries: Delivery[] = [];
     for (;;) {
-      const { patienceMs, quietMs } = this.timing;
-      const timeoutMs = deliveries.length < count ? patienceMs : quietMs;
+      const timeoutMs = deliveries.length < count ? this.timing.patienceMs : watchMs;
       const delivery = await queue.pop({ timeoutMs });
       if (delivery === undefined) return deliveries;
       deliveries.push(delivery);
@@ -324,16 +317,14 @@ export class Trial {
 
   async restart(): Promise<void> {
     const { faults } = this.#offering('faults');
-    if (faults.restart === undefined) throw new NotVerified('the harness has no hook restart');
-    this.journal.note('the broker restarts');
-    await faults.restart();
+    if (!this.offers('restart')) throw new NotVerified('the harness has no hook restart');
+    await this.#hook('faults.restart()', () => faults.restart?.());
   }
 
   /** Ends `queue` as a killed process would. */
   async crash(queue: ObservedQueue<unknown>): Promise<void> {
     const namespace = this.#offering('crash');
-    this.journal.note('a consumer crashes');
-    await namespace.crash(queue.raw);
+    await this.#hook(`crash(${queue.name})`, () => namespace.crash(queue.raw));
     this.#queues.splice(this.#queues.indexOf(queue), 1);
   }
 
@@ -347,15 +338,25 @@ export class Trial {
   }
 
   async inspect(): Promise<Inspection> {
-    return this.#offering('inspect').inspect();
+    const namespace = this.#offering('inspect');
+    return this.#hook('inspect()', () => namespace.inspect());
   }
 
   /** Puts a record that is no event into the backend. */
   async injectRaw(record: Uint8Array): Promise<void> {
     const namespace = this.#offering('injectRaw');
     this.#foreignExpected = true;
-    this.journal.note('a record that is no event is put into the backend');
-    await namespace.injectRaw(record);
+    await this.#hook('injectRaw()', () => namespace.injectRaw(record));
+  }
+
+  /** Calls a hook, and writes it down: one that never settles is named when the time of the rule is over. */
+  async #hook<Result>(what: string, call: () => Result | Promise<Result>): Promise<Result> {
+    const end = this.journal.begin(what);
+    try {
+      return await call();
+    } finally {
+      end('ended');
+    }
   }
 
   /** The namespace, which must offer `hook`. @throws {NotVerified} if it does not. */

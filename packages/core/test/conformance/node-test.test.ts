@@ -32,6 +32,16 @@ describe('the rules under node --test', { timeout: 30_000 }, () => {
     expect(code).toBe(1);
   });
 
+  test('fail for an exception that nobody catches, each by itself, and the runner goes on', async () => {
+    const { code, output } = await run('--test-reporter=tap', program, '--throwing');
+    const told = /Observed: \d exceptions were caught by nobody; the first: unexpected Error: thrown in a timer/g;
+    // 0.3 is about several connections, and does not apply.
+    expect(output.match(told)).toHaveLength(3);
+    expect(output).toMatch(/# tests 4\n/);
+    expect(output).toMatch(/# fail 3\n/);
+    expect(code).toBe(1);
+  });
+
   test('say why there is no queue once, and of each rule that it was not run', async () => {
     const { code, output } = await run('--test-reporter=tap', program, '--unreachable');
     expect(output.match(/opening the queue failed: no such host/g)).toHaveLength(1);

@@ -91,6 +91,18 @@ describe('a rule', () => {
     });
   });
 
+  test('names the hook that it waits for', async () => {
+    const { namespace, ...rest } = simulatedHarness();
+    const hanging = async (id: string): Promise<Namespace> => ({ ...(await namespace(id)), crash: never });
+    const run: Rule['run'] = async (trial) => {
+      await trial.crash(await trial.open());
+    };
+    expect(await resultOf({ run }, { ...rest, namespace: hanging })).toMatchObject({
+      status: 'FAIL',
+      reason: 'the rule did not settle within 30000 ms; what still waits: crash(a), for 30000 ms',
+    });
+  });
+
   test('fails if a call that must settle does not, and names the call', async () => {
     const run: Rule['run'] = async (trial) => {
       await (await trial.open()).size();

@@ -13,13 +13,32 @@ function open() {
     const encode = driver.encode.bind(driver);
     driver.encode = (event) => encode({ ...event, id: `${event.id}?` });
   }
-  return createQueue(driver);
+  const queue = createQueue(driver);
+  if (!process.argv.includes('--throwing')) return queue;
+  const push = queue.push.bind(queue);
+  return Object.assign(queue, {
+    push(...call) {
+      setTimeout(() => {
+        throw new Error('thrown in a timer');
+      });
+      return push(...call);
+    },
+  });
 }
 
 /** A folder that cannot be made, because there is a file of that name. */
 const reportFolder = process.argv.includes('--unwritable') ? import.meta.filename : undefined;
-// The process ends by itself, but not before the report is made.
-const start = () => void (process.argv.includes('--lingering') && setTimeout(() => {}, 2500));
+
+/** Leaves something behind, until that is said. */
+function start() {
+  if (!process.argv.includes('--lingering')) return;
+  const timer = setInterval(() => {}, 1000);
+  const { error } = console;
+  console.error = (...words) => {
+    clearInterval(timer);
+    error(...words);
+  };
+}
 
 const namespace = () => ({ open, dispose() {} });
 testConformance(
