@@ -79,9 +79,13 @@ describe.skipIf(offer.missing !== undefined)(`what is held on ${offer.name}`, ()
     await using other = await openQueue(server(), { queueKey });
     const queue = await openQueue(link, { queueKey });
     await other.push({ type: 'a', data: null });
-    link.delay(30);
+    // Long enough to see that it was handed out before the answer arrives, and short enough for the close to wait.
+    link.delay(120);
     const popped = codeOf(queue.pop());
-    await until('Redis to have handed it out', async () => (await countsOf(server(), queueKey)).held === 1);
+    const held = `{${queueKey}}:nq:held`;
+    await until('Redis to have handed it out', async () => (await server().command('HLEN', held)) === 1, {
+      everyMs: 1,
+    });
     await queue.close();
     expect(await popped).toBe('NQ_CLOSED');
     expect(await drain(other)).toEqual(['a']);
