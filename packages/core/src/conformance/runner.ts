@@ -1,6 +1,7 @@
 import { formatFailure, formatLeftAlive, isBroken } from './format-report.ts';
 import type { ConformanceHarness } from './harness.ts';
 import type { ConformanceReport } from './report.ts';
+import type { Tier } from './rule.ts';
 import { ConformanceSession, type SessionOptions } from './session.ts';
 import { writeReport } from './write-report.ts';
 
@@ -59,15 +60,18 @@ async function tell(report: ConformanceReport, folder: string | undefined): Prom
 
 /**
  * `options`, with what the environment says instead where it says something: `NQ_ONLY` (ids, separated by commas) and
- * `NQ_SEED`, as failures name them.
+ * `NQ_SEED`, as failures name them; and `NQ_TIERS` (separated by commas).
  *
  * @throws {TypeError} if `NQ_SEED` is no number.
  */
 function withEnvironment(options: SessionOptions): SessionOptions {
-  const { NQ_ONLY, NQ_SEED } = process.env;
+  const { NQ_ONLY, NQ_SEED, NQ_TIERS } = process.env;
+  const list = (text: string): string[] => text.split(',').map((item) => item.trim());
   return {
     ...options,
-    ...(NQ_ONLY === undefined ? {} : { only: NQ_ONLY.split(',').map((id) => id.trim()) }),
+    ...(NQ_ONLY === undefined ? {} : { only: list(NQ_ONLY) }),
+    // What is no tier is refused with the other options.
+    ...(NQ_TIERS === undefined ? {} : { tiers: list(NQ_TIERS) as Tier[] }),
     ...(NQ_SEED === undefined ? {} : { seed: readSeed(NQ_SEED) }),
   };
 }

@@ -6,9 +6,16 @@ const program = fileURLToPath(new URL('programs/runner.mjs', import.meta.url));
 
 /** What `node` prints and exits with. */
 function run(...args: readonly string[]): Promise<{ readonly code: number; readonly output: string }> {
+  return runWith({}, ...args);
+}
+
+function runWith(
+  changes: Readonly<Record<string, string>>,
+  ...args: readonly string[]
+): Promise<{ readonly code: number; readonly output: string }> {
   return new Promise((resolve) => {
     const { NODE_OPTIONS: _, NODE_TEST_CONTEXT: __, ...env } = process.env;
-    execFile(process.execPath, args, { env: { ...env, NQ_SEED: '5' } }, (error, stdout, stderr) => {
+    execFile(process.execPath, args, { env: { ...env, NQ_SEED: '5', ...changes } }, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code), output: stdout + stderr });
     });
   });
@@ -22,6 +29,14 @@ describe('the rules under node --test', { timeout: 30_000 }, () => {
     expect(output).toMatch(/# SKIP N-A: the queue does not declare multiInstance/);
     expect(output).toMatch(/# fail 0/);
     expect(code).toBe(0);
+  });
+
+  test('are those that NQ_ONLY or NQ_TIERS of the environment names, and nothing else is taken for a name', async () => {
+    const one = await runWith({ NQ_ONLY: '0.1' }, '--test-reporter=tap', program);
+    expect(one.output).toMatch(/# tests 1\n/);
+    const wrong = await runWith({ NQ_TIERS: 'smoke,quick' }, '--test-reporter=tap', program);
+    expect(wrong.output).toContain('tiers must be one of smoke, standard, faults, stress, got "quick"');
+    expect(wrong.code).toBe(1);
   });
 
   test('fail for a queue that is broken, with what was observed', async () => {
