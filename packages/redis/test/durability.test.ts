@@ -1,5 +1,5 @@
 import type { MessageQueue } from '@nq/core';
-import { Link, type TestRedis, until } from 'nq-testbed';
+import { type Link, type TestRedis, until } from 'nq-testbed';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { codeOf, countsOf, drain, nothing, openQueue, take } from './support/queue.ts';
 import { newKey, notOurs, offer, useServer } from './support/server.ts';
