@@ -64,7 +64,7 @@ export interface RedisQueueOptions {
   readonly maxPayloadBytes?: number | undefined;
   /** The member of foreign JSON that is the key of the event. @default 'key' */
   readonly foreignKey?: string | undefined;
-  /** Waits for replicas before a push, or a settlement, counts as done. @default no replica is waited for */
+  /** Waits for replicas before a push counts as done. A settlement that is lost with the primary makes its event come again. @default no replica is waited for */
   readonly durability?: DurabilityOptions | undefined;
   /** How long opening may take, in milliseconds. @default 10_000 */
   readonly openTimeoutMs?: number | undefined;
