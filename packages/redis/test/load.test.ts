@@ -34,10 +34,10 @@ describe.skipIf(offer.missing !== undefined)(`many at once on ${offer.name}`, ()
     const queueKey = newKey();
     const capacity = 50;
     const queues = await Promise.all([1, 2, 3].map(() => openQueue(server(), { queueKey, capacity })));
-    const end = new AbortController();
+    const over = new AbortController();
     let most = 0;
     const watching = (async () => {
-      while (!end.signal.aborted) {
+      while (!over.signal.aborted) {
         const { ready, staged, delayed } = await countsOf(server(), queueKey);
         most = Math.max(most, ready + staged + delayed);
       }
@@ -54,7 +54,7 @@ describe.skipIf(offer.missing !== undefined)(`many at once on ${offer.name}`, ()
       }
     });
     await Promise.all([...pushing, ...popping]);
-    end.abort();
+    over.abort();
     await watching;
     expect(most).toBeGreaterThan(10);
     expect(most).toBeLessThanOrEqual(capacity);

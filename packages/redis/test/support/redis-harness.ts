@@ -50,7 +50,8 @@ async function namespaceOf(
     async open({ capacity, leaseMs }) {
       const way = await Link.open(shared);
       const queue = await redisQueue({
-        requestTimeoutMs: 2000,
+        // The rules cut connections and wait for what calls say then: each of them takes as long as this.
+        requestTimeoutMs: 750,
         onWarning: () => {},
         ...options,
         queueKey,
