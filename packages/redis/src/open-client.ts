@@ -24,7 +24,7 @@ const ours = {
   disableClientInfo: true,
   keepAlive: 10_000,
   connectTimeout: 10_000,
-  // Nothing is waited for at the end: a peer that does not answer keeps no process alive.
+  // A socket that is given up may not be able to end in peace, and what waits for its answers should not have to either.
   disconnectTimeout: 100,
   // Quick at first, for most cuts are short; up to 2 seconds, with chance in it, so that not all come back at once.
   retryStrategy: (times: number) => Math.min(20 * 2 ** Math.min(times, 7), 2000) * (0.75 + Math.random() / 2),

@@ -73,7 +73,8 @@ async function namespaceOf(
   await prepare?.(server, queueKey);
   const base = `{${queueKey}}:nq:`;
   const common = {
-    requestTimeoutMs: 2000,
+    // The rules cut connections and wait for what calls say then: each of them takes as long as this.
+    requestTimeoutMs: 750,
     ...options,
     queueKey,
     ...(options.mode === 'stream' ? { group: 'default' } : {}),

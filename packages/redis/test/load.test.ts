@@ -1,0 +1,177 @@
+import type { Delivery } from '@nq/core';
+import { until } from 'nq-testbed';
+import { describe, expect, test } from 'vitest';
+import { Program } from './support/process.ts';
+import { codeOf, countsOf, nothing, openQueue, take } from './support/queue.ts';
+import { newKey, offer, useServer } from './support/server.ts';
+
+const event = (type: string) => ({ type, data: null });
+
+describe.skipIf(offer.missing !== undefined)(`many at once on ${offer.name}`, () => {
+  const server = useServer();
+
+  test('a thousand callers push, pop and settle, and few requests are enough', async () => {
+    const queueKey = newKey();
+    await using queue = await openQueue(server(), { queueKey, capacity: Infinity });
+    await queue.push(event('warm'));
+    await (await take(queue)).ack();
+    await server().command('CONFIG', 'RESETSTAT');
+    const callers = Array.from({ length: 1000 }, (_, number) => number);
+    await Promise.all(callers.map((number) => queue.push(event(`e${number}`))));
+    const deliveries = await Promise.all(callers.map(() => take(queue)));
+    expect(deliveries.map((delivery) => delivery.event.type)).toEqual(callers.map((number) => `e${number}`));
+    await Promise.all(deliveries.map((delivery, at) => (at % 2 === 0 ? delivery.ack() : delivery.nack())));
+    const again = await Promise.all(callers.slice(0, 500).map(() => take(queue)));
+    expect(again.every(({ attempt }) => attempt === 2)).toBe(true);
+    await Promise.all(again.map((delivery) => delivery.ack()));
+    const scripts = /cmdstat_evalsha:calls=(\d+)/.exec(String(await server().command('INFO', 'commandstats')));
+    // 3,500 calls.
+    expect(Number(scripts?.[1])).toBeLessThan(100);
+    expect(await countsOf(server(), queueKey)).toEqual(nothing);
+  });
+
+  test('the capacity is never exceeded, whoever pushes', async () => {
+    const queueKey = newKey();
+    const capacity = 50;
+    const queues = await Promise.all([1, 2, 3].map(() => openQueue(server(), { queueKey, capacity })));
+    const over = new AbortController();
+    let most = 0;
+    const watching = (async () => {
+      while (!over.signal.aborted) {
+        const { ready, staged, delayed } = await countsOf(server(), queueKey);
+        most = Math.max(most, ready + staged + delayed);
+      }
+    })();
+    const pushing = queues.flatMap((queue, at) =>
+      Array.from({ length: 400 }, (_, number) => queue.push(event(`q${at}-${number}`), { timeoutMs: 60_000 })),
+    );
+    const seen = new Set<string>();
+    const popping = queues.map(async (queue) => {
+      while (seen.size < 1200) {
+        const deliveries = await queue.popMany(7, { timeoutMs: 100 });
+        for (const delivery of deliveries) seen.add(delivery.event.type);
+        await Promise.all(deliveries.map((delivery) => delivery.ack()));
+      }
+    });
+    await Promise.all([...pushing, ...popping]);
+    over.abort();
+    await watching;
+    expect(most).toBeGreaterThan(10);
+    expect(most).toBeLessThanOrEqual(capacity);
+    await Promise.all(queues.map((queue) => queue.close()));
+  }, 30_000);
+
+  test('of two hundred idle consumers one is woken for each event, and the server has little to do meanwhile', async () => {
+    const queueKey = newKey();
+    await using producer = await openQueue(server(), { queueKey });
+    const queues = await Promise.all(Array.from({ length: 200 }, () => openQueue(server(), { queueKey })));
+    const popped: Delivery[] = [];
+    const popping = queues.map(async (queue) => {
+      popped.push(await take(queue, 20_000));
+    });
+    const blocked = async (): Promise<number> =>
+      Number(/blocked_clients:(\d+)/.exec(String(await server().command('INFO', 'clients')))?.[1]);
+    await until('all to wait', async () => (await blocked()) >= 195);
+    await server().command('CONFIG', 'RESETSTAT');
+    await producer.pushMany(Array.from({ length: 10 }, (_, number) => event(`e${number}`)));
+    await until('ten to be woken', () => popped.length === 10);
+    const stats = String(await server().command('INFO', 'commandstats'));
+    const scripts = Number(/cmdstat_evalsha:calls=(\d+)/.exec(stats)?.[1]);
+    // One of the push, one of each that was woken, and of those who asked again after their two seconds.
+    expect(scripts).toBeLessThan(250);
+    await producer.pushMany(Array.from({ length: 190 }, (_, number) => event(`f${number}`)));
+    await Promise.all(popping);
+    expect(new Set(popped.map((delivery) => delivery.event.type)).size).toBe(200);
+    await Promise.all(popped.map((delivery) => delivery.ack()));
+    await Promise.all(queues.map((queue) => queue.close()));
+    expect(await countsOf(server(), queueKey)).toEqual(nothing);
+  }, 60_000);
+
+  const open = (queueKey: string, place = server().url) =>
+    `await redisQueue({ url: ${JSON.stringify(place)}, queueKey: ${JSON.stringify(queueKey)}, capacity: 1, onWarning: () => {} })`;
+
+  /** How a program ends by itself, and what it printed. */
+  async function end(text: string): Promise<readonly [unknown, string]> {
+    await using program = new Program(text);
+    const late = Symbol('it does not end');
+    const how = await Promise.race([
+      program.ended,
+      until('nothing', () => false, { deadlineMs: 8000 }).catch(() => late),
+    ]);
+    return [how, program.output.trim()];
+  }
+
+  test('a process ends by itself after close(), with calls under way and a delivery that is open', async () => {
+    const queueKey = newKey();
+    const [how, printed] = await end(`
+      const queue = ${open(queueKey)};
+      await queue.push({ type: 'a' });
+      await queue.pop();
+      await queue.push({ type: 'b' });
+      const calls = [queue.push({ type: 'c' }), queue.push({ type: 'd' }, { timeoutMs: 60_000 })];
+      const ends = Promise.allSettled(calls);
+      console.log(JSON.stringify(await queue.close()), (await ends).map(({ reason }) => reason.code).join());`);
+    expect(how).toBe(0);
+    expect(printed).toBe('{"returned":1,"abandoned":0,"deadLetters":0} NQ_CLOSED,NQ_CLOSED');
+  }, 20_000);
+
+  test('a process ends by itself after close(), with a pop that waits', async () => {
+    const [how, printed] = await end(`
+      const queue = ${open(newKey())};
+      const popping = queue.pop().catch(({ code }) => code);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      await queue.close();
+      console.log(await popping);`);
+    expect([how, printed]).toEqual([0, 'NQ_CLOSED']);
+  }, 20_000);
+
+  test.each<[string, 'cut' | 'freeze', number]>([
+    ['is cut', 'cut', 1000],
+    ['is silent', 'freeze', 1500],
+  ])(
+    'a process ends by itself after close(), also if its link %s',
+    async (_what, fault, withinMs) => {
+      const link = await server().link();
+      await using program = new Program(`
+      const queue = ${open(newKey(), server().urlAt(link))};
+      await queue.push({ type: 'a' });
+      const delivery = await queue.pop();
+      queue.pop().catch(() => {});
+      console.log('ready');
+      await new Promise((resolve) => setTimeout(resolve, 600));
+      const calls = [queue.push({ type: 'b' }), delivery.ack()].map((call) => call.catch(({ code }) => code));
+      await queue.close();
+      console.log((await Promise.all(calls)).length);
+      console.log('closed');`);
+      await until('it to be ready', () => program.output.includes('ready'));
+      link[fault]();
+      await until('it to be closed', () => program.output.includes('closed'));
+      const closedAt = performance.now();
+      expect(await program.ended).toBe(0);
+      expect(performance.now() - closedAt).toBeLessThan(withinMs);
+    },
+    20_000,
+  );
+
+  test('a process ends by itself after a queue that could not be opened', async () => {
+    const [how, printed] = await end(`
+      const opened = redisQueue({ addr: '127.0.0.1:1', queueKey: 'q', openTimeoutMs: 300 });
+      console.log(await opened.catch(({ code }) => code));`);
+    expect([how, printed]).toEqual([0, 'NQ_UNAVAILABLE']);
+  }, 20_000);
+
+  test('a queue that is closed by two callers while two hundred others use it answers all of them', async () => {
+    const queueKey = newKey();
+    const queue = await openQueue(server(), { queueKey, capacity: 20 });
+    const calls = Array.from({ length: 200 }, (_, number) =>
+      codeOf(number % 2 === 0 ? queue.push(event(`e${number}`)) : queue.pop().then((delivery) => delivery?.ack())),
+    );
+    await until('some to be done', async () => (await queue.size()).ready >= 0);
+    const reports = await Promise.all([queue.close(), queue.close()]);
+    expect(reports[0]).toBe(reports[1]);
+    const codes = new Set(await Promise.all(calls));
+    expect([...codes].filter((code) => !['done', 'NQ_CLOSED'].includes(code))).toEqual([]);
+    await using other = await openQueue(server(), { queueKey });
+    expect(await other.size()).toMatchObject({ inFlight: 0 });
+  });
+});
