@@ -46,6 +46,7 @@ export function makeReport(
     machine: { cpu: 'a processor', cores: 2, memoryGb: 8, os: 'Linux 6.1' },
     nodes: [{ version: '20.19.0', v8: '11.3' }],
     packages: { ours: '1.2.3' },
+    service: undefined,
     commit: undefined,
     samples,
     broken: [],

@@ -1,6 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { ratios } from '../src/harness/samples.ts';
-import { describeAsked, describeMeasured, describeMet, evaluate, type Target } from '../src/harness/targets.ts';
+import {
+  casesOf,
+  describeAsked,
+  describeMeasured,
+  describeMet,
+  evaluate,
+  type Target,
+} from '../src/harness/targets.ts';
 import { samplesOf, speedOf } from './fixtures.ts';
 
 const ratio: Target = {
@@ -51,6 +58,14 @@ describe('evaluate()', () => {
 
   test('does not call a target met that was not measured', () => {
     expect(evaluateOne(ratio, [1])).toMatchObject({ spread: undefined, met: undefined });
+  });
+
+  test('adds up readings of the same round, where a quantity is a sum', () => {
+    const samples = [...samplesOf('in', '20.1.0', [1, 2]), ...samplesOf('out', '20.1.0', [10, 20, 30])];
+    const numerator = { ...speedOf('in'), plus: speedOf('out') };
+    const target: Target = { row: '1', what: 'in and out', numerator };
+    expect(evaluate([target], ['20.1.0'], samples)).toMatchObject([{ spread: { min: 11, max: 22, count: 2 } }]);
+    expect(casesOf(target)).toEqual(['in', 'out']);
   });
 
   test('asks nothing of a comparison', () => {

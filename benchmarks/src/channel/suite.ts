@@ -14,8 +14,9 @@ export const channelSuite: Suite = {
   title: 'Performance',
   description:
     'How fast the queue in this process (`@nq/channel`) and the dispatcher (`@nq/core`) are, beside the queues and channels that people use instead.',
+  related: 'For the queue on Redis see [Performance on Redis](performance-redis.md).',
   docsFile: 'performance.md',
-  command: 'pnpm build && pnpm --filter nq-benchmarks bench --write-docs',
+  command: 'pnpm build && pnpm --filter nq-benchmarks bench:channel --write-docs',
   method: [
     'One process per case and round, on the packages as they are built and published. Every round runs every case once on every Node, in random order.',
     'In each process: a warm-up, then 5 timed passes of about 80 ms; the median of the passes is the reading. CPU time is user and system time of the whole process, garbage collection included.',

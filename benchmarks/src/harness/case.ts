@@ -29,6 +29,10 @@ export interface Case {
   readonly nodeFlags?: readonly string[];
   /** In how many rounds it takes part; for cases that take seconds. @default all */
   readonly maxRounds?: number;
-  /** Prepares and measures. Called once per process, which is ended afterwards: it need not clean up. */
-  readonly run: (budget: Budget) => Promise<Readings>;
+  /**
+   * Prepares and measures. Called once per process, which is ended afterwards: it need not clean up.
+   *
+   * @param address where the service of the suite is; empty for a suite without one.
+   */
+  readonly run: (budget: Budget, address: string) => Promise<Readings>;
 }

@@ -10,7 +10,7 @@ export function renderDocs(suite: Suite, report: Report): string {
   const broken = [...new Set(report.broken.map((run) => `${run.case}, on Node ${run.node}, broke in some rounds.`))];
   return `${[
     `# ${suite.title}`,
-    `${suite.description} This page is written by the benchmark; do not edit it.`,
+    `${suite.description} This page is written by the benchmark; do not edit it.${suite.related === undefined ? '' : ` ${suite.related}`}`,
     `> The numbers come from a shared, noisy machine: another one gives others, and so does the same one tomorrow. Only ratios within one run mean something.`,
     ...runSection(suite, report),
     '## Targets',
@@ -33,7 +33,8 @@ export function renderDocs(suite: Suite, report: Report): string {
   ].join('\n\n')}\n`;
 }
 
-function runSection(suite: Suite, { startedAt, machine, nodes, packages, commit, rounds, seed }: Report): string[] {
+function runSection(suite: Suite, report: Report): string[] {
+  const { startedAt, machine, nodes, packages, service, commit, rounds, seed } = report;
   const { cpu, cores, memoryGb, os } = machine;
   return [
     '## This run',
@@ -44,6 +45,7 @@ function runSection(suite: Suite, { startedAt, machine, nodes, packages, commit,
       `Packages: ${Object.entries(packages)
         .map(([name, version]) => `${name} ${version}`)
         .join(', ')}`,
+      ...(service === undefined ? [] : [`Server: ${service}`]),
       `Sources: ${commit === undefined ? 'a working copy, not exactly a commit' : `commit ${commit}`}`,
       `Rounds: ${rounds}, order by seed ${seed}`,
     ]),

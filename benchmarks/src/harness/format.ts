@@ -1,7 +1,7 @@
-/** `38.7 M`: events per second. */
+/** `38.7 M`, `340 k`, `4.6 k`: events per second. */
 export function formatRate(perSecond: number): string {
   const millions = perSecond / 1e6;
-  return `${millions.toFixed(millions >= 10 ? 1 : 2)} M`;
+  return millions >= 1 ? `${millions.toFixed(millions >= 10 ? 1 : 2)} M` : `${formatNumber(perSecond / 1e3)} k`;
 }
 
 /** `1.89` */

@@ -35,11 +35,11 @@ const hopelessBacklog = 400_000;
  */
 export function latency(
   perSecond: number,
-  prepare: (handled: (index: number) => void) => Promise<Put>,
-): (budget: Budget) => Promise<Readings> {
-  return async ({ loopMs }) => {
+  prepare: (handled: (index: number) => void, address: string) => Promise<Put>,
+): (budget: Budget, address: string) => Promise<Readings> {
+  return async ({ loopMs }, address) => {
     let arrivals = new Arrivals(perSecond, loopMs);
-    const put = await prepare((index) => arrivals.handled(index));
+    const put = await prepare((index) => arrivals.handled(index), address);
     await arrivals.run(put);
     arrivals = new Arrivals(perSecond, loopMs * 2);
     await arrivals.run(put);

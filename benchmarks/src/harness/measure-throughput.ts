@@ -18,28 +18,46 @@ const countStep = 1000;
 export function throughput(prepare: () => Promise<Operation>): (budget: Budget) => Promise<Readings> {
   return async (budget) => {
     const operation = await prepare();
-    const count = await warmUp(operation, budget);
-    const wallMs: number[] = [];
-    const cpuUs: number[] = [];
-    for (let pass = 0; pass < budget.passes; pass++) {
-      const cpuBefore = process.cpuUsage();
-      const startedAt = performance.now();
-      await operation(count);
-      wallMs.push(performance.now() - startedAt);
-      const { user, system } = process.cpuUsage(cpuBefore);
-      cpuUs.push(user + system);
-    }
-    return { opsPerSecond: (count / median(wallMs)) * 1000, cpuNsPerOp: (median(cpuUs) / count) * 1000 };
+    const { count, passes } = await measurePasses(budget, (many) => timed(operation, many));
+    const wallMs = median(passes.map((pass) => pass.wallMs));
+    const cpuUs = median(passes.map((pass) => pass.cpuUs));
+    return { opsPerSecond: (count / wallMs) * 1000, cpuNsPerOp: (cpuUs / count) * 1000 };
   };
 }
 
+/** What one pass has taken. */
+export interface Pass {
+  readonly wallMs: number;
+  /** User and system time of this process. */
+  readonly cpuUs: number;
+}
+
+/** Times one pass of `count` operations. */
+export async function timed(operation: Operation, count: number): Promise<Pass> {
+  const cpuBefore = process.cpuUsage();
+  const startedAt = performance.now();
+  await operation(count);
+  const wallMs = performance.now() - startedAt;
+  const { user, system } = process.cpuUsage(cpuBefore);
+  return { wallMs, cpuUs: user + system };
+}
+
+/** Does some passes of the same number of operations, after a warm-up. @returns the number, and what each has taken. */
+export async function measurePasses<Taken extends Pass>(
+  budget: Budget,
+  pass: (count: number) => Promise<Taken>,
+): Promise<{ readonly count: number; readonly passes: readonly Taken[] }> {
+  const count = await warmUp(pass, budget);
+  const passes: Taken[] = [];
+  while (passes.length < budget.passes) passes.push(await pass(count));
+  return { count, passes };
+}
+
 /** Runs more and more operations, until they are compiled. @returns how many take about `passMs`. */
-async function warmUp(operation: Operation, { warmUpMs, passMs }: Budget): Promise<number> {
+async function warmUp(pass: (count: number) => Promise<Pass>, { warmUpMs, passMs }: Budget): Promise<number> {
   let count = countStep;
   for (let spentMs = 0; ;) {
-    const startedAt = performance.now();
-    await operation(count);
-    const tookMs = performance.now() - startedAt;
+    const { wallMs: tookMs } = await pass(count);
     spentMs += tookMs;
     // At most four times as many at once: the first ones are slow and say little about those that follow.
     const fitting = (count * passMs) / Math.max(tookMs, 0.01);

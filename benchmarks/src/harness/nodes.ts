@@ -32,6 +32,12 @@ function hostNode(): string {
   return folders.map((folder) => join(folder, fileName)).find((path) => existsSync(path)) ?? process.execPath;
 }
 
+/** The Node that the tools of the workspace run on, which runs TypeScript as it is. */
+export function toolsNode(workspaceRoot: string): string {
+  const path = workspaceNode(workspaceRoot);
+  return existsSync(path) ? path : process.execPath;
+}
+
 function workspaceNode(workspaceRoot: string): string {
   return join(workspaceRoot, 'node_modules', 'node', 'bin', fileName);
 }

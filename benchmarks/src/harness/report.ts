@@ -2,6 +2,7 @@ import type { Budget } from './budget.ts';
 import type { Case } from './case.ts';
 import type { BrokenRun } from './run-rounds.ts';
 import type { Sample } from './samples.ts';
+import type { Service } from './service.ts';
 import type { Machine } from './surroundings.ts';
 import type { Target, Verdict } from './targets.ts';
 
@@ -12,6 +13,8 @@ export interface Suite {
   readonly title: string;
   /** One sentence for `--help` and the top of the docs. */
   readonly description: string;
+  /** A sentence of Markdown for the top of the docs, which points to other pages. */
+  readonly related?: string;
   /** The file in `docs` that `--write-docs` writes. */
   readonly docsFile: string;
   /** The command that writes it. */
@@ -19,6 +22,8 @@ export interface Suite {
   /** How it is measured and what has to be known about it: Markdown paragraphs or list items. */
   readonly method: readonly string[];
   readonly cases: readonly Case[];
+  /** Starts what the cases need beside themselves. Called once, before the first case. */
+  readonly startService?: () => Promise<Service>;
   readonly targets: readonly Target[];
   /** Our packages whose versions are told. */
   readonly ours: readonly string[];
@@ -37,6 +42,8 @@ export interface Report {
   /** The versions of Node, the oldest first, with those of V8. */
   readonly nodes: readonly { readonly version: string; readonly v8: string }[];
   readonly packages: Readonly<Record<string, string>>;
+  /** What the service of the suite is; `undefined` for a suite without one. */
+  readonly service: string | undefined;
   /** `undefined` if what was measured is not exactly a commit. */
   readonly commit: string | undefined;
   readonly samples: readonly Sample[];

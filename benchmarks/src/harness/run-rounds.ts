@@ -28,8 +28,10 @@ export interface Plan {
   readonly rounds: number;
   readonly seed: number;
   readonly budget: Budget;
-  /** The program that runs one case when it is called with `case`, its name and the budget. */
+  /** The program that runs one case when it is called with `case`, its name, the budget and the address. */
   readonly program: string;
+  /** Where the service of the suite is; empty for a suite without one. */
+  readonly address: string;
 }
 
 /** After this a run counts as hung, in milliseconds. */
@@ -39,7 +41,12 @@ const hungAfterMs = 120_000;
  * Every case on every Node once per round, each round in an order of its own: what slows the machine down for a while
  * hits all of them alike, and nobody always runs after the same neighbour.
  */
-export function orderOfRuns({ cases, nodes, rounds, seed }: Omit<Plan, 'budget' | 'program'>): readonly Run[][] {
+export function orderOfRuns({
+  cases,
+  nodes,
+  rounds,
+  seed,
+}: Pick<Plan, 'cases' | 'nodes' | 'rounds' | 'seed'>): readonly Run[][] {
   const random = randomNumbers(seed);
   return Array.from({ length: rounds }, (_, index) => {
     const round = index + 1;
@@ -72,8 +79,8 @@ export async function runRounds(
 }
 
 /** A process per run: what the engine has learnt from one case must not slow down the next. */
-function runInChild({ case: { name, nodeFlags = [] }, node }: Run, { program, budget }: Plan): Promise<CaseResult> {
-  const args = [...nodeFlags, program, 'case', name, JSON.stringify(budget)];
+function runInChild({ case: one, node }: Run, { program, budget, address }: Plan): Promise<CaseResult> {
+  const args = [...(one.nodeFlags ?? []), program, 'case', one.name, JSON.stringify(budget), address];
   // Options from outside, such as a condition that picks the sources of the workspace, would change what is measured.
   const { NODE_OPTIONS: _, ...env } = process.env;
   return new Promise((resolve) => {

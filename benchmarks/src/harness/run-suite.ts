@@ -11,7 +11,7 @@ import { printReport } from './print-report.ts';
 import { type Report, type Suite, toJson } from './report.ts';
 import { type Run, runRounds } from './run-rounds.ts';
 import { cleanCommit, describeMachine, packageVersions } from './surroundings.ts';
-import { evaluate } from './targets.ts';
+import { casesOf, evaluate } from './targets.ts';
 
 /** The folder of the benchmarks; the same from `src` and from `dist`. */
 const benchmarks = fileURLToPath(new URL('../..', import.meta.url));
@@ -50,9 +50,7 @@ function choose(suite: Suite, only: RegExp | undefined): Suite {
   const cases = suite.cases.filter(({ name }) => only.test(name));
   if (cases.length === 0) throw new Failure(`No case matches ${only}`, 2);
   const names = new Set(cases.map(({ name }) => name));
-  const targets = suite.targets.filter(
-    ({ numerator, denominator = numerator }) => names.has(numerator.case) && names.has(denominator.case),
-  );
+  const targets = suite.targets.filter((target) => casesOf(target).every((name) => names.has(name)));
   return { ...suite, cases, targets };
 }
 
@@ -69,10 +67,13 @@ async function measure(suite: Suite, program: string, args: Arguments): Promise<
     commit: cleanCommit(workspace, `docs/${suite.docsFile}`),
   };
   const versions = nodes.map(({ version }) => version);
+  await using service = await suite.startService?.();
   say(`${suite.cases.length} cases on Node ${versions.join(' and ')}, ${about.rounds} rounds, seed ${about.seed}\n`);
-  const found = await runRounds({ ...about, cases: suite.cases, nodes, program }, sayProgress());
+  const plan = { ...about, cases: suite.cases, nodes, program, address: service?.address ?? '' };
+  const found = await runRounds(plan, sayProgress());
   return {
     ...about,
+    service: service?.name,
     nodes: nodes.map(({ version, v8 }) => ({ version, v8 })),
     ...found,
     verdicts: evaluate(suite.targets, versions, found.samples),

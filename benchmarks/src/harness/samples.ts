@@ -14,6 +14,8 @@ export interface Sample {
 export interface Quantity {
   readonly case: string;
   readonly reading: string;
+  /** What is added to it in each round, as to the way in the way out. */
+  readonly plus?: Quantity;
 }
 
 /** What was read in each round on one Node. Rounds in which the case did not run are missing. */
@@ -24,7 +26,15 @@ export function byRound(samples: readonly Sample[], node: string, quantity: Quan
     const value = sample.readings[quantity.reading];
     if (value !== undefined) values.set(sample.round, value);
   }
-  return values;
+  return quantity.plus === undefined ? values : added(values, byRound(samples, node, quantity.plus));
+}
+
+function added(values: ReadonlyMap<number, number>, others: ReadonlyMap<number, number>): ReadonlyMap<number, number> {
+  const sums = [...values].flatMap(([round, value]): [number, number][] => {
+    const other = others.get(round);
+    return other === undefined ? [] : [[round, value + other]];
+  });
+  return new Map(sums);
 }
 
 /**

@@ -16,6 +16,15 @@ export interface Target {
   readonly unit?: string;
 }
 
+/** The cases that a target is about. */
+export function casesOf({ numerator, denominator }: Target): readonly string[] {
+  const names: string[] = [];
+  for (const quantity of [numerator, denominator]) {
+    for (let one = quantity; one !== undefined; one = one.plus) names.push(one.case);
+  }
+  return names;
+}
+
 /** How a target stands on one Node. */
 export interface Verdict {
   readonly target: Target;

@@ -1,0 +1,80 @@
+import type { Quantity } from '../harness/samples.ts';
+import type { Target } from '../harness/targets.ts';
+
+const speedOf = (name: string): Quantity => ({ case: name, reading: 'opsPerSecond' });
+
+/** A ratio of two speeds. */
+function faster(row: string, what: string, above: string, below: string, atLeast?: number): Target {
+  const asked = atLeast === undefined ? {} : { asked: { atLeast } };
+  return { row, what, numerator: speedOf(above), denominator: speedOf(below), ...asked };
+}
+
+/** What the way of a message through the server costs there: of pushing and of consuming, by 100 at once. */
+function serverCpuOf(contender: string): Quantity {
+  const reading = 'serverCpuUs';
+  const consumed: Quantity = { case: `consume, ${contender}, 100 concurrent`, reading };
+  return { case: `push, ${contender}, 100 concurrent`, reading, plus: consumed };
+}
+
+const push = 'push, nq list';
+const consume = 'consume, nq list';
+const rawPush = 'push, ioredis, one at a time';
+const rawPop = 'consume, ioredis, one at a time';
+
+export const redisTargets: readonly Target[] = [
+  faster('1', 'push, 100 concurrent ÷ awaited LPUSH', `${push}, 100 concurrent`, rawPush, 10),
+  faster('1', 'push, 100 concurrent ÷ BullMQ', `${push}, 100 concurrent`, 'push, BullMQ, 100 concurrent', 18),
+  faster('2', 'consume + ack, 100 concurrent ÷ awaited BRPOP', `${consume}, 100 concurrent`, rawPop, 4),
+  faster(
+    '2',
+    'consume + ack, 100 concurrent ÷ BullMQ',
+    `${consume}, 100 concurrent`,
+    'consume, BullMQ, 100 concurrent',
+    12,
+  ),
+  faster(
+    '2',
+    'consume + ack, 100 concurrent ÷ bee-queue',
+    `${consume}, 100 concurrent`,
+    'consume, bee-queue, 100 concurrent',
+    6,
+  ),
+  faster('3', 'push, one at a time ÷ awaited LPUSH', `${push}, one at a time`, rawPush, 0.6),
+  {
+    row: '4',
+    what: 'server CPU per message, push + consume, 100 concurrent: BullMQ ÷ nq',
+    numerator: serverCpuOf('BullMQ'),
+    denominator: serverCpuOf('nq list'),
+    asked: { atLeast: 15 },
+  },
+  {
+    row: '5',
+    what: 'server memory per message of 200 bytes',
+    numerator: { case: 'memory, nq list, 200 bytes stored', reading: 'bytesPerMessage' },
+    asked: { atMost: 230 },
+    unit: 'B',
+  },
+  faster('', 'push, one at a time ÷ BullMQ', `${push}, one at a time`, 'push, BullMQ, one at a time'),
+  faster('', 'push, one at a time ÷ bee-queue', `${push}, one at a time`, 'push, bee-queue, one at a time'),
+  faster('', 'push, batches of 100 ÷ BullMQ', `${push}, batches of 100`, 'push, BullMQ, batches of 100'),
+  faster('', 'push, batches of 100 ÷ bee-queue', `${push}, batches of 100`, 'push, bee-queue, batches of 100'),
+  faster(
+    '',
+    'consume + ack, one at a time ÷ BLMOVE + LREM',
+    `${consume}, one at a time`,
+    'consume, ioredis, BLMOVE + LREM, one at a time',
+  ),
+  faster('', 'consume + ack, one at a time ÷ BullMQ', `${consume}, one at a time`, 'consume, BullMQ, one at a time'),
+  faster(
+    '',
+    'consume + ack, one at a time ÷ bee-queue',
+    `${consume}, one at a time`,
+    'consume, bee-queue, one at a time',
+  ),
+  faster(
+    '',
+    'dispatcher, 100 workers ÷ BullMQ',
+    'consume, nq dispatcher, 100 concurrent',
+    'consume, BullMQ, 100 concurrent',
+  ),
+];
