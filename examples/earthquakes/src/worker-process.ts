@@ -2,14 +2,11 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { extname, join } from 'node:path';
 import type { WorkerSummary } from './crew.ts';
 import { Failure } from './failure.ts';
-import { stopDeadlineMs, type Work } from './handling.ts';
+import { endDeadlineMs, type Work } from './handling.ts';
 import type { FromWorker, Task, ToWorker } from './worker-messages.ts';
 
 /** Beside this file, and as it: TypeScript from its sources, JavaScript from its build. */
 const file = join(import.meta.dirname, `worker${extname(import.meta.filename)}`);
-
-/** How long a worker may take to end before it is killed: its handlers, and what its queue has to be told. */
-const patienceMs = stopDeadlineMs + 8000;
 
 /** A worker process, as seen by the program that has started it. */
 export class WorkerProcess {
@@ -23,7 +20,7 @@ export class WorkerProcess {
   #hasBegun = false;
   #work: Work | undefined;
   #failure: Failure | undefined;
-  #patience: NodeJS.Timeout | undefined;
+  #deadline: NodeJS.Timeout | undefined;
 
   constructor(number: number, task: Task, say: (text: string) => void) {
     this.number = number;
@@ -34,7 +31,7 @@ export class WorkerProcess {
     this.ended = new Promise((resolve) => {
       // Its last messages have come by then, other than at 'exit'.
       child.once('close', () => {
-        clearTimeout(this.#patience);
+        clearTimeout(this.#deadline);
         resolve();
       });
       child.on('error', (error) => {
@@ -90,7 +87,7 @@ export class WorkerProcess {
   /** Tells it to end; kills it if it does not within some seconds. */
   stop(): void {
     this.#tell({ what: 'end' });
-    this.#patience ??= setTimeout(() => this.#child.kill('SIGKILL'), patienceMs);
+    this.#deadline ??= setTimeout(() => this.#child.kill('SIGKILL'), endDeadlineMs);
   }
 
   summary(lines: number): WorkerSummary {

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { AuditLog } from './audit-log.ts';
 import { messageOf, orFailure } from './failure.ts';
-import { Handling, openDispatcher } from './handling.ts';
+import { endDeadlineMs, Handling, openDispatcher } from './handling.ts';
 import type { FromWorker, Task, ToWorker } from './worker-messages.ts';
 
 const ending = new AbortController();
@@ -12,8 +12,12 @@ process.once('SIGINT', end).once('SIGTERM', end);
 process.on('message', (message: ToWorker) => {
   if (message.what === 'end') end();
 });
-// The program is gone, and nobody waits for a report. If we are ending already, it was in a hurry.
-process.once('disconnect', () => (ending.signal.aborted ? process.exit(1) : end()));
+// The program is gone, and cannot kill us any more. If we are ending already, it was in a hurry.
+process.once('disconnect', () => {
+  if (ending.signal.aborted) process.exit(1);
+  setTimeout(() => process.exit(1), endDeadlineMs);
+  end();
+});
 
 /** Resolves once the message is on its way; also if nobody is there to read it. */
 function tell(message: FromWorker): Promise<void> {

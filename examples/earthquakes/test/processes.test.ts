@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { redisOffer, type TestRedis, until } from 'nq-testbed';
+import { redisOffer, type TestRedis, until, type UntilOptions } from 'nq-testbed';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Summary } from '../src/summary.ts';
 import { makeOddQueue } from './odd-queue.ts';
@@ -31,8 +31,8 @@ async function finish(run: ProcessesRun, input = ''): Promise<Awaited<ProcessesR
   return { ...result, summary: JSON.parse(result.stdout) as Summary };
 }
 
-function untilGone(pids: readonly number[]): Promise<true> {
-  return until('the workers to be gone', () => !pids.some(isAlive));
+function untilGone(pids: readonly number[], options: UntilOptions = {}): Promise<true> {
+  return until('the workers to be gone', () => !pids.some(isAlive), options);
 }
 
 describe.skipIf(missing !== undefined)(`three processes on ${name}`, { timeout }, () => {
@@ -165,6 +165,7 @@ describe.skipIf(missing !== undefined)(`three processes on ${name}`, { timeout }
       expect(code).toBe(exitCode);
       const summary = JSON.parse(stdout) as Summary;
       expect(summary).toMatchObject({ endedBy: signal, duplicates: 0, accounted: summary.dispatched, problems: [] });
+      expect(summary.workers.map(({ end }) => end)).toEqual(['ended', 'ended', 'ended']);
       expect(stderr).not.toMatch(/^worker \d .*(ended|killed)/m);
       expect(pids.filter(isAlive)).toEqual([]);
     },
@@ -204,9 +205,15 @@ describe.skipIf(missing !== undefined || !ours)(`a restart of ${name}`, { timeou
 describe.skipIf(missing !== undefined)(`one process with one worker on ${name}`, { timeout }, () => {
   test('handles the reports of each network in their order', async () => {
     await using server = await start();
-    const queue = `${server.url}?queueKey=quakes`;
+    const queue = `${server.url}?queueKey=quakes&capacity=5000`;
     const run = new ProcessesRun(['--json', '--processes', '1', '--workers', '1', '--queue', queue]);
-    const { code, summary } = await finish(run, firstHalf + secondHalf);
+    const [worker = 0] = await run.pids(1);
+    // Most of it is in the queue before any of it is handled: otherwise there is nothing to be in another order.
+    process.kill(worker, 'SIGSTOP');
+    run.child.stdin.write(firstHalf + secondHalf);
+    await until('most of the week to be dispatched', () => run.hasSaid('dispatched 1,500\n'));
+    process.kill(worker, 'SIGCONT');
+    const { code, summary } = await finish(run);
     expect([code, summary.accounted]).toEqual([0, 1707]);
     const handled = new Map<string, string[]>();
     for (const { key = '', id } of run.records(1)) handled.set(key, [...(handled.get(key) ?? []), id]);
@@ -264,13 +271,24 @@ describe('--processes', { timeout }, () => {
     expect(readFileSync(input, 'utf8')).toBe(reportLine('r1'));
   });
 
+  test('leaves no worker behind that cannot end', async () => {
+    const cwd = makeOddQueue(
+      `${shared} const open = () => change(shared, { close: () => new Promise(() => setInterval(() => {}, 1000)) });`,
+    );
+    const run = new ProcessesRun(args, { cwd });
+    const pids = await run.pids(2);
+    kill(run.child.pid);
+    expect(await untilGone(pids)).toBe(true);
+  });
+
   test.skipIf(process.platform === 'win32')('ends at once at the second Ctrl-C, workers included', async () => {
-    // A handler that is never done with: the first one waits for it.
+    // A queue that never lets go: after the first one they would wait for it, for ten seconds.
     const cwd = makeOddQueue(`
       ${shared}
       await queue.push({ type: 'other', id: 'stuck' });
       const never = () => new Promise(() => {});
       const open = () => change(shared, {
+        close: never,
         tryPop: undefined,
         popMany: async (...args) => (await queue.popMany(...args)).map((delivery) => change(delivery, { ack: never, nack: never })),
       });`);
@@ -281,7 +299,7 @@ describe('--processes', { timeout }, () => {
       run.child.kill('SIGINT');
       return run.child.signalCode;
     });
-    await untilGone(pids);
+    await untilGone(pids, { deadlineMs: 5000 });
     expect(run.child.signalCode).toBe('SIGINT');
   });
 });

@@ -38,6 +38,11 @@ export class ProcessesRun {
     return until(`${count} workers`, () => this.#pids.size >= count && [...this.#pids.values()]);
   }
 
+  /** Whether `text` was on its stderr. */
+  hasSaid(text: string): boolean {
+    return this.#stderr.includes(text);
+  }
+
   /** What is in the audit log of worker `number`. */
   records(number: number): readonly EventRecord[] {
     const path = this.#audit.replace('.ndjson', `-${number}.ndjson`);
