@@ -58,7 +58,11 @@ export async function run(args: Arguments, ending: AbortController, env: NodeJS.
   const elapsedMs = performance.now() - startedAt;
 
   const dispatched = [...dispatchedByType.values()].reduce((sum, count) => sum + count, 0);
-  const tally = await crew.end(found + dispatched);
+  const tally = await crew.end(found + dispatched).catch((error: unknown) => {
+    // The queue may be out of reach by now, which is then why the run has ended, too.
+    const why = signal.aborted ? `${messageOf(signal.reason)}; ` : '';
+    throw new Failure(`${why}what became of the events cannot be told: ${messageOf(error)}`, 1, error);
+  });
 
   const endedBy = typeof signal.reason === 'string' ? signal.reason : undefined;
   if (signal.aborted && endedBy === undefined) problems.push(messageOf(signal.reason));

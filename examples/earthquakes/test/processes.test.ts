@@ -124,8 +124,9 @@ describe.skipIf(missing !== undefined)(`three processes on ${name}`, { timeout }
     expect(stderr).toContain(`worker 3 (process ${pids[2]}) ended\n`);
   });
 
-  test('that are all killed end the program with what is left', async () => {
-    const run = new ProcessesRun(three(url()));
+  test('that are all killed end the program with what is left, and the next run finds it', async () => {
+    const args = three(url('&leaseMs=1000'));
+    const run = new ProcessesRun(args);
     const pids = await run.pids(3);
     run.child.stdin.write(firstHalf);
     await until('worker 1 to have handled some', () => run.records(1).length >= 100);
@@ -138,6 +139,13 @@ describe.skipIf(missing !== undefined)(`three processes on ${name}`, { timeout }
     const summary = JSON.parse(stdout) as Summary;
     expect(summary.accounted).toBe(summary.dispatched);
     expect(summary.workers.map(({ killedBy }) => killedBy)).toEqual(['SIGKILL', 'SIGKILL', 'SIGKILL']);
+
+    const next = await finish(new ProcessesRun(args), secondHalf);
+    expect(next.code).toBe(0);
+    const dispatched = week.length - 853;
+    expect(next.summary).toMatchObject({ dispatched, accounted: next.summary.found + dispatched, problems: [] });
+    // What the first run had handled, and not acknowledged, is found as well.
+    expect(next.summary.found).toBeGreaterThanOrEqual(summary.left);
   });
 
   test('of which one cannot write its audit log go on without it, and the program says why', async () => {
@@ -199,6 +207,25 @@ describe.skipIf(missing !== undefined || !ours)(`a restart of ${name}`, { timeou
     const { code, summary } = await finish(run);
     expect(code).toBe(0);
     expect(summary).toMatchObject({ ...whole, problems: [] });
+  });
+});
+
+describe.skipIf(missing !== undefined || !ours)(`the end of ${name}`, { timeout }, () => {
+  test('ends the program with one sentence, and its workers', async () => {
+    await using server = await start();
+    const queue = `${server.url}?queueKey=quakes&requestTimeoutMs=500`;
+    const run = new ProcessesRun(['--json', '--processes', '3', '--queue', queue]);
+    const pids = await run.pids(3);
+    run.child.stdin.write(firstHalf);
+    await until('worker 1 to have handled some', () => run.records(1).length >= 10);
+    await server.kill();
+    // Standard input stays open.
+    run.child.stdin.write(secondHalf);
+    const { code, stdout, stderr } = await run.ended;
+    expect([code, stdout]).toEqual([1, '']);
+    const why = 'what became of the events cannot be told: Cannot count dead letters: nothing listens at the address';
+    expect(stderr).toMatch(new RegExp(`^error: Cannot .*; ${why}\n$`, 'm'));
+    expect(pids.filter(isAlive)).toEqual([]);
   });
 });
 

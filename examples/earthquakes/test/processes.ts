@@ -21,7 +21,7 @@ export class ProcessesRun {
   readonly #audit = join(makeFolder(), 'audit.ndjson');
   #stderr = '';
 
-  /** Reads its standard input. What is left of it when the test is over is killed. */
+  /** Reads its standard input. What is left of its workers when the test is over is killed, as it is itself. */
   constructor(args: readonly string[], options: RunOptions = {}) {
     this.child = startProgram(['--input', '-', '--audit', this.#audit, ...args], options);
     // It may end before it has read everything.
@@ -29,7 +29,7 @@ export class ProcessesRun {
     this.child.stderr.on('data', (text: Buffer) => (this.#stderr += text.toString()));
     this.ended = ended(this.child);
     onTestFinished(() => {
-      for (const pid of [this.child.pid, ...this.#pids.values()]) if (pid !== undefined && isAlive(pid)) kill(pid);
+      for (const pid of this.#pids.values()) if (isAlive(pid)) kill(pid);
     });
   }
 
