@@ -8,7 +8,7 @@ import { Results } from './results.ts';
 import { retry } from './retry.ts';
 
 /** How long handlers may go on after a signal or an error, in milliseconds. */
-export const stopDeadlineMs = 2000;
+const stopDeadlineMs = 2000;
 
 /** How long a process may take to end, in milliseconds: its handlers, and what its queue has to be told. Then it is killed. */
 export const endDeadlineMs = stopDeadlineMs + 8000;
