@@ -1,3 +1,4 @@
+import { fork } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,7 +19,7 @@ export function sqliteHarness(): ConformanceHarness {
     async stop() {
       rmSync(root, { recursive: true, force: true });
     },
-    namespace: (id) => namespaceIn(join(root, id.replaceAll('/', '_'))),
+    namespace: (id) => namespaceIn(join(root, id)),
   };
 }
 
@@ -48,6 +49,7 @@ function namespaceIn(folder: string): Namespace {
         link.heal();
       },
     },
+    fork: () => fork(join(import.meta.dirname, 'serve.ts'), [path]),
     crash: (queue) => connections.get(queue)?.abandon(),
     inspect: () => withFile(path, inspect),
     injectRaw(record) {

@@ -54,10 +54,35 @@ export function checkArray(action: string, name: string, value: unknown): assert
   if (!Array.isArray(value)) throw new TypeError(`${action}: ${name} must be an array, got ${describeKind(value)}`);
 }
 
+/** @throws {TypeError} if `value` is no object, or an array. */
+export function checkObject(action: string, name: string, value: unknown): asserts value is object {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return;
+  throw new TypeError(`${action}: ${name} must be an object, got ${describe(value)}`);
+}
+
 /** Checks the ids of dead letters: `undefined` stands for all. @throws {TypeError} if they are no array of strings. */
 export function checkIds(action: string, ids: unknown): asserts ids is readonly string[] | undefined {
   if (ids === undefined || (Array.isArray(ids) && ids.every((id) => typeof id === 'string'))) return;
   throw new TypeError(`${action}: ids must be an array of strings, got ${describe(ids)}`);
+}
+
+/**
+ * Checks from where events are to be handed out again.
+ *
+ * @throws {TypeError} if it is neither a time nor a position. @throws {RangeError} if the time is `NaN` or infinite.
+ */
+export function checkPosition(action: string, position: unknown): void {
+  checkOptions(action, position, ['time', 'position']);
+  const { time, position: words } = position as { readonly time?: unknown; readonly position?: unknown };
+  if ((time === undefined) === (words === undefined)) {
+    throw new TypeError(`${action}: expected one of { time } and { position }`);
+  }
+  if (words !== undefined && typeof words !== 'string') {
+    throw new TypeError(`${action}: position must be a string, got ${describe(words)}`);
+  }
+  if (time === undefined) return;
+  if (typeof time !== 'number') throw new TypeError(`${action}: time must be a number, got ${describe(time)}`);
+  if (!Number.isFinite(time)) throw new RangeError(`${action}: time must be finite, got ${time}`);
 }
 
 /** @throws {TypeError} if `value` is no clock. */
@@ -87,9 +112,7 @@ export function checkOneOf<Value extends string>(
  * @throws {TypeError} naming the unknown member and those that are known.
  */
 export function checkOptions(action: string, options: unknown, known: readonly string[]): void {
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw new TypeError(`${action}: options must be an object, got ${describe(options)}`);
-  }
+  checkObject(action, 'options', options);
   for (const name of Object.keys(options)) {
     if (!known.includes(name)) {
       throw new TypeError(`${action}: unknown option ${JSON.stringify(name)}; known are ${known.join(', ')}`);

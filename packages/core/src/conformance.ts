@@ -10,6 +10,7 @@ export {
   type Inspection,
   type Namespace,
   type OpenOptions,
+  type Peer,
   type PayloadFactory,
   type Timing,
   type Waiver,
@@ -22,6 +23,27 @@ export {
   type RuleStatus,
   ruleStatuses,
 } from './conformance/report.ts';
+export {
+  type Anomaly,
+  type AnomalyKind,
+  checkHistory,
+  type Expectations,
+  type HistoryCounts,
+  type HistoryVerdict,
+  showAnomaly,
+} from './conformance/history/check-history.ts';
+export {
+  type CallOutcome,
+  type CallRecord,
+  type CutRecord,
+  type EndRecord,
+  type HandOut,
+  type HistoryRecord,
+  type PopRecord,
+  type PushRecord,
+  type SettleRecord,
+  type Span,
+} from './conformance/history/history.ts';
 export { badgeText, formatFailure, formatLine, formatReport } from './conformance/format-report.ts';
 export { reportToHtml } from './conformance/report-html.ts';
 export { reportToJson } from './conformance/report-json.ts';
@@ -35,6 +57,7 @@ export {
   type RuleLevel,
   type Tier,
 } from './conformance/rule.ts';
+export { serveQueue } from './conformance/peer/serve-queue.ts';
 export { rules } from './conformance/rules.ts';
 export { ConformanceSession, type SessionOptions } from './conformance/session.ts';
 export { type Trial } from './conformance/trial.ts';

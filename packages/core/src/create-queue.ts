@@ -6,13 +6,14 @@ import {
   checkFunction,
   checkMs,
   checkOptions,
+  checkPosition,
   checkWaiting,
   describe,
   checkClock,
 } from './check.ts';
 import { type Clock, systemClock } from './clock.ts';
 import type { LeasedEvent, QueueDriver, ReturnedLease } from './driver.ts';
-import { callDriver, sizeOf, wrapDeadLetters, wrongLeaseAnswer } from './driver-calls.ts';
+import { callDriver, sizeOf, wrapDeadLetters, wrapDriverError, wrongLeaseAnswer } from './driver-calls.ts';
 import { type DeliveryOwner, DriverDelivery } from './driver-delivery.ts';
 import { NqError } from './errors.ts';
 import { createEvent, type EventInput } from './event.ts';
@@ -146,8 +147,14 @@ class DriverQueue<Data> implements MessageQueue<Data>, DeliveryOwner, LeaseOwner
   async rewind(position: RewindPosition): Promise<void> {
     const { rewind } = this.#driver;
     if (!this.capabilities.replay || rewind === undefined) throw unsupported('rewind', 'replay');
+    checkPosition('Cannot rewind', position);
     this.#refuseIfClosing('rewind');
-    await callDriver(this.#driver, 'rewind', () => rewind.call(this.#driver, position));
+    try {
+      await rewind.call(this.#driver, position);
+    } catch (error) {
+      // Whether a position is one, only the driver can tell.
+      throw error instanceof RangeError ? error : wrapDriverError(this.#driver, 'rewind', error);
+    }
   }
 
   close(options: CloseOptions = {}): Promise<CloseReport> {

@@ -80,7 +80,12 @@ export interface QueueDriver<Encoded = unknown> {
   size(): Promise<QueueSize>;
   /** The dead letters. Needed if `capabilities.deadLetter`. */
   readonly deadLetters?: DeadLetters;
-  /** Goes back to an earlier position. Needed if `capabilities.replay`. */
+  /**
+   * Goes back to an earlier position. Needed if `capabilities.replay`. That the time is finite, or the position a string, was
+   * checked.
+   *
+   * @throws {RangeError} if the position is none of this backend: the caller gets it as it is.
+   */
   rewind?(position: RewindPosition): Promise<void>;
   /**
    * Names a failure: `NQ_OUTCOME_UNKNOWN` if a write may have happened, `NQ_UNAVAILABLE` if it certainly has not and may

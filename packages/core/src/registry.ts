@@ -28,6 +28,8 @@ export interface QueueType {
   readonly options: Readonly<Record<string, OptionKind>>;
   /** Other names of options in `extra`, for example `queue_key` for `queueKey`. */
   readonly aliases?: Readonly<Record<string, string>>;
+  /** Whether a URL whose scheme has an `s` behind the type, such as `rediss://`, means the same over TLS. @default false */
+  readonly secure?: boolean;
   /** The options that the user, host, port and path of a URL stand for. Without it a URL may have none of them. */
   readonly readAddress?: (url: URL) => Readonly<Record<string, unknown>>;
   /** Opens a queue. `options` holds known options of the declared kinds only. */
@@ -64,8 +66,20 @@ export function registerQueueType(type: QueueType): () => void {
  */
 export async function openQueue<Data = unknown>(config: string | QueueConfig): Promise<MessageQueue<Data>> {
   const { type, read } = parseConfig(config);
-  const queueType = registered.get(type) ?? (await importQueueType(type));
+  const queueType = (typeof config === 'string' && (await findSecureType(type))) || (await findType(type));
   return (await queueType.open(read(queueType))) as MessageQueue<Data>;
+}
+
+async function findType(type: string): Promise<QueueType> {
+  return registered.get(type) ?? (await importQueueType(type));
+}
+
+/** The type that the scheme of a URL names with an `s` behind it; `undefined` if none does. */
+async function findSecureType(scheme: string): Promise<QueueType | undefined> {
+  const type = scheme.slice(0, -1);
+  if (!scheme.endsWith('s') || !typeName.test(type) || registered.has(scheme)) return undefined;
+  const found = registered.get(type) ?? (await importPackage(`@nq/${type}`))?.['queueType'];
+  return isQueueType(found) && found.secure === true ? found : undefined;
 }
 
 /** What can be known of a configuration before its type is loaded. */

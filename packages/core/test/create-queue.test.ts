@@ -147,6 +147,30 @@ describe('rewind()', () => {
     expect(await rejection(queue.rewind({ position: '0-1' }))).toMatchObject({ code: 'NQ_BACKEND', cause: raw });
     expect(positions).toEqual([{ time: 5 }, { position: '0-1' }]);
   });
+
+  const positions: readonly (readonly [unknown, ErrorConstructor, string])[] = [
+    [undefined, TypeError, 'options must be an object, got undefined'],
+    [{}, TypeError, 'expected one of { time } and { position }'],
+    [{ time: 1, position: '1' }, TypeError, 'expected one of { time } and { position }'],
+    [{ time: '1' }, TypeError, 'time must be a number, got "1"'],
+    [{ time: NaN }, RangeError, 'time must be finite, got NaN'],
+    [{ position: 1 }, TypeError, 'position must be a string, got 1'],
+    [{ offset: 1 }, TypeError, 'unknown option "offset"; known are time, position'],
+  ];
+  test.for(positions)('of %j is refused before the driver is called', async ([position, type, message]) => {
+    let calls = 0;
+    const rewind = async (): Promise<void> => void calls++;
+    const { queue } = openQueueOn({ capabilities: { replay: true } }, () => ({ rewind }));
+    expect(await rejection(queue.rewind(position as never))).toEqual(new type(`Cannot rewind: ${message}`));
+    expect(calls).toBe(0);
+  });
+
+  test('to a position that the driver does not know is misuse', async () => {
+    const unknown = new RangeError('Cannot rewind: position must be an offset');
+    const rewind = (): Promise<void> => Promise.reject(unknown);
+    const { queue } = openQueueOn({ capabilities: { replay: true } }, () => ({ rewind }));
+    expect(await rejection(queue.rewind({ position: 'x' }))).toBe(unknown);
+  });
 });
 
 describe('deadLetters', () => {

@@ -130,6 +130,37 @@ describe('openQueue() with a URL', () => {
   });
 });
 
+describe('openQueue() with a URL whose scheme has an s behind a type', () => {
+  const schemes: string[] = [];
+  const readAddress = (url: URL): Options => {
+    schemes.push(url.protocol);
+    return {};
+  };
+  afterEach(() => schemes.splice(0));
+
+  test('opens that type, which reads the scheme, if it says that this means TLS', async () => {
+    const { queue } = registered({ secure: true, readAddress });
+    expect(await openQueue('memos://somewhere')).toBe(queue);
+    expect(schemes).toEqual(['memos:']);
+  });
+
+  test('is of a type of its own, if there is one', async () => {
+    registered({ secure: true, readAddress });
+    const { queue } = registered({ type: 'memos', readAddress });
+    expect(await openQueue('memos://somewhere')).toBe(queue);
+  });
+
+  test('is of no type, if that type does not say so, or in a configuration', async () => {
+    const install = 'npm install @nq/memos';
+    registered({ readAddress });
+    await expectCode('memos://somewhere', 'NQ_NOT_INSTALLED', install);
+    undo.pop()?.();
+    registered({ secure: true, readAddress });
+    await expectCode({ type: 'memos' }, 'NQ_NOT_INSTALLED', install);
+    expect(schemes).toEqual([]);
+  });
+});
+
 describe('openQueue() with { type, bufferSize, extra }', () => {
   test('opens a registered type: bufferSize is the capacity, extra has options by name or alias', async () => {
     const { opened, queue } = registered();

@@ -1,26 +1,37 @@
 import { listKeysOf } from './keys.ts';
 
-/** What the scripts and the clients of a queue call. */
-const commands = [
-  // Connections.
-  ...['auth', 'hello', 'ping', 'select', 'client|setname', 'client|setinfo', 'info'],
+/** What every queue calls. */
+const common = [
+  // Connections, and those of a cluster. Nobody needs to be allowed AUTH and HELLO.
+  ...['select', 'client|setname', 'info', 'cluster|slots', 'cluster|info'],
   // Scripts, and what they call.
   ...['eval', 'evalsha', 'time', 'get', 'set'],
-  ...['llen', 'lpush', 'rpush', 'rpop', 'lrange', 'lindex', 'ltrim', 'lset', 'lrem'],
+  ...['llen', 'rpush', 'lrange', 'lindex', 'ltrim', 'lset', 'lrem'],
   ...['hget', 'hset', 'hdel', 'hlen', 'hexists'],
   ...['zadd', 'zrem', 'zscore', 'zcard', 'zcount', 'zrange', 'zrangebyscore'],
   // Beside the scripts.
-  ...['type', 'blmove', 'lmove', 'del', 'wait'],
-] as const;
+  ...['type', 'del', 'wait'],
+];
+
+/** What only a queue in that mode calls. */
+const ofMode = {
+  list: ['lpush', 'rpop', 'blmove', 'lmove'],
+  stream: [
+    ...['xadd', 'xlen', 'xrange', 'xtrim', 'xreadgroup', 'xack', 'xpending', 'xinfo|groups', 'xinfo|stream'],
+    ...['xgroup|create', 'xgroup|setid', 'exists', 'lpop', 'zpopmin', 'zremrangebylex', 'hgetall'],
+  ],
+} as const;
 
 /**
  * The rules that a Redis user needs for the queue at `queueKey`, and none more: what follows `ACL SETUSER name on >password`.
+ * On a stream, they hold for all of its groups.
  *
  * @throws {NqError} `NQ_CONFIG` as `redisQueue`, for a key that cannot be one.
  */
-export function aclRules(queueKey: string): readonly string[] {
+export function aclRules(queueKey: string, mode: 'list' | 'stream' = 'list'): readonly string[] {
   const { ready, base } = listKeysOf(queueKey);
-  const keys = [ready, base].map((key) => key.replaceAll(/[\\*?[\]]/g, String.raw`\$&`));
+  const keys = [ready, base].map(patternOf);
+  const commands = [...common, ...ofMode[mode]];
   return [
     'resetkeys',
     `~${keys[0]}`,
@@ -29,4 +40,9 @@ export function aclRules(queueKey: string): readonly string[] {
     '-@all',
     ...commands.map((command) => `+${command}`),
   ];
+}
+
+/** A pattern that matches `key`. It cannot have blanks (Redis, "ACL SETUSER"): any character stands for one. */
+function patternOf(key: string): string {
+  return key.replaceAll(/[\\*?[\]]/g, String.raw`\$&`).replaceAll(/[ \t\n\v\f\r\0]/g, '?');
 }

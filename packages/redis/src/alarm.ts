@@ -25,6 +25,7 @@ export class Alarm {
   /** Ends the wait of whoever waits. */
   #end: (() => void) | undefined;
   readonly #onUnheard: () => void;
+  #closed = false;
 
   /** @param onUnheard is called when something was moved and nobody waits for it any more. */
   constructor(connect: () => Connection, layout: Layout, clock: Clock, onUnheard: () => void) {
@@ -64,6 +65,7 @@ export class Alarm {
   }
 
   close(): void {
+    this.#closed = true;
     this.#connection?.close();
   }
 
@@ -79,13 +81,16 @@ export class Alarm {
       const client = await connection.ready(ms, 'pop');
       moved = await this.#layout.wait(client, ms);
     } catch {
-      await new Promise<void>((resolve) => {
-        this.#clock.schedule(resolve, pauseMs * (1 + this.#clock.random()));
-      });
-    } finally {
-      watchdog.cancel();
+      if (!this.#closed) await this.#pause();
     }
+    watchdog.cancel();
     this.#ringing = undefined;
     if (moved && this.#end === undefined) this.#onUnheard();
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#clock.schedule(resolve, pauseMs * (1 + this.#clock.random()));
+    });
   }
 }

@@ -1,5 +1,5 @@
 import { type Clock, NqError, type Timer } from '@nq/core';
-import { failureOf, redisError } from './errors.ts';
+import { failureOf, redisError, withoutCommand } from './errors.ts';
 import type { MakeClient } from './open-client.ts';
 import type { RedisClient } from './script.ts';
 
@@ -19,6 +19,7 @@ export class Connection {
   readonly #waiting = new Set<() => void>();
   /** Whether the server refused to select the database: the client goes on in database 0, where nothing may be sent. */
   #isMisled = false;
+  #losses = 0;
   #closed = false;
 
   /** Connects in the background. @param name is shown by CLIENT LIST. */
@@ -42,6 +43,14 @@ export class Connection {
 
   get isReady(): boolean {
     return this.#isReady;
+  }
+
+  /**
+   * How often a connection was lost. What was under way then, the client sends again by itself, and its answer says nothing
+   * of what came of it the first time.
+   */
+  get losses(): number {
+    return this.#losses;
   }
 
   /** Gives up a connection that does not answer: what is under way there rejects, although it may have been done. */
@@ -69,13 +78,17 @@ export class Connection {
     const isOurs = (): boolean => client === this.#client && !this.#closed;
     client.on('error', (error: unknown) => {
       if (!isOurs()) return;
-      this.#trouble = error;
+      // That the connection was lost as well tells less than why.
+      if (tells(error) || !tells(this.#trouble)) this.#trouble = error;
       this.#isMisled ||= error instanceof Error && noSuchDatabase.test(error.message);
       // What no time mends is told at once.
       if (failureOf(error)?.code === 'NQ_CONFIG') this.#wake();
     });
-    client.on('close', () => {
-      if (isOurs()) this.#isMisled = false;
+    // A cluster has a connection to each node.
+    client.on(client.isCluster ? '-node' : 'close', () => {
+      if (!isOurs()) return;
+      this.#losses++;
+      this.#isMisled = false;
     });
     client.on('ready', () => {
       if (!isOurs()) return;
@@ -105,12 +118,17 @@ export class Connection {
   }
 
   #refusal(verb: string): NqError {
-    const failure = failureOf(this.#trouble);
-    if (failure === undefined || failure.code === 'NQ_OUTCOME_UNKNOWN') {
-      const options = this.#trouble === undefined ? {} : { cause: this.#trouble };
+    if (!tells(this.#trouble)) {
+      const options = this.#trouble === undefined ? {} : { cause: withoutCommand(this.#trouble) };
       // Nothing was sent, whatever has become of requests before.
       return new NqError('NQ_UNAVAILABLE', `Cannot ${verb}: there is no connection to Redis`, options);
     }
     return redisError(verb, this.#trouble);
   }
+}
+
+/** Whether `trouble` says why there is no connection. */
+function tells(trouble: unknown): boolean {
+  const failure = failureOf(trouble);
+  return failure !== undefined && failure.code !== 'NQ_OUTCOME_UNKNOWN';
 }

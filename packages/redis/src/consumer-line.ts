@@ -1,8 +1,9 @@
 import { type Clock, NqError, type Timer } from '@nq/core';
 import type { Connection } from './connection.ts';
 import { type Claimed, type ConsumerAnswer, ConsumerRequest, type ReturnedElement } from './consumer-request.ts';
-import { failureOf, redisError } from './errors.ts';
+import { failureOf, isUnsent, lostError, redisError } from './errors.ts';
 import type { Receipt } from './receipt.ts';
+import { pause } from './request.ts';
 import { runScript, type Script } from './script.ts';
 
 /** What a line needs to know. */
@@ -19,9 +20,6 @@ export interface ConsumerLineOptions {
 
 /** How long Redis remembers the last request of a queue object that is silent, in milliseconds: longer than any outage. */
 export const memoryMs = 600_000;
-
-/** How long to wait before a request is sent again, in milliseconds. */
-const resendPauseMs = 20;
 
 /** How often is looked for callers who have waited too long, in parts of how long they wait. */
 const watchesPerTimeout = 8;
@@ -40,11 +38,15 @@ export class ConsumerLine {
   readonly #options: ConsumerLineOptions;
   #next = new ConsumerRequest();
   #sent: ConsumerRequest | undefined;
+  /** Ends when the request under way has been dealt with. */
+  #sending: Promise<void> | undefined;
   #scheduled = false;
   #requests = 0;
   #handOuts = 0;
   /** Whether the request under way has left. */
   #mayBeDone = false;
+  /** Whether an answer to the request under way may have been lost: then an error says nothing of what was done before. */
+  #isLost = false;
   #watch: Timer | undefined;
   #closed = false;
 
@@ -87,6 +89,11 @@ export class ConsumerLine {
     this.#schedule();
   }
 
+  /** Resolves once everything so far has its answer, and what nobody waits for has been given back. */
+  async idle(): Promise<void> {
+    while (!this.#closed && (this.#sending !== undefined || !this.#next.isEmpty)) await this.#sending;
+  }
+
   /** Rejects everything that has no answer. */
   close(): void {
     this.#closed = true;
@@ -110,7 +117,7 @@ export class ConsumerLine {
     this.#scheduled = true;
     queueMicrotask(() => {
       this.#scheduled = false;
-      void this.#send();
+      this.#sending = this.#send();
     });
   }
 
@@ -118,50 +125,69 @@ export class ConsumerLine {
   async #send(): Promise<void> {
     const request = this.#next;
     this.#next = new ConsumerRequest();
-    if (request.isEmpty) return;
-    this.#sent = request;
-    const { consumer, leaseMs } = this.#options;
-    const first = this.#handOuts + 1;
-    const args = [consumer, ++this.#requests, memoryMs, leaseMs, request.max, first, ...request.toArguments()];
-    try {
-      const answer = await this.#exchange(args);
-      this.#handOuts += answer.elements.length;
-      // What nobody waits for any more.
-      for (const { receipt } of request.answer(consumer, first, answer)) {
-        void this.#next.giveBack({ receipt, delayMs: 0, letter: '' }, Infinity).catch(() => {});
+    if (!request.isEmpty) {
+      this.#sent = request;
+      const first = this.#handOuts + 1;
+      try {
+        const answer = await this.#exchange(request, first);
+        this.#handOuts += answer.elements.length;
+        // What nobody waits for any more.
+        for (const { receipt } of request.answer(this.#options.consumer, first, answer)) {
+          void this.#next.giveBack({ receipt, delayMs: 0, letter: '' }, Infinity).catch(() => {});
+        }
+      } catch (error) {
+        const makeError = this.#isLost ? lostError : redisError;
+        request.fail((verb) => (error instanceof NqError ? error : makeError(verb, error)));
       }
-    } catch (error) {
-      request.fail((verb) => (error instanceof NqError ? error : redisError(verb, error)));
     }
     this.#sent = undefined;
+    this.#sending = undefined;
     if (!this.#next.isEmpty) this.#schedule();
   }
 
-  /** Sends a request until there is an answer, or the queue is closed. @throws what the server has answered. */
-  async #exchange(args: readonly (string | number)[]): Promise<ConsumerAnswer> {
-    const { script, keys, requestTimeoutMs } = this.#options;
+  /**
+   * Sends a request until there is an answer, or the queue is closed. Who has given up before it leaves is left out.
+   *
+   * @throws what the server has answered.
+   */
+  async #exchange(request: ConsumerRequest, first: number): Promise<ConsumerAnswer> {
+    const { consumer, script, keys, leaseMs, requestTimeoutMs } = this.#options;
     this.#mayBeDone = false;
+    this.#isLost = false;
+    let max = 0;
+    let args: readonly (string | number)[] | undefined;
     for (;;) {
+      let losses = this.#connection.losses;
       try {
         const client = await this.#connection.ready(requestTimeoutMs, 'reach the queue');
+        if (args === undefined) {
+          max = request.max;
+          args = [consumer, ++this.#requests, memoryMs, leaseMs, max, first, ...request.toArguments()];
+        }
+        losses = this.#connection.losses;
         this.#mayBeDone = true;
         const answer = await runScript(client, script, keys, args);
-        const [late, nextMs, ...elements] = answer as [string, number, ...(string | null)[]];
-        return { late, nextMs, elements };
+        const [late, nextMs, ...elements] = answer as [Buffer, number, ...(Buffer | null)[]];
+        return { late: late.toString(), nextMs, elements };
       } catch (error) {
-        const isOpen = this.#mayBeDone && !this.#closed;
-        const isLost = error instanceof NqError || failureOf(error)?.code === 'NQ_OUTCOME_UNKNOWN';
-        if (!isOpen || !isLost) throw error;
+        const code = error instanceof NqError ? error.code : failureOf(error)?.code;
+        this.#isLost ||= this.#mayBeDone && (code === 'NQ_OUTCOME_UNKNOWN' || this.#connection.losses !== losses);
+        if (isUnsent(error) && !this.#isLost && !this.#closed) {
+          this.#mayBeDone = false;
+          await pause(this.#clock);
+          continue;
+        }
+        // Only what is answered when it is sent again tells what was done. The server may refuse that for a while.
+        const mayTell = error instanceof NqError || code === 'NQ_OUTCOME_UNKNOWN' || code === 'NQ_UNAVAILABLE';
+        if (!this.#isLost || !mayTell || this.#closed) {
+          // Never to be used again, for something may have been handed out under these numbers all the same.
+          this.#handOuts += max;
+          throw error;
+        }
         // A connection that is refused says so at once.
-        await this.#pause();
+        await pause(this.#clock);
       }
     }
-  }
-
-  #pause(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#clock.schedule(resolve, resendPauseMs);
-    });
   }
 
   #watchOver(): void {

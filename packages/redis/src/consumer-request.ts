@@ -12,7 +12,7 @@ export interface ReturnedElement {
 /** An element that is ours, as it is in the list. */
 export interface ClaimedElement {
   readonly receipt: Receipt;
-  readonly text: string;
+  readonly bytes: Buffer;
 }
 
 /** What a claim has brought. */
@@ -28,7 +28,7 @@ export interface ConsumerAnswer {
   readonly late: string;
   readonly nextMs: number;
   /** What was taken; `null` where it is gone again. */
-  readonly elements: readonly (string | null)[];
+  readonly elements: readonly (Buffer | null)[];
 }
 
 type MakeError = (verb: string) => NqError;
@@ -130,8 +130,7 @@ export class ConsumerRequest {
   /** What the script is given after its first six arguments. Answers at once what is known already. */
   toArguments(): (string | number)[] {
     this.#acks = this.#acks.filter(isOpen);
-    // The latest hand-out first: what is put back last is taken first.
-    this.#returns = this.#returns.filter(isOpen).toReversed();
+    this.#returns = this.#returns.filter(isOpen).sort(inOrderOfHandOuts);
     this.#renewals = this.#renewals.filter(isOpen);
     if (this.#claim?.abandoned === true) this.#claim = undefined;
     const ended = [...this.#acks, ...this.#returns].flatMap(({ receipt }) => [...receipt.leave()]);
@@ -155,16 +154,17 @@ export class ConsumerRequest {
     for (const [index, call] of this.#receiptCalls().entries()) call.answer(!lost.has(index + 1));
     if (this.#claim === undefined) return [];
     const lease = new SharedLease(consumer, first, elements.length);
-    const claimed = elements.flatMap((text, index) =>
-      text === null ? [] : { receipt: new Receipt(consumer, first + index, lease), text },
+    const claimed = elements.flatMap((bytes, index) =>
+      bytes === null ? [] : { receipt: new Receipt(consumer, first + index, lease), bytes },
     );
     if (this.#claim.abandoned) return claimed;
     this.#claim.resolve({ elements: claimed, nextMs });
     return [];
   }
 
-  /** Rejects everybody. */
+  /** Rejects everybody. What was to be settled keeps its lease, or nobody would ever hand it out again. */
   fail(makeError: MakeError): void {
+    for (const { receipt } of [...this.#acks, ...this.#returns]) receipt.stay();
     for (const call of this.#calls()) if (!call.abandoned) call.abandon(makeError);
   }
 
@@ -188,6 +188,13 @@ export class ConsumerRequest {
 function add(calls: ReceiptCall[], call: ReceiptCall): Promise<boolean> {
   calls.push(call);
   return call.promise;
+}
+
+/** What goes back together is taken again as it was taken before; dead letters stay in the order in which they died. */
+function inOrderOfHandOuts(a: ReceiptCall, b: ReceiptCall): number {
+  const [aDies, bDies] = [a, b].map(({ args }) => args[2] !== '');
+  if (aDies || bDies) return Number(aDies) - Number(bDies);
+  return a.receipt.number - b.receipt.number;
 }
 
 /** Whether Redis has to be asked. Whoever asks again after an answer that came too late is told what it was. */

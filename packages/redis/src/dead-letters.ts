@@ -91,7 +91,7 @@ export class RedisDeadLetters implements DeadLetters {
     const line = letter.indexOf('\n');
     const body = letter.subarray(line + 1);
     const { id, attempts, reason, deadAt } = readHead(letter.toString('utf8', 0, Math.max(0, line)));
-    const element = decodeElement(body.toString(), this.#parts.options.foreign);
+    const element = decodeElement(body, this.#parts.options.foreign);
     const event =
       'flaw' in element
         ? { id, type: undecodableType, data: new Uint8Array(body), time: deadAt }

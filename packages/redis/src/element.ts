@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { decodeEvent, encodeEvent, type ForeignOptions, isNqError, type QueueEvent } from '@nq/core';
 
 /**
@@ -34,10 +35,13 @@ export function encodeElement(event: QueueEvent, now: number, maxBytes: number):
   return `{"nqtime":${now},${encodeEvent(event, { maxBytes }).slice(1)}`;
 }
 
-/** What `text` holds. */
-export function decodeElement(text: string, foreign: ForeignOptions | undefined): Element | Poison {
+/** What `bytes` hold. */
+export function decodeElement(bytes: Buffer, foreign: ForeignOptions | undefined): Element | Poison {
+  const text = bytes.toString();
   const [all = '', attempt, time] = front.exec(text) ?? [];
   const handOuts = attempt === undefined ? 0 : Number(attempt);
+  // What is not UTF-8 was replaced: such an event would not be what was pushed.
+  if (text.includes('\u{fffd}') && !isUtf8(bytes)) return { handOuts, flaw: 'Cannot read the event: it is not UTF-8' };
   try {
     const event = decodeEvent(all.length > 1 ? `{${text.slice(all.length)}` : text, { foreign });
     return { event, handOuts, pushedAt: time === undefined ? undefined : Number(time) };

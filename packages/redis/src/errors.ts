@@ -17,7 +17,8 @@ export const redisFailures: readonly RedisFailure[] = [
   { signs: ['WRONGPASS'], code: 'NQ_CONFIG', meaning: 'the server does not accept the username or the password' },
   { signs: ['NOAUTH'], code: 'NQ_CONFIG', meaning: 'the server wants a password, and none was given' },
   {
-    signs: ['NOPERM', 'ACL failure in script'],
+    // The last ones are of scripts, in Redis 7.2 and in those before.
+    signs: ['NOPERM', 'ACL failure in script', 'ERR ACL failure in script', 'ERR The user executing the script'],
     code: 'NQ_CONFIG',
     meaning: 'the user lacks a permission: docs/redis.md has the line of the ACL',
   },
@@ -88,9 +89,29 @@ export function failureOf(error: unknown): RedisFailure | undefined {
   return redisFailures.find(({ signs }) => signs.some((sign) => texts.some((text) => text.startsWith(sign))));
 }
 
-/** `error` as callers see it. What the server said is only in its `cause`: it may quote keys, or a password. */
+/** `error` as callers see it. What the server said is only in its `cause`: it may quote keys. */
 export function redisError(verb: string, error: unknown): NqError {
   const failure = failureOf(error);
   const { code, meaning } = failure ?? { code: 'NQ_BACKEND', meaning: 'Redis answered with an error' };
-  return new NqError(code, `Cannot ${verb}: ${meaning}`, { cause: error });
+  return new NqError(code, `Cannot ${verb}: ${meaning}`, { cause: withoutCommand(error) });
+}
+
+/** ioredis tells with an error what it had sent: a password, or events. They are not to end up in a log. */
+export function withoutCommand(error: unknown): unknown {
+  if (error instanceof Error) Reflect.deleteProperty(error, 'command');
+  return error;
+}
+
+/**
+ * Whether `error` says that a command was not sent, for the connection had just been lost: it can be sent when there is
+ * another one.
+ */
+export function isUnsent(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith("Stream isn't writeable");
+}
+
+/** The error of what was sent, lost its connection, and failed when it was sent again: the first time it may have been done. */
+export function lostError(verb: string, error: unknown): NqError {
+  const message = `Cannot ${verb}: the connection was lost, and what was sent again has failed; it may be done`;
+  return new NqError('NQ_OUTCOME_UNKNOWN', message, { cause: withoutCommand(error) });
 }

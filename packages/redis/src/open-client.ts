@@ -20,16 +20,30 @@ const ours = {
   autoResendUnfulfilledCommands: true,
   enableAutoPipelining: false,
   enableReadyCheck: true,
+  // Redis before 7.2 does not know CLIENT SETINFO, not even in the rules of a user. Our connections have names.
+  disableClientInfo: true,
   keepAlive: 10_000,
   connectTimeout: 10_000,
+  // Nothing is waited for at the end: a peer that does not answer keeps no process alive.
+  disconnectTimeout: 100,
   // Quick at first, for most cuts are short; up to 2 seconds, with chance in it, so that not all come back at once.
   retryStrategy: (times: number) => Math.min(20 * 2 ** Math.min(times, 7), 2000) * (0.75 + Math.random() / 2),
-  // The primary has become a replica: connect anew, to the new one, and send the command there.
-  reconnectOnError: (error: Error) => (error.message.includes('READONLY') ? 2 : false),
+  // The primary has become a replica: connect anew, to the new one. To have the command sent there as well (2) would hide
+  // what was answered, for it is refused as long as there is no connection.
+  reconnectOnError: (error: Error) => (error.message.includes('READONLY') ? 1 : false),
 } as const satisfies RedisOptions;
 
 /** What must not be taken over from a client of the user. */
-const notTheirs = { commandTimeout: undefined, socketTimeout: undefined, blockingTimeout: undefined } as const;
+const notTheirs = {
+  commandTimeout: undefined,
+  socketTimeout: undefined,
+  blockingTimeout: undefined,
+  // Answers would look otherwise.
+  stringNumbers: false,
+  dropBufferSupport: false,
+  monitor: false,
+  readOnly: false,
+} as const;
 
 const action = 'Cannot open a Redis queue';
 
@@ -43,7 +57,8 @@ export function clientMaker(options: RedisQueueOptions): MakeClient {
   if (client !== undefined) return likeClient(client);
   if (cluster !== undefined) {
     const nodes = cluster.map((addr) => readAddr('cluster', addr, 6379));
-    const redisOptions = { ...accessOf(options), keepAlive: ours.keepAlive };
+    const { keepAlive, disableClientInfo } = ours;
+    const redisOptions = { ...accessOf(options), keepAlive, disableClientInfo };
     return (name) => new Cluster(nodes, { ...ofCluster, redisOptions: { ...redisOptions, connectionName: name } });
   }
   const access = accessOf(options);
@@ -83,7 +98,8 @@ function likeClient(client: RedisClient): MakeClient {
     const theirs = client as Cluster;
     const { redisOptions } = theirs.options;
     return (connectionName) => {
-      const own = { ...redisOptions, ...notTheirs, connectionName } as object;
+      const { disableClientInfo } = ours;
+      const own = { ...redisOptions, ...notTheirs, disableClientInfo, connectionName } as object;
       return theirs.duplicate([], { ...ofCluster, redisOptions: own });
     };
   }
@@ -99,7 +115,11 @@ interface Access {
 
 /** Who we are there. */
 function accessOf({ username, password, db, tls, url }: RedisQueueOptions): Access {
-  const given = url === undefined ? {} : readUrl(url).access;
+  const given: Access = url === undefined ? {} : readUrl(url).access;
+  const twice = Object.entries({ username, password, db }).find(
+    ([name, value]) => value !== undefined && given[name as keyof Access] !== undefined,
+  );
+  if (twice !== undefined) throw new TypeError(`${action}: give one of url and ${twice[0]}, not both`);
   return {
     ...given,
     ...(username === undefined || username === '' ? {} : { username }),
@@ -138,7 +158,12 @@ function readUrl(text: string): { readonly place: Address; readonly access: Acce
     throw new RangeError(`${action}: url must be a URL such as redis://localhost:6379/0`);
   }
   const db = /^\/(\d{1,9})?$/.exec(url.pathname === '' ? '/' : url.pathname);
-  if (!['redis:', 'rediss:'].includes(url.protocol) || url.hostname === '' || db === null || url.search !== '') {
+  if (
+    !['redis:', 'rediss:'].includes(url.protocol) ||
+    url.hostname === '' ||
+    db === null ||
+    url.search + url.hash !== ''
+  ) {
     throw new RangeError(`${action}: url must be redis://user:password@host:port/db or rediss://…, and nothing else`);
   }
   return {

@@ -1,6 +1,7 @@
 import { NqError } from '@nq/core';
 import { memoryMs } from './consumer-line.ts';
 import type { ResolvedDurability } from './redis-options.ts';
+import { withoutCommand } from './errors.ts';
 import { request, type RequestParts } from './request.ts';
 import type { BoundScript } from './layout.ts';
 import { type RedisClient, runScript } from './script.ts';
@@ -40,20 +41,27 @@ export class Producer {
     const limit = capacity === Infinity ? 0 : capacity;
     const args = [++this.#requests, memoryMs, limit, ...own, ...elements];
     return request(this.#parts, 'push', async (client) => {
-      const asked = runScript(client, script, keys, args) as Promise<number>;
-      if (durability === undefined) return asked;
-      const stored = await asked;
-      if (stored > 0) await this.#waitForReplicas(client, durability);
+      const stored = (await runScript(client, script, keys, args)) as number;
+      if (durability !== undefined && stored > 0) await this.#waitForReplicas(client, durability);
       return stored;
     });
   }
 
-  /** @throws {NqError} `NQ_OUTCOME_UNKNOWN` if too few replicas have it in time. */
+  /** @throws {NqError} `NQ_OUTCOME_UNKNOWN` if too few replicas have it in time, or nobody knows whether they have. */
   async #waitForReplicas(client: RedisClient, { replicas, timeoutMs }: ResolvedDurability): Promise<void> {
-    const confirmed = await this.#wait(client, replicas, timeoutMs);
-    if (confirmed >= replicas) return;
-    const message = `Cannot push: ${confirmed} of ${replicas} replicas have it after ${timeoutMs} ms; it is stored on the primary`;
-    throw new NqError('NQ_OUTCOME_UNKNOWN', message);
+    const { connection } = this.#parts;
+    const { losses } = connection;
+    const unknown = (why: string, options?: { readonly cause: unknown }): NqError =>
+      new NqError('NQ_OUTCOME_UNKNOWN', `Cannot push: ${why}; it is stored on the primary`, options);
+    let confirmed: number;
+    try {
+      confirmed = await this.#wait(client, replicas, timeoutMs);
+    } catch (cause) {
+      throw unknown('replicas cannot be waited for', { cause: withoutCommand(cause) });
+    }
+    // A connection on which nothing was written waits for nothing.
+    if (connection.losses !== losses) throw unknown('the connection was lost while replicas were waited for');
+    if (confirmed < replicas) throw unknown(`${confirmed} of ${replicas} replicas have it after ${timeoutMs} ms`);
   }
 
   async #wait(client: RedisClient, replicas: number, timeoutMs: number): Promise<number> {
@@ -61,7 +69,7 @@ export class Producer {
     // WAIT has no key that would tell the cluster which node to ask; what it is sent with has.
     const answers = await client
       .pipeline([
-        ['exists', ...this.#bound.keys.slice(0, 1)],
+        ['type', ...this.#bound.keys.slice(1, 2)],
         ['wait', replicas, timeoutMs],
       ])
       .exec();

@@ -13,6 +13,8 @@ export class SharedLease {
 export class Receipt {
   /** The field of `held`: never used for anything else. */
   readonly field: string;
+  /** The number of the hand-out: later ones have higher ones. */
+  readonly number: number;
   readonly lease: SharedLease;
   /** What is known of the event, for its dead letter. */
   told: { readonly id: string; readonly attempt: number } | undefined;
@@ -28,14 +30,22 @@ export class Receipt {
 
   constructor(consumer: string, number: number, lease: SharedLease) {
     this.field = `${consumer}:${number}`;
+    this.number = number;
     this.lease = lease;
   }
 
-  /** The members of `leases` that end when this hand-out is settled. Each is told once. */
+  /** The members of `leases` that end when this hand-out is settled. Each is told once, unless it has to {@link stay}. */
   *leave(): Generator<string> {
     if (this.leaving) return;
     this.leaving = true;
     if (this.renewed) yield `${this.field}:1`;
     if (--this.lease.held === 0) yield this.lease.member;
+  }
+
+  /** The request that said so has failed: the lease must not end with the others that share it. */
+  stay(): void {
+    if (!this.leaving) return;
+    this.leaving = false;
+    this.lease.held++;
   }
 }

@@ -13,7 +13,7 @@ import {
   type RewindPosition,
   type Timer,
 } from '@nq/core';
-import { checkCount } from '@nq/core/parts';
+import { within } from '@nq/core/parts';
 import { Alarm } from './alarm.ts';
 import type { Connection } from './connection.ts';
 import type { ClaimedElement } from './consumer-request.ts';
@@ -26,6 +26,9 @@ import type { Receipt } from './receipt.ts';
 import type { ResolvedRedisOptions } from './redis-options.ts';
 import { request } from './request.ts';
 import { runScript } from './script.ts';
+
+/** How long a server that does not answer is waited for when the queue is closed, in milliseconds. */
+const leaveMs = 500;
 
 /** What a driver is made of. */
 export interface DriverParts {
@@ -106,8 +109,8 @@ export class RedisDriver implements QueueDriver<string> {
   #read(elements: readonly ClaimedElement[]): readonly LeasedEvent[] {
     const { options, clock } = this.#parts;
     const now = clock.date();
-    return elements.flatMap(({ receipt, text }) => {
-      const element = decodeElement(text, options.foreign);
+    return elements.flatMap(({ receipt, bytes }) => {
+      const element = decodeElement(bytes, options.foreign);
       const attempt = element.handOuts + 1;
       if ('flaw' in element) {
         const letter = letterHead(receipt.field, attempt, element.flaw, now);
@@ -152,9 +155,9 @@ export class RedisDriver implements QueueDriver<string> {
       number,
       number,
       number,
-      string,
+      Buffer,
     ];
-    const pushedAt = pushTimeOf(oldest);
+    const pushedAt = pushTimeOf(oldest.toString('latin1'));
     return {
       ready: readyCount,
       inFlight,
@@ -178,19 +181,25 @@ export class RedisDriver implements QueueDriver<string> {
   }
 
   async close(): Promise<void> {
-    const { connection, layout } = this.#parts;
+    const { connection, clock } = this.#parts;
     const mayBeStaged = this.#alarm.isSet;
     this.#due?.timer.cancel();
     this.#alarm.close();
-    this.#consumer.close();
     try {
-      if (!connection.isReady) return;
-      if (mayBeStaged) await this.#unstage();
-      const memories = (['push', 'consume', 'letters'] as const).map((kind) => layout.keys.memory(kind, this.#id));
-      await request(this.#parts, 'close', (client) => client.del(...memories));
+      if (connection.isReady) await within(this.#leave(mayBeStaged), leaveMs, undefined, clock);
     } finally {
+      this.#consumer.close();
       connection.close();
     }
+  }
+
+  async #leave(mayBeStaged: boolean): Promise<void> {
+    const { keys } = this.#parts.layout;
+    // What a claim brings for which nobody waits any more goes back, or it would be away until its lease ends.
+    await this.#consumer.idle();
+    if (mayBeStaged) await this.#unstage();
+    const memories = (['push', 'consume', 'letters'] as const).map((kind) => keys.memory(kind, this.#id));
+    await request(this.#parts, 'close', (client) => client.del(...memories));
   }
 
   /** Puts what woke us, and nobody took, back to where it wakes somebody else. */
@@ -214,15 +223,10 @@ export class RedisDriver implements QueueDriver<string> {
   }
 }
 
-/** The two numbers of the id of an entry. @throws {TypeError} {RangeError} if it is none. */
+/** The two numbers of the id of an entry. @throws {RangeError} if it is none. */
 function readPosition(position: RewindPosition): readonly [string, string] {
-  if ('time' in position) {
-    checkCount('Cannot rewind', 'time', Math.floor(position.time), 0);
-    return [String(Math.floor(position.time)), '0'];
-  }
+  if ('time' in position) return [String(Math.max(0, Math.floor(position.time))), '0'];
   const [, ms, sequence = '0'] = /^(\d{1,15})(?:-(\d{1,15}))?$/.exec(position.position) ?? [];
-  if (ms === undefined) {
-    throw new RangeError('Cannot rewind: position must be the id of an entry, such as "1700000000000-0"');
-  }
-  return [ms, sequence];
+  if (ms !== undefined) return [ms, sequence];
+  throw new RangeError('Cannot rewind: position must be the id of an entry, such as "1700000000000-0"');
 }

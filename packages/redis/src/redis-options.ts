@@ -64,7 +64,7 @@ export interface RedisQueueOptions {
   readonly maxPayloadBytes?: number | undefined;
   /** The member of foreign JSON that is the key of the event. @default 'key' */
   readonly foreignKey?: string | undefined;
-  /** Waits for replicas before a push, or a settlement, counts as done. @default no replica is waited for */
+  /** Waits for replicas before a push counts as done. A settlement that is lost with the primary makes its event come again. @default no replica is waited for */
   readonly durability?: DurabilityOptions | undefined;
   /** How long opening may take, in milliseconds. @default 10_000 */
   readonly openTimeoutMs?: number | undefined;
@@ -229,6 +229,10 @@ function checkServer(server: RedisQueueOptions): void {
   for (const [name, text] of Object.entries({ url, addr, username, password })) {
     if (text !== undefined) checkText(name, text);
   }
+  const alien = (['username', 'password', 'db', 'tls'] as const).find((name) => server[name] !== undefined);
+  if (server.client !== undefined && alien !== undefined) {
+    throw new TypeError(`${action}: give one of client and ${alien}, not both`);
+  }
   if (db !== undefined) checkCount(action, 'db', db, 0);
   if (cluster !== undefined && db !== undefined && db !== 0) {
     throw new RangeError(`${action}: db must be 0 in a cluster, got ${db}`);
@@ -241,6 +245,9 @@ function checkServer(server: RedisQueueOptions): void {
   checkOptions(`${action}: sentinel`, sentinel, ['name', 'addrs', 'username', 'password']);
   checkText('sentinel.name', sentinel.name);
   checkAddrs('sentinel.addrs', sentinel.addrs);
+  for (const name of ['username', 'password'] as const) {
+    if (sentinel[name] !== undefined) checkText(`sentinel.${name}`, sentinel[name]);
+  }
 }
 
 function checkAddrs(name: string, addrs: unknown): void {

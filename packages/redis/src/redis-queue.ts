@@ -1,4 +1,4 @@
-import { createQueue, type MessageQueue, NqError, systemClock } from '@nq/core';
+import { createQueue, isNqError, type MessageQueue, NqError, systemClock } from '@nq/core';
 import { Connection } from './connection.ts';
 import { redisError } from './errors.ts';
 import { listLayout } from './list-layout.ts';
@@ -7,8 +7,11 @@ import { capabilitiesOf } from './redis-capabilities.ts';
 import { RedisDriver } from './redis-driver.ts';
 import { type RedisQueueOptions, resolveOptions } from './redis-options.ts';
 import { request } from './request.ts';
-import { readServerFacts, warningsOf } from './server-facts.ts';
+import type { RedisClient } from './script.ts';
+import { serverFactsOf, warningsOf } from './server-facts.ts';
 import { streamLayout } from './stream-layout.ts';
+
+const verb = 'open a Redis queue';
 
 /**
  * Opens a queue on Redis: connects, and makes sure that the server can be used. The queue has connections of its own, and
@@ -23,22 +26,37 @@ export async function redisQueue<Data = unknown>(options: RedisQueueOptions): Pr
   const layout = stream === undefined ? listLayout(queueKey) : streamLayout(queueKey, stream);
   const makeClient = clientMaker(resolved.server);
   const clock = systemClock;
-  const connect = (): Connection => new Connection(makeClient, `nq:${queueKey}`, clock);
+  // CLIENT SETNAME takes what can be seen in ASCII.
+  const name = `nq:${queueKey.replaceAll(/[^!-~]/g, '_')}`;
+  const connect = (): Connection => new Connection(makeClient, name, clock);
   const connection = connect();
+  const deadline = clock.now() + resolved.openTimeoutMs;
+  const ask = <Answer>(question: (client: RedisClient) => Promise<Answer>): Promise<Answer> => {
+    const requestTimeoutMs = Math.min(resolved.requestTimeoutMs, Math.max(1, deadline - clock.now()));
+    return request({ connection, clock, options: { requestTimeoutMs } }, verb, question);
+  };
   try {
-    const client = await connection.ready(resolved.openTimeoutMs, 'open a Redis queue');
-    const parts = { connection, options: resolved, clock };
-    const type = await request(parts, 'open a Redis queue', () => client.type(queueKey));
+    await connection.ready(resolved.openTimeoutMs, verb);
+    const type = await ask((client) => client.type(queueKey));
     if (type !== layout.type && type !== 'none') throw wrongType(queueKey, layout.type, type);
-    await layout.prepare?.(client);
-    const facts = await readServerFacts(client);
+    const { prepare } = layout;
+    if (prepare !== undefined) await ask(prepare);
+    const facts = serverFactsOf(await ask((client) => client.info()).catch(unlessRefused));
     for (const warning of warningsOf(facts, queueKey)) resolved.onWarning(warning);
     const capabilities = capabilitiesOf(resolved, facts);
-    return createQueue<Data, string>(new RedisDriver({ ...parts, capabilities, layout, connect }));
+    return createQueue<Data, string>(
+      new RedisDriver({ connection, clock, options: resolved, capabilities, layout, connect }),
+    );
   } catch (error) {
     connection.close();
-    throw error instanceof NqError ? error : redisError('open a Redis queue', error);
+    throw error instanceof NqError ? error : redisError(verb, error);
   }
+}
+
+/** A user that may not ask knows nothing. */
+function unlessRefused(error: unknown): string {
+  if (isNqError(error, 'NQ_CONFIG')) return '';
+  throw error;
 }
 
 function wrongType(queueKey: string, expected: string, type: string): NqError {

@@ -3,7 +3,8 @@ import type { RedisQueueOptions } from './redis-options.ts';
 import { redisQueue } from './redis-queue.ts';
 
 /**
- * How a queue on Redis is opened from configuration: `redis://localhost:6379/0?queueKey=notification:events`, or
+ * How a queue on Redis is opened from configuration: `redis://localhost:6379/0?queueKey=notification:events`,
+ * `rediss://…` for TLS, or
  * `{ type: 'redis', bufferSize: 5000, extra: { addr, password, db, queue_key } }`.
  */
 export const queueType: QueueType = {
@@ -32,11 +33,13 @@ export const queueType: QueueType = {
     onWarning: 'value',
   },
   aliases: { queue_key: 'queueKey' },
+  secure: true,
   readAddress: (url) => {
     const { host, pathname } = url;
     return {
       ...(host === '' ? {} : { addr: host }),
       ...readUser(url),
+      ...(url.protocol === 'rediss:' ? { tls: true } : {}),
       ...(pathname === '' || pathname === '/' ? {} : { db: readDatabase(pathname.slice(1)) }),
     };
   },

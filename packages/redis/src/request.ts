@@ -1,7 +1,7 @@
 import { type Clock, NqError } from '@nq/core';
 import { within } from '@nq/core/parts';
 import type { Connection } from './connection.ts';
-import { redisError } from './errors.ts';
+import { isUnsent, lostError, redisError } from './errors.ts';
 import type { RedisClient } from './script.ts';
 
 /** What a request needs. */
@@ -17,20 +17,38 @@ const late = Symbol('late');
  * One request, bounded: what `ask` resolves.
  *
  * @throws {NqError} `NQ_UNAVAILABLE` if it was not sent; `NQ_OUTCOME_UNKNOWN` if it has no answer in time, the connection
- * is then made anew; otherwise what Redis has answered.
+ * is then made anew, or if its connection was lost and what was sent again has failed; otherwise what Redis has answered.
  */
 export async function request<Answer>(
   { connection, options: { requestTimeoutMs }, clock }: RequestParts,
   verb: string,
   ask: (client: RedisClient) => Promise<Answer>,
 ): Promise<Answer> {
-  const client = await connection.ready(requestTimeoutMs, verb);
-  try {
-    const answer = await within(ask(client), requestTimeoutMs, late, clock);
-    if (answer !== late) return answer as Answer;
-  } catch (error) {
-    throw error instanceof NqError ? error : redisError(verb, error);
+  const deadline = clock.now() + requestTimeoutMs;
+  for (;;) {
+    const leftMs = Math.max(0, deadline - clock.now());
+    const client = await connection.ready(leftMs, verb);
+    const { losses } = connection;
+    try {
+      const answer = await within(ask(client), leftMs, late, clock);
+      if (answer !== late) return answer as Answer;
+    } catch (error) {
+      if (error instanceof NqError) throw error;
+      if (connection.losses !== losses) throw lostError(verb, error);
+      if (!isUnsent(error) || clock.now() >= deadline) throw redisError(verb, error);
+      await pause(clock);
+      continue;
+    }
+    if (connection.isReady) connection.replace();
+    throw new NqError('NQ_OUTCOME_UNKNOWN', `Cannot ${verb}: Redis has not answered in time; it may be done`);
   }
-  if (connection.isReady) connection.replace();
-  throw new NqError('NQ_OUTCOME_UNKNOWN', `Cannot ${verb}: Redis has not answered in time; it may be done`);
+}
+
+/** How long to wait before something is sent again, in milliseconds. */
+const pauseMs = 20;
+
+export function pause(clock: Clock): Promise<void> {
+  return new Promise((resolve) => {
+    clock.schedule(resolve, pauseMs);
+  });
 }

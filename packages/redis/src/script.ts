@@ -20,7 +20,7 @@ export type ScriptArgument = string | number | Buffer;
 
 /**
  * Runs `script`, which is sent whole only if the server does not know it: for the first time, after a restart, or after
- * SCRIPT FLUSH.
+ * SCRIPT FLUSH. Strings in its answer are bytes.
  *
  * @throws whatever the client throws.
  */
@@ -31,9 +31,9 @@ export async function runScript(
   args: readonly ScriptArgument[],
 ): Promise<unknown> {
   try {
-    return await client.evalsha(script.sha, keys.length, ...keys, ...args);
+    return await client.callBuffer('evalsha', script.sha, keys.length, ...keys, ...args);
   } catch (error) {
     if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
-    return client.eval(script.lua, keys.length, ...keys, ...args);
+    return client.callBuffer('eval', script.lua, keys.length, ...keys, ...args);
   }
 }

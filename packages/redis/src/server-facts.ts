@@ -1,5 +1,3 @@
-import type { RedisClient } from './script.ts';
-
 /** What can be known of a server. */
 export interface ServerFacts {
   /** `Redis 8.0.2`, as it calls itself. */
@@ -10,9 +8,8 @@ export interface ServerFacts {
   readonly policy: string | undefined;
 }
 
-/** Asks the server what it keeps. A user that may not ask knows nothing. */
-export async function readServerFacts(client: RedisClient): Promise<ServerFacts> {
-  const info = await client.info().catch(() => '');
+/** What the server keeps, of what it says to INFO. */
+export function serverFactsOf(info: string): ServerFacts {
   const read = (name: string): string | undefined => new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info)?.[1];
   const product = read('server_name') === 'valkey' ? 'Valkey' : 'Redis';
   const version = (product === 'Valkey' ? read('valkey_version') : undefined) ?? read('redis_version');

@@ -11,7 +11,7 @@ export function announce(line: string): void {
   if (said.has(line)) return;
   said.add(line);
   process.stderr.write(`testbed: ${line}\n`);
-  if (process.env['VITEST'] === undefined) return;
+  if (!process.env['VITEST']) return;
   const folder = join(process.cwd(), 'test-results');
   mkdirSync(folder, { recursive: true });
   // One write in append mode: test files run in several processes.

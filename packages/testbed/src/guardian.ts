@@ -101,6 +101,10 @@ export class Guardian {
     return (await this.ask({ do: 'make-folder' })) as string;
   }
 
+  async removeFolder(folder: string): Promise<void> {
+    await this.ask({ do: 'remove-folder', folder });
+  }
+
   /** The news that a process has ended may come before anybody has asked for it. */
   #exit(pid: number): PendingExit {
     let exit = this.#exits.get(pid);

@@ -1,30 +1,41 @@
 import { join } from 'node:path';
+import { embeddedRedis } from './embedded-redis.ts';
 import { findProgram, runProgram } from './find-program.ts';
 import { freePort } from './free-port.ts';
 import { NativeServer } from './native-server.ts';
+import { prepareRedis, redisConfig } from './redis-setup.ts';
 import { type RedisSource, redisVersionOf } from './redis-source.ts';
+import type { Stock } from './stock.ts';
 
 /** The programs that are looked for on PATH. A distribution may install the one under the name of the other. */
 const programs = ['redis-server', 'valkey-server'];
 
-/** A server that can be run as a process of this machine. */
-export interface RedisProgram {
-  readonly path: string;
-  readonly product: string;
-  readonly version: string;
-}
-
-/** Every server on PATH, each once. */
-export async function redisPrograms(): Promise<readonly RedisProgram[]> {
-  const found = new Map<string, RedisProgram>();
+/**
+ * The servers on PATH, each once and whatever their versions: these are the ones that this machine has. Where there is
+ * none, the one that Maven Central has.
+ */
+export async function nativeRedises(): Promise<Stock<RedisSource>> {
+  const found = new Map<string, RedisSource>();
   for (const name of programs) {
     const path = await findProgram(name);
     if (path === undefined) continue;
-    const program = await describeProgram(path);
-    const key = `${program.product} ${program.version}`;
-    if (!found.has(key)) found.set(key, program);
+    const source = nativeRedis(await describeProgram(path));
+    if (!found.has(source.name)) found.set(source.name, source);
   }
-  return [...found.values()];
+  if (found.size > 0) return { sources: [...found.values()], reasons: [] };
+  try {
+    return { sources: [nativeRedis(await describeProgram(await embeddedRedis()))], reasons: [] };
+  } catch (error) {
+    const text = `there is no redis-server on PATH, and none from Maven Central (${(error as Error).message})`;
+    return { sources: [], reasons: [{ text }] };
+  }
+}
+
+/** A server that can be run as a process of this machine. */
+interface RedisProgram {
+  readonly path: string;
+  readonly product: string;
+  readonly version: string;
 }
 
 /** @throws {Error} if the program does not say what it is. */
@@ -39,33 +50,21 @@ async function describeProgram(path: string): Promise<RedisProgram> {
 }
 
 /** `program` as a source of servers on the loopback interface. */
-export function nativeRedis({ path, product, version }: RedisProgram): RedisSource {
+function nativeRedis({ path, product, version }: RedisProgram): RedisSource {
   return {
     provider: 'native',
     version: redisVersionOf(product, version),
     name: `${product} ${version}`,
     from: path,
-    async start(config) {
-      const port = await freePort();
-      const server = await startNativeRedis(path, port, config);
-      return { address: { host: server.host, port, password: passwordIn(config) }, server };
+    async start(setup) {
+      const { port = await freePort(), sentinel = false } = setup;
+      const { files, ...access } = await prepareRedis({ ...setup, bind: '127.0.0.1', port });
+      const server = await NativeServer.start({
+        port,
+        files,
+        command: (folder) => [path, join(folder, redisConfig), ...(sentinel ? ['--sentinel'] : []), '--dir', folder],
+      });
+      return { address: { host: server.host, port, ...access }, server };
     },
   };
-}
-
-/** Starts the program with a configuration of its own. */
-function startNativeRedis(path: string, port: number, config: readonly string[]): Promise<NativeServer> {
-  const lines = ['bind 127.0.0.1', `port ${port}`, 'save ""', ...config];
-  return NativeServer.start({
-    port,
-    files: { 'redis.conf': `${lines.join('\n')}\n` },
-    command: (folder) => [path, join(folder, 'redis.conf'), '--dir', folder],
-  });
-}
-
-/** The password that a configuration asks for. */
-function passwordIn(config: readonly string[]): string | undefined {
-  return config
-    .map((line) => /^\s*requirepass\s+"?([^"\s]+)"?\s*$/i.exec(line)?.[1])
-    .findLast((found) => found !== undefined);
 }

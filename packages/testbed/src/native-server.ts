@@ -97,7 +97,7 @@ export class NativeServer implements Server {
 
   async remove(): Promise<void> {
     await this.kill();
-    await this.#guardian.ask({ do: 'remove-folder', folder: this.folder });
+    await this.#guardian.removeFolder(this.folder);
   }
 
   async log(): Promise<string> {

@@ -9,6 +9,8 @@ export interface RedisAddress {
   /** @default the user `default` */
   readonly username?: string | undefined;
   readonly password?: string | undefined;
+  /** The number of the database. @default 0 */
+  readonly db?: number | undefined;
   /** Speak TLS, and trust this certificate in PEM; `true` for those that Node trusts. */
   readonly tls?: string | true | undefined;
 }
@@ -28,9 +30,10 @@ export function redisCommand(
   args: readonly (string | number | Uint8Array)[],
   timeoutMs = defaultTimeoutMs,
 ): Promise<RedisReply> {
-  const { username, password } = address;
+  const { username, password, db = 0 } = address;
   const auth = password === undefined ? [] : [['AUTH', ...(username === undefined ? [] : [username]), password]];
-  const requests = [...auth, args];
+  const select = db === 0 ? [] : [['SELECT', db]];
+  const requests = [...auth, ...select, args];
 
   return new Promise((resolve, reject) => {
     const socket = connect(address);

@@ -1,23 +1,18 @@
-import type { Provider } from './provider.ts';
 import type { RedisAddress } from './redis-command.ts';
+import type { RedisSetup } from './redis-setup.ts';
 import type { Server } from './server.ts';
+import type { Source } from './stock.ts';
 
 /** The servers that nq is tested with. */
 export type RedisVersion = 'redis-7' | 'redis-8' | 'valkey-8';
 
+/** In the order in which tests that want any of them try them. */
 export const redisVersionNames: readonly RedisVersion[] = ['redis-7', 'redis-8', 'valkey-8'];
 
-/** A place where a Redis comes from. */
-export interface RedisSource {
-  readonly provider: Provider;
-  /** Which of the versions it is; `undefined` for another one. */
-  readonly version: RedisVersion | undefined;
-  /** What it is, as exactly as is known before it runs: `Redis 7.0.15`. */
-  readonly name: string;
-  /** The program, the image or the variable it comes from. */
-  readonly from: string;
-  /** Starts one with these lines of configuration. Does not wait until it answers. */
-  start(config: readonly string[]): Promise<RedisSite>;
+/** Something that a Redis can be started from. */
+export interface RedisSource extends Source<RedisVersion> {
+  /** Starts one. Does not wait until it answers. */
+  start(setup: RedisSetup): Promise<RedisSite>;
 }
 
 /** Where a Redis runs. */
@@ -31,4 +26,10 @@ export interface RedisSite {
 export function redisVersionOf(product: string, number: string): RedisVersion | undefined {
   const major = `${product.toLowerCase()}-${number.split('.')[0]}`;
   return redisVersionNames.find((version) => version === major);
+}
+
+/** `Redis 7` for `redis-7`. */
+export function titleOf(version: RedisVersion): string {
+  const [product = '', major = ''] = version.split('-');
+  return `${product[0]?.toUpperCase()}${product.slice(1)} ${major}`;
 }

@@ -1,8 +1,22 @@
-import { announce } from './announce.ts';
-import { nativeRedis, redisPrograms } from './native-redis.ts';
-import { forcedProvider, type Provider, providers } from './provider.ts';
-import { missingOffer, offerOf, type RedisOffer } from './redis-offer.ts';
-import { type RedisSource, redisVersionNames } from './redis-source.ts';
+import { dockerRedises } from './docker-redis.ts';
+import { externalRedises } from './external-redis.ts';
+import { nativeRedises } from './native-redis.ts';
+import { announceMissing, missingOffer, type Offer, offerOf } from './offer.ts';
+import type { Provider } from './provider.ts';
+import { type RedisSource, type RedisVersion, redisVersionNames, titleOf } from './redis-source.ts';
+import { choose, type Stocks, type Wanted } from './stock.ts';
+import { TestRedis } from './test-redis.ts';
+
+/** How one Redis is started. */
+export interface RedisStartOptions {
+  /** Lines of redis.conf, such as `appendonly yes`. @default none: what it holds is gone when it ends */
+  readonly config?: readonly string[] | undefined;
+  /** Speak TLS only, with a certificate of its own: `ca` of the server holds it. @default false */
+  readonly tls?: boolean | undefined;
+}
+
+/** A Redis that tests want to run on: one that can be had, or the reason why not. */
+export type RedisOffer = Offer<RedisVersion, RedisStartOptions, TestRedis>;
 
 /** Where servers may come from. */
 export interface RedisVersionsOptions {
@@ -10,18 +24,10 @@ export interface RedisVersionsOptions {
   readonly provider?: Provider | undefined;
 }
 
-/** What a provider has, and what it has not. */
-interface Stock {
-  readonly sources: readonly RedisSource[];
-  /** Why there are no others, as it follows the name of the provider. */
-  readonly reasons: readonly string[];
-}
-
-const stocks: Partial<Record<Provider, () => Promise<Stock>>> = {
-  native: async () => {
-    const sources = (await redisPrograms()).map(nativeRedis);
-    return { sources, reasons: sources.length > 0 ? [] : ['there is no redis-server on PATH'] };
-  },
+const stocks: Stocks<RedisVersion, RedisSource> = {
+  docker: dockerRedises,
+  native: nativeRedises,
+  external: externalRedises,
 };
 
 /**
@@ -36,32 +42,21 @@ const stocks: Partial<Record<Provider, () => Promise<Stock>>> = {
  *
  * @throws {Error} if the provider that `NQ_TESTBED` asks for has none.
  */
-export async function redisVersions(options: RedisVersionsOptions = {}): Promise<readonly RedisOffer[]> {
-  const offers = await listRedis(options);
-  for (const { missing, name } of offers) if (missing !== undefined) announce(`no ${name}`);
+export async function redisVersions({ provider }: RedisVersionsOptions = {}): Promise<readonly RedisOffer[]> {
+  const offers = await listRedis({ provider, versions: redisVersionNames, one: false });
+  announceMissing(offers);
   return offers;
 }
 
-/** The same for one that looks for the one it needs: what it does not need, it need not announce. */
-export async function listRedis({ provider }: RedisVersionsOptions): Promise<readonly RedisOffer[]> {
-  const forced = forcedProvider();
-  const asked = provider ?? forced;
-  const others: string[] = [];
-  for (const one of asked === undefined ? providers : [asked]) {
-    const { sources, reasons } = (await stocks[one]?.()) ?? { sources: [], reasons: [] };
-    const told = reasons.map((reason) => `${one}: ${reason}`);
-    if (sources.length === 0) {
-      others.push(...told);
-      continue;
-    }
-    const has = `${one} has ${sources.map(({ name }) => name).join(', ')}`;
-    const missing = redisVersionNames.filter((version) => sources.every((source) => source.version !== version));
-    return [
-      ...sources.map((source) => offerOf(source, others)),
-      ...missing.map((version) => missingOffer(version, [...others, ...told, has].join('; '))),
-    ];
-  }
-  const reason = others.join('; ');
-  if (provider === undefined && forced !== undefined) throw new Error(`Cannot do as NQ_TESTBED says: ${reason}`);
-  return redisVersionNames.map((version) => missingOffer(version, reason));
+/** The offers of the first provider that has any of what is wanted, and those that are missing. @throws as redisVersions() */
+export async function listRedis(wanted: Wanted<RedisVersion>): Promise<readonly RedisOffer[]> {
+  const { sources, others, why } = await choose(stocks, wanted);
+  const offers: RedisOffer[] = sources.map((source) =>
+    offerOf(source, others, async ({ config = [], tls = false }: RedisStartOptions = {}) =>
+      TestRedis.open(source, await source.start({ config, tls })),
+    ),
+  );
+  if (wanted.one) return offers.length > 0 ? offers : [missingOffer<RedisVersion>('Redis', undefined, why())];
+  const missing = wanted.versions.filter((version) => sources.every((source) => source.version !== version));
+  return [...offers, ...missing.map((version) => missingOffer(titleOf(version), version, why(version)))];
 }

@@ -1,8 +1,7 @@
-import { announce } from './announce.ts';
+import { announceMissing } from './offer.ts';
 import type { Provider } from './provider.ts';
-import { missingOffer, type RedisOffer, type RedisStartOptions, titleOf } from './redis-offer.ts';
-import type { RedisVersion } from './redis-source.ts';
-import { listRedis } from './redis-versions.ts';
+import { type RedisVersion, redisVersionNames } from './redis-source.ts';
+import { listRedis, type RedisOffer, type RedisStartOptions } from './redis-versions.ts';
 import type { TestRedis } from './test-redis.ts';
 
 /** Which Redis, and how it is started. */
@@ -27,11 +26,11 @@ export async function redisOffer({
   version,
   provider,
 }: Pick<RedisOptions, 'version' | 'provider'> = {}): Promise<RedisOffer> {
-  const offers = await listRedis({ provider });
-  const offer =
+  const offers =
     version === undefined
-      ? (offers.find(({ missing }) => missing === undefined) ?? missingOffer(undefined, offers[0]?.missing ?? ''))
-      : (offers.find((one) => one.version === version) ?? missingOffer(version, `no ${titleOf(version)} is here`));
-  if (offer.missing !== undefined) announce(`no ${offer.name}`);
+      ? await listRedis({ provider, versions: redisVersionNames, one: true })
+      : await listRedis({ provider, versions: [version], one: false });
+  const offer = offers.find((one) => version === undefined || one.version === version) as RedisOffer;
+  announceMissing([offer]);
   return offer;
 }

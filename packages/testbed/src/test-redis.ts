@@ -1,6 +1,7 @@
 import { type Address, Link } from './link.ts';
 import type { Provider } from './provider.ts';
 import { type RedisAddress, redisCommand } from './redis-command.ts';
+import { productOf, type RedisProduct } from './redis-product.ts';
 import type { RedisSite } from './redis-source.ts';
 import type { RedisReply } from './resp.ts';
 import type { Server } from './server.ts';
@@ -18,22 +19,20 @@ export class TestRedis implements Address, AsyncDisposable {
   readonly provider: Provider;
   /** The program, the image or the variable it comes from. */
   readonly from: string;
-  /** `Redis` or `Valkey`, as the server says itself. */
-  readonly product: string;
+  readonly product: RedisProduct['product'];
   /** Its version, as the server says itself. */
   readonly version: string;
   readonly #address: RedisAddress;
   readonly #server: Server | undefined;
   readonly #links = new Set<Link>();
 
-  private constructor({ provider, from }: Origin, { address, server }: RedisSite, info: string) {
+  private constructor({ provider, from }: Origin, { address, server }: RedisSite, { product, version }: RedisProduct) {
     this.provider = provider;
     this.from = from;
     this.#address = address;
     this.#server = server;
-    const value = (name: string): string | undefined => new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info)?.[1];
-    this.product = value('server_name') === 'valkey' ? 'Valkey' : 'Redis';
-    this.version = value('valkey_version') ?? value('redis_version') ?? 'of an unknown version';
+    this.product = product;
+    this.version = version;
   }
 
   /**
@@ -44,8 +43,7 @@ export class TestRedis implements Address, AsyncDisposable {
   static async open(origin: Origin, site: RedisSite): Promise<TestRedis> {
     try {
       await untilReady(site);
-      const info = await redisCommand(site.address, ['INFO', 'server']);
-      return new TestRedis(origin, site, String(info));
+      return new TestRedis(origin, site, productOf(await redisCommand(site.address, ['INFO', 'server'])));
     } catch (error) {
       await site.server?.remove();
       throw error;
@@ -77,9 +75,9 @@ export class TestRedis implements Address, AsyncDisposable {
 
   /** {@link url} with another place, as that of a link. */
   urlAt({ host, port }: Address): string {
-    const { username = '', password, tls } = this.#address;
+    const { username = '', password, db = 0, tls } = this.#address;
     const user = password === undefined ? '' : `${encodeURIComponent(username)}:${encodeURIComponent(password)}@`;
-    return `${tls === undefined ? 'redis' : 'rediss'}://${user}${host}:${port}`;
+    return `${tls === undefined ? 'redis' : 'rediss'}://${user}${host}:${port}${db === 0 ? '' : `/${db}`}`;
   }
 
   /**
@@ -105,8 +103,8 @@ export class TestRedis implements Address, AsyncDisposable {
   }
 
   /** Kills it with SIGKILL, which leaves it what is on its disk. Resolves once it is gone. */
-  kill(): Promise<void> {
-    return this.#ours('kill').kill();
+  async kill(): Promise<void> {
+    await this.#ours('kill').kill();
   }
 
   /** Starts it again after `kill()`. Resolves once it answers, so when it has loaded its data. */
@@ -117,12 +115,12 @@ export class TestRedis implements Address, AsyncDisposable {
   }
 
   /** It keeps its connections and answers nothing, until `thaw()`. */
-  freeze(): Promise<void> {
-    return this.#ours('freeze').freeze();
+  async freeze(): Promise<void> {
+    await this.#ours('freeze').freeze();
   }
 
-  thaw(): Promise<void> {
-    return this.#ours('thaw').thaw();
+  async thaw(): Promise<void> {
+    await this.#ours('thaw').thaw();
   }
 
   /** Closes its links; kills it and removes its data, if it is ours. */

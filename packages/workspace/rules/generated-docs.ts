@@ -59,7 +59,12 @@ export function fillSections(markdown: string, make: (name: string) => string): 
 
 /** The other sections, by their name. */
 const otherSections: Readonly<Record<string, () => string>> = {
-  'redis-acl': () => `\`\`\`\n${aclRules('notification:events').join(' ')}\n\`\`\``,
+  'redis-acl': () => {
+    const [list, stream] = (['list', 'stream'] as const).map((mode) => aclRules('notification:events', mode));
+    const more = stream?.filter((rule) => !list?.includes(rule)).map((rule) => `\`${rule}\``);
+    const less = list?.filter((rule) => !stream?.includes(rule)).map((rule) => `\`${rule}\``);
+    return `\`\`\`\n${list?.join(' ')}\n\`\`\`\n\nA stream needs these besides: ${more?.join(' ')}. It does without ${less?.join(' ')}.`;
+  },
   'redis-errors': () => {
     const rows = redisFailures.map(({ signs, code, meaning }) => {
       const shown = signs.map((sign) => `\`${sign.trim()}\``).join(' ');

@@ -28,6 +28,7 @@ const needsRunner = (/** @type {string} */ name) => name.endsWith('/vitest');
 const programs = [
   'README.md',
   'docs/1-start.md',
+  'docs/redis.md',
   'docs/write-a-queue.md',
   ...published.map(({ folder }) => `${folder}/README.md`),
 ].flatMap((page) =>

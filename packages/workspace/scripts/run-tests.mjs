@@ -1,11 +1,13 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { build, exitWith, install, runTurbo, say, step, StepFailed } from './steps.mjs';
-import { countTests, summaryLine } from './test-counts.mjs';
+import { countTests, distinctLines, summaryLine } from './test-counts.mjs';
 import { root, workspaces } from './workspaces.mjs';
 
 /** Where vitest.base.ts has every package write its results. */
 const results = 'test-results/vitest.json';
+/** Where nq-testbed notes which brokers the tests of a package used, and which it looked for in vain. */
+const brokers = 'test-results/testbed.txt';
 
 /** @param {readonly string[]} args */
 export function runTests(args) {
@@ -21,7 +23,9 @@ export function runTests(args) {
 
     const tested = all.filter(({ manifest }) => manifest.scripts?.test);
     // So that a run which dies before it writes results is not mistaken for the one before.
-    for (const { folder } of tested) rmSync(join(root, folder, results), { force: true });
+    for (const { folder } of tested) {
+      for (const file of [results, brokers]) rmSync(join(root, folder, file), { force: true });
+    }
     const startedAt = Date.now();
     const { code, output } = await step(`Testing ${tested.map(({ manifest }) => manifest.name).join(', ')}`, () =>
       runTurbo(['test', '--continue=dependencies-successful']),
@@ -45,6 +49,8 @@ export function runTests(args) {
       const note = report.startTime < startedAt ? ' (unchanged since that run; TURBO_FORCE=1 runs them again)' : '';
       console.log(`${manifest.name}: ${summaryLine(counts)}${note}`);
     }
+    const notes = tested.map(({ folder }) => join(root, folder, brokers)).filter((file) => existsSync(file));
+    for (const line of distinctLines(notes.map((file) => readFileSync(file, 'utf8')))) console.log(`broker: ${line}`);
     // A runner can fail without a failed test, for instance on an error nobody caught: that is a failure all the same.
     if (code !== 0 && total.failed === 0) total.failed = 1;
     if (total.passed + total.failed === 0)

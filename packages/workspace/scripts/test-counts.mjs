@@ -30,3 +30,13 @@ export function countTests(report) {
 export function summaryLine({ passed, failed, skipped }) {
   return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
 }
+
+/**
+ * The lines of all texts, each once, in alphabetical order.
+ *
+ * @param {readonly string[]} texts
+ * @returns {string[]}
+ */
+export function distinctLines(texts) {
+  return [...new Set(texts.flatMap((text) => text.split('\n')))].filter((line) => line !== '').sort();
+}

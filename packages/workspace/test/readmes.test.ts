@@ -51,7 +51,7 @@ describe('in this repository', () => {
     'docs/1-start.md',
     ...publishedWorkspaces().map(({ folder: own }) => `${own}/README.md`),
   ];
-  const pages = [...opening, 'docs/write-a-queue.md'].map((path) => ({
+  const pages = [...opening, 'docs/redis.md', 'docs/write-a-queue.md'].map((path) => ({
     path,
     programs: programsOf(readRepositoryFile(path).text),
   }));

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { hostNodeVersion, nodeTooOld } from '../scripts/node-version.mjs';
-import { countTests, summaryLine } from '../scripts/test-counts.mjs';
+import { countTests, distinctLines, summaryLine } from '../scripts/test-counts.mjs';
 
 describe('nodeTooOld()', () => {
   test.for(['20.19.0', '20.19.1', '20.20.0', '24.0.0'])('accepts %s', (version) => {
@@ -55,5 +55,11 @@ describe('summaryLine()', () => {
   test('names skipped tests only where there are any', () => {
     expect(summaryLine({ passed: 2, failed: 0, skipped: 0 })).toBe('2 passed, 0 failed');
     expect(summaryLine({ passed: 2, failed: 1, skipped: 3 })).toBe('2 passed, 1 failed, 3 skipped');
+  });
+});
+
+describe('distinctLines()', () => {
+  test('tells once what several packages have noted', () => {
+    expect(distinctLines(['b\na\nb\n', 'a\n', ''])).toEqual(['a', 'b']);
   });
 });

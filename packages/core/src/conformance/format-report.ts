@@ -1,4 +1,11 @@
-import { type ConformanceReport, claimLevels, type RuleResult, type RuleStatus, ruleStatuses } from './report.ts';
+import {
+  type ConformanceReport,
+  claimLevels,
+  notOpened,
+  type RuleResult,
+  type RuleStatus,
+  ruleStatuses,
+} from './report.ts';
 import { rules } from './rules.ts';
 
 const marks: Readonly<Record<RuleStatus, string>> = {
@@ -23,6 +30,8 @@ export function formatLine({ id, slug, status, reason, durationMs }: RuleResult)
 /** What the author of a queue needs to mend it: the rule, what was observed, where to look, what happened, how to see it again. */
 export function formatFailure(result: RuleResult, { queue, seed }: Run): string {
   const { id, slug, level, text, reason, history } = result;
+  // Nothing was observed of the rule, and there is nothing to look at first.
+  if (reason === notOpened) return `§${id} ${slug} (${level}): ${reason}`;
   const rule = rules.find((one) => one.id === id);
   const requires = rule?.requires === undefined ? '' : `, ${rule.requires.text}`;
   const lines = [`§${id} ${slug} (${level}${requires}) is broken by ${queue}`, `  ${text}`, `  Observed: ${reason}`];
@@ -34,18 +43,35 @@ export function formatFailure(result: RuleResult, { queue, seed }: Run): string 
 
 /** The whole report, as it is read on a terminal. */
 export function formatReport(report: ConformanceReport): string {
-  const { queue, rules: results, problems, seed, durationMs, strict } = report;
-  const broken = results.filter(({ status }) => isBroken(status, strict));
+  const { queue, rules: results, seed, durationMs } = report;
   return [
     `Conformance of ${queue} (seed ${seed}, ${(durationMs / 1000).toFixed(1)} s)`,
     '',
     ...results.map((result) => `  ${formatLine(result)}`),
     '',
-    ...broken.flatMap((result) => [formatFailure(result, report), '']),
-    ...problems.flatMap((problem) => [`Besides the rules: ${problem}`, '']),
+    ...failuresOf(report).flatMap((failure) => [failure, '']),
+    ...formatRemarks(report).flatMap((remark) => [remark, '']),
     `${formatTotals(report)}`,
     badgeText(report),
   ].join('\n');
+}
+
+/** What went wrong with each rule that is broken. Those that could not be run have nothing to tell. */
+export function failuresOf(report: ConformanceReport): readonly string[] {
+  return report.rules
+    .filter(({ status, reason }) => isBroken(status, report.strict) && reason !== notOpened)
+    .map((result) => formatFailure(result, report));
+}
+
+/** What is to be said besides the rules. */
+export function formatRemarks(report: ConformanceReport): readonly string[] {
+  const remarks = report.problems.map((problem) => `Besides the rules: ${problem}`);
+  return report.leftAlive.length === 0 ? remarks : [...remarks, formatLeftAlive(report)];
+}
+
+/** Why a process that has nothing more to do does not end. */
+export function formatLeftAlive({ leftAlive }: ConformanceReport): string {
+  return `The process may not end: there are still ${leftAlive.join(', ')}`;
 }
 
 /** How many rules ended in which way: `61 PASS · 7 N-A`. */

@@ -9,8 +9,12 @@ export interface ConformanceHarness<Data = unknown> {
   /** The queue, as reports call it: usually the name of its package. */
   readonly name: string;
   /**
-   * Makes the place of one rule: empty, and shared with no other. Called once per rule, with an id that no run on any
-   * machine has used before.
+   * Makes a place for a queue: empty, and shared with no other. Called at least once for each rule, and several times for one
+   * that needs more places; some exist at the same time.
+   *
+   * An `id` is at most 60 characters of `a` to `z`, `0` to `9` and `-`, and begins with a letter: as it is, it may be the name
+   * of a file, a topic, or a part of a key. No other run has it, on whatever machine. The same run may come back to one after
+   * its place was disposed of, and must find it empty.
    */
   namespace(id: string): Namespace<Data> | Promise<Namespace<Data>>;
   /** What events carry. @default numbers in objects and strings, such as JSON can carry */
@@ -22,13 +26,13 @@ export interface ConformanceHarness<Data = unknown> {
   readonly clock?: Clock | undefined;
   /** For a clock that stands still by itself: moves time on until `work` has settled. `run` of a virtual clock does it. */
   readonly drive?: (<Result>(work: Promise<Result>) => Promise<Result>) | undefined;
-  /** Called once before the first rule, for example to start a broker. */
-  start?(): Promise<void>;
-  /** Called once after the last rule, also when `start` or a rule failed. */
-  stop?(): Promise<void>;
+  /** Called once before the first rule, for example to start a broker. What takes longer than `timing.startMs` has failed. */
+  start?(): void | Promise<void>;
+  /** Called once after the last rule, also when `start` or a rule failed. What takes longer than `timing.startMs` has failed. */
+  stop?(): void | Promise<void>;
 }
 
-/** The place of one rule: a queue that nobody else sees, under whatever name the backend has for it. */
+/** A place of a rule: a queue that nobody else sees, under whatever name the backend has for it. */
 export interface Namespace<Data = unknown> {
   /**
    * Opens the queue. Each call makes another connection to the same queue, as another process would; the options are the
@@ -38,6 +42,12 @@ export interface Namespace<Data = unknown> {
   readonly faults?: Faults | undefined;
   /** Ends `queue` as a killed process would: nothing is given back, nothing is closed. */
   crash?(queue: MessageQueue<Data>): void | Promise<void>;
+  /**
+   * Starts another process, which opens the same queue and serves it: its program calls `serveQueue()`. Usually `fork()` of
+   * `node:child_process`, with what names the place as an argument. It has `timing.closeMs` to open the queue. The kit ends
+   * it, by SIGKILL if it does not end by itself; no process is left when the namespace is disposed of.
+   */
+  fork?(): Peer | Promise<Peer>;
   /** Counts what the backend holds, without the help of the queue. */
   inspect?(): Inspection | Promise<Inspection>;
   /** Puts a record into the backend that is no event, as a foreign producer might. */
@@ -70,6 +80,16 @@ export interface Faults {
   restart?(): void | Promise<void>;
 }
 
+/** Another process, and the way to it: what a `ChildProcess` of Node.js with an IPC channel is. */
+export interface Peer {
+  /** @param callback is told whether it could be sent. */
+  send(message: object, callback: (error: Error | null) => void): unknown;
+  on(event: 'message', listener: (message: unknown) => void): unknown;
+  on(event: 'exit', listener: (code: number | null, signal: string | null) => void): unknown;
+  on(event: 'error', listener: (error: Error) => void): unknown;
+  kill(signal: 'SIGKILL'): unknown;
+}
+
 /** What the backend holds. */
 export interface Inspection {
   readonly ready: number;
@@ -98,12 +118,20 @@ export interface Timing {
    * answer take. @default 60
    */
   readonly quietMs: number;
-  /** How long `close()` may take, also while the backend is out of reach, in milliseconds. @default 10_000 */
+  /**
+   * How long `close()` may take, also while the backend is out of reach, in milliseconds; and so may opening a queue,
+   * `namespace()`, `dispose()` and `fork()`. @default 10_000
+   */
   readonly closeMs: number;
   /** How long after its lease the event of a crashed consumer may be away, in milliseconds. @default 5000 */
   readonly reclaimMs: number;
   /** The longest lease that rules wait for, in milliseconds. @default 2000 */
   readonly longestLeaseMs: number;
+  /**
+   * How long `start()` and `stop()` of the harness may take, in milliseconds, by the clock of this machine. Containers are
+   * fetched there. @default 120_000
+   */
+  readonly startMs: number;
   /** What all of the above are multiplied with: above 1 for a slow machine. @default 1 */
   readonly scale: number;
 }
@@ -120,13 +148,14 @@ export interface Waiver {
 /** The numbers of `timing` with every default filled in, multiplied with their scale. */
 export function resolveTiming(timing: Partial<Timing> = {}): Timing {
   const { patienceMs = 5000, quietMs = 60, closeMs = 10_000, reclaimMs = 5000, longestLeaseMs = 2000 } = timing;
-  const { scale = 1 } = timing;
+  const { startMs = 120_000, scale = 1 } = timing;
   return {
     patienceMs: patienceMs * scale,
     quietMs: quietMs * scale,
     closeMs: closeMs * scale,
     reclaimMs: reclaimMs * scale,
     longestLeaseMs: longestLeaseMs * scale,
+    startMs: startMs * scale,
     scale,
   };
 }

@@ -11,7 +11,8 @@ export type { RunnerOptions } from './runner.ts';
 
 /**
  * Declares the tests. One that does not apply, or cannot be verified, is skipped with the reason; with `strict`, the latter
- * fails. `NQ_ONLY` and `NQ_SEED` of the environment replace `only` and `seed`.
+ * fails. `NQ_ONLY`, `NQ_SEED` and `NQ_TIERS` of the environment replace `only`,
+ * `seed` and `tiers`.
  *
  * @throws {TypeError} {RangeError} if the harness or an option is not as it should be.
  */

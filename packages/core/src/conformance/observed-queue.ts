@@ -13,15 +13,14 @@ import type {
   WaitOptions,
 } from '../queue.ts';
 import { deliveriesOf } from '../iterate.ts';
+import type { Timing } from './harness.ts';
 import { describeError, type Journal } from './journal.ts';
 import { Violation } from './violation.ts';
 
 /** Who watches over the queues of a trial. */
 export interface Observer {
   readonly journal: Journal;
-  /** How long something that must happen may take, in milliseconds. */
-  readonly patienceMs: number;
-  readonly closeMs: number;
+  readonly timing: Timing;
   /** `promise`, or a {@link Violation} that names `what` if it takes longer than `ms`. */
   within<Result>(promise: Promise<Result>, what: string, ms?: number): Promise<Result>;
   /** Told of every rejection, of whatever call. */
@@ -37,13 +36,13 @@ export interface Observer {
 export class ObservedQueue<Data> implements MessageQueue<Data> {
   /** The queue itself. */
   readonly raw: MessageQueue<Data>;
-  readonly #name: string;
+  /** Tells several connections to one queue apart: `a`, `b`. */
+  readonly name: string;
   readonly #observer: Observer;
 
-  /** @param name tells several connections to one queue apart: `a`, `b`. */
   constructor(raw: MessageQueue<Data>, name: string, observer: Observer) {
     this.raw = raw;
-    this.#name = name;
+    this.name = name;
     this.#observer = observer;
   }
 
@@ -120,14 +119,14 @@ export class ObservedQueue<Data> implements MessageQueue<Data> {
   }
 
   close(options?: CloseOptions): Promise<CloseReport> {
-    const { closeMs } = this.#observer;
+    const { closeMs } = this.#observer.timing;
     const limit = (options?.drainMs ?? 0) + closeMs;
     const show = ({ returned, abandoned }: CloseReport): string => `${returned} returned, ${abandoned} abandoned`;
     return this.#call('close()', () => this.raw.close(options), show, limit);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const { closeMs } = this.#observer;
+    const { closeMs } = this.#observer.timing;
     await this.#call(
       'dispose',
       () => this.raw[Symbol.asyncDispose](),
@@ -162,17 +161,17 @@ export class ObservedQueue<Data> implements MessageQueue<Data> {
   #limit(options: WaitOptions | undefined): number {
     const timeoutMs: unknown = options?.timeoutMs ?? Infinity;
     // What is no time is refused at once.
-    return (typeof timeoutMs === 'number' && timeoutMs > 0 ? timeoutMs : 0) + this.#observer.patienceMs;
+    return (typeof timeoutMs === 'number' && timeoutMs > 0 ? timeoutMs : 0) + this.#observer.timing.patienceMs;
   }
 
   #call<Result>(
     what: string,
     call: () => Promise<Result>,
     show: (result: Result) => string,
-    limitMs: number = this.#observer.patienceMs,
+    limitMs: number = this.#observer.timing.patienceMs,
   ): Promise<Result> {
     const { journal } = this.#observer;
-    const named = `${this.#name}.${what}`;
+    const named = `${this.name}.${what}`;
     const end = journal.begin(named);
     const answered = (async () => {
       try {

@@ -1,4 +1,4 @@
-import { badgeText, formatFailure, formatTotals, isBroken } from './format-report.ts';
+import { badgeText, failuresOf, formatRemarks, formatTotals } from './format-report.ts';
 import type { ConformanceReport, RuleResult } from './report.ts';
 
 const style = `
@@ -12,9 +12,8 @@ const style = `
 
 /** The report as one page that needs nothing else. */
 export function reportToHtml(report: ConformanceReport): string {
-  const { queue, startedAt, seed, node, version, rules, problems, strict } = report;
+  const { queue, startedAt, seed, node, version, rules } = report;
   const title = escapeHtml(`Conformance of ${queue}`);
-  const broken = rules.filter(({ status }) => isBroken(status, strict));
   const facts = `${formatTotals(report)}. ${startedAt.slice(0, 10)}, @nq/core ${version}, Node.js ${node}, seed ${seed}.`;
   return `<!doctype html>
 <html lang="en">
@@ -26,9 +25,10 @@ export function reportToHtml(report: ConformanceReport): string {
 <h1>${title}</h1>
 <p><strong>${escapeHtml(badgeText(report))}</strong></p>
 <p>${escapeHtml(facts)}</p>
-${problems.map((problem) => `<p class="FAIL">Besides the rules: ${escapeHtml(problem)}</p>\n`).join('')}${broken
-    .map((result) => `<pre>${escapeHtml(formatFailure(result, report))}</pre>\n`)
-    .join('')}<table>
+${[
+  ...formatRemarks(report).map((remark) => `<p class="FAIL">${escapeHtml(remark)}</p>\n`),
+  ...failuresOf(report).map((failure) => `<pre>${escapeHtml(failure)}</pre>\n`),
+].join('')}<table>
 <thead><tr><th>Rule<th>What<th>Status<th>Why</thead>
 <tbody>
 ${rules.map((result) => row(result)).join('\n')}

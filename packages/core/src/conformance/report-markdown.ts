@@ -1,16 +1,15 @@
-import { badgeText, formatFailure, formatTotals, isBroken } from './format-report.ts';
+import { badgeText, failuresOf, formatRemarks, formatTotals } from './format-report.ts';
 import type { ConformanceReport } from './report.ts';
 
 /** The report as Markdown: a summary for a README or a pull request. */
 export function reportToMarkdown(report: ConformanceReport): string {
-  const { queue, startedAt, seed, node, version, rules, problems, strict } = report;
-  const broken = rules.filter(({ status }) => isBroken(status, strict));
+  const { queue, startedAt, seed, node, version, rules } = report;
   return `${[
     `# Conformance of ${escapeCell(queue)}`,
     `${badgeText(report)}`,
     `${formatTotals(report)}. ${startedAt.slice(0, 10)}, @nq/core ${version}, Node.js ${node}, seed ${seed}.`,
-    ...problems.map((problem) => `Besides the rules: ${problem}`),
-    ...broken.map((result) => `\`\`\`text\n${formatFailure(result, report)}\n\`\`\``),
+    ...formatRemarks(report),
+    ...failuresOf(report).map((failure) => `\`\`\`text\n${failure}\n\`\`\``),
     [
       '| rule | what | status | why |',
       '| :-- | :-- | :-- | :-- |',

@@ -21,6 +21,9 @@ export const ruleStatuses = [
 /** The levels of claims, from the first that a queue can reach. */
 export const claimLevels = ['core', 'durable', 'resilient', 'dispatcher'] as const satisfies readonly ClaimLevel[];
 
+/** What is said of a rule that could not be run because there is no queue: why not is a problem of the report. */
+export const notOpened = 'not run, because the queue could not be opened';
+
 /** How one rule ended. */
 export interface RuleResult {
   readonly id: string;
@@ -62,6 +65,11 @@ export interface ConformanceReport {
   readonly claims: Readonly<Record<ClaimLevel, boolean>>;
   /** What went wrong outside of the rules, for example in `stop()` of the harness. */
   readonly problems: readonly string[];
+  /**
+   * What keeps the process alive after the run and did not before, by kind, in words. Does not fail the run: it may be of the
+   * harness, or of whatever else runs in the process.
+   */
+  readonly leftAlive: readonly string[];
   /** Whether no rule is broken, and nothing else went wrong. */
   readonly passed: boolean;
 }
@@ -74,7 +82,7 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 /** What is known of a run besides its rules. */
 interface Run extends Pick<
   ConformanceReport,
-  'queue' | 'startedAt' | 'durationMs' | 'seed' | 'strict' | 'capabilities' | 'problems'
+  'queue' | 'startedAt' | 'durationMs' | 'seed' | 'strict' | 'capabilities' | 'problems' | 'leftAlive'
 > {
   readonly results: readonly RuleResult[];
   /** All rules, also those that were not asked for. */

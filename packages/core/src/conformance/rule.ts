@@ -13,8 +13,10 @@ export type ClaimLevel = 'core' | 'durable' | 'resilient' | 'dispatcher';
 /** How much a rule costs: `smoke` tells within seconds whether a queue works at all. */
 export type Tier = 'smoke' | 'standard' | 'faults' | 'stress';
 
+export const tiers = ['smoke', 'standard', 'faults', 'stress'] as const satisfies readonly Tier[];
+
 /** What a harness may offer besides opening a queue. */
-export type Hook = 'faults' | 'restart' | 'crash' | 'inspect' | 'injectRaw';
+export type Hook = 'faults' | 'restart' | 'crash' | 'fork' | 'inspect' | 'injectRaw';
 
 /** What a queue has to declare for a rule to hold for it. */
 export interface Requirement {

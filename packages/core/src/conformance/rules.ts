@@ -16,6 +16,7 @@ import { closeRules } from './rules/close.ts';
 import { closeKeepsRules } from './rules/close-keeps.ts';
 import { lifecycleRules } from './rules/lifecycle.ts';
 import { durabilityRules } from './rules/durability.ts';
+import { processRules } from './rules/processes.ts';
 import { faultRules } from './rules/faults.ts';
 import { historyRules } from './rules/history.ts';
 import { modelRules } from './rules/model.ts';
@@ -44,6 +45,7 @@ export const rules: readonly Rule[] = [
   ...closeKeepsRules,
   ...lifecycleRules,
   ...durabilityRules,
+  ...processRules,
   ...faultRules,
   ...historyRules,
   ...modelRules,

@@ -4,7 +4,7 @@ import type { Waiver } from './harness.ts';
 import type { RuleResult, RuleStatus } from './report.ts';
 import type { Rule } from './rule.ts';
 import type { Trial } from './trial.ts';
-import { UnhandledRejections } from './unhandled-rejections.ts';
+import { StrayErrors } from './stray-errors.ts';
 import { NotVerified, Violation } from './violation.ts';
 
 /** A place in which a rule can be tried, and how to leave it. */
@@ -33,7 +33,7 @@ interface Verdict {
 /** Runs one rule to its end, whatever the queue does. Never rejects. */
 export async function runRule({ rule, enter, limitMs, waiver, now }: RuleRun): Promise<RuleResult> {
   const began = now();
-  const unhandled = new UnhandledRejections();
+  const strays = new StrayErrors();
   let place: TrialPlace | undefined;
   let verdict: Verdict;
   try {
@@ -48,9 +48,11 @@ export async function runRule({ rule, enter, limitMs, waiver, now }: RuleRun): P
     // What went wrong first says more.
     if (verdict.status !== 'FAIL') verdict = { status: 'FAIL', reason: `after the rule: ${reasonOf(error)}` };
   }
-  const floating = await unhandled.end();
-  if (floating.length > 0 && verdict.status !== 'FAIL') {
-    const reason = `${floating.length} rejections were handled by nobody; the first: ${reasonOf(floating[0])}`;
+  const stray = await strays.end();
+  if (stray !== undefined) {
+    const seen = `${stray.text}; the first: ${reasonOf(stray.first)}`;
+    // What the rule has observed may be what came of it.
+    const reason = verdict.status === 'FAIL' ? `${verdict.reason}; besides, ${seen}` : seen;
     verdict = { status: 'FAIL', reason };
   }
   if (waiver !== undefined) verdict = waived(verdict, waiver);

@@ -1,5 +1,7 @@
-import { formatFailure, isBroken } from './format-report.ts';
+import { formatFailure, formatLeftAlive, isBroken } from './format-report.ts';
 import type { ConformanceHarness } from './harness.ts';
+import type { ConformanceReport } from './report.ts';
+import type { Tier } from './rule.ts';
 import { ConformanceSession, type SessionOptions } from './session.ts';
 import { writeReport } from './write-report.ts';
 
@@ -30,12 +32,9 @@ export function declareTests<Data>(
   const session = new ConformanceSession(harness as unknown as ConformanceHarness, withEnvironment(options));
   const run = { queue: harness.name, seed: session.seed };
   runner.group(`${harness.name} conforms (seed ${session.seed})`, () => {
-    runner.before(() => session.start(), marginMs);
-    runner.after(async () => {
-      const report = await session.end();
-      if (reportFolder !== undefined) await writeReport(report, reportFolder);
-      if (report.problems.length > 0) throw new Error(report.problems.join('; '));
-    }, marginMs);
+    const aroundMs = session.startLimitMs + marginMs;
+    runner.before(() => session.start(), aroundMs);
+    runner.after(async () => tell(await session.end(), reportFolder), aroundMs);
 
     for (const rule of session.rules) {
       runner.test(`${rule.id} ${rule.text}`, session.ruleLimitMs + marginMs, async (skip) => {
@@ -47,17 +46,32 @@ export function declareTests<Data>(
   });
 }
 
+/** Writes the report, and says what is to be said besides the rules. @throws {Error} with the problems, if there are any. */
+async function tell(report: ConformanceReport, folder: string | undefined): Promise<void> {
+  const problems = [...report.problems];
+  if (report.leftAlive.length > 0) console.error(formatLeftAlive(report));
+  try {
+    if (folder !== undefined) await writeReport(report, folder);
+  } catch (error) {
+    problems.push((error as Error).message);
+  }
+  if (problems.length > 0) throw new Error(problems.join('; '));
+}
+
 /**
  * `options`, with what the environment says instead where it says something: `NQ_ONLY` (ids, separated by commas) and
- * `NQ_SEED`, as failures name them.
+ * `NQ_SEED`, as failures name them; and `NQ_TIERS` (separated by commas).
  *
  * @throws {TypeError} if `NQ_SEED` is no number.
  */
 function withEnvironment(options: SessionOptions): SessionOptions {
-  const { NQ_ONLY, NQ_SEED } = process.env;
+  const { NQ_ONLY, NQ_SEED, NQ_TIERS } = process.env;
+  const list = (text: string): string[] => text.split(',').map((item) => item.trim());
   return {
     ...options,
-    ...(NQ_ONLY === undefined ? {} : { only: NQ_ONLY.split(',').map((id) => id.trim()) }),
+    ...(NQ_ONLY === undefined ? {} : { only: list(NQ_ONLY) }),
+    // What is no tier is refused with the other options.
+    ...(NQ_TIERS === undefined ? {} : { tiers: list(NQ_TIERS) as Tier[] }),
     ...(NQ_SEED === undefined ? {} : { seed: readSeed(NQ_SEED) }),
   };
 }

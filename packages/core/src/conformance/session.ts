@@ -1,29 +1,27 @@
 import { randomUUID } from 'node:crypto';
-import { within } from '../bounded.ts';
-import { checkFunction, checkMs, checkOneOf, checkOptions, describe } from '../check.ts';
+import { checkFunction, checkMs, checkOptions, describe } from '../check.ts';
 import type { Capabilities } from '../capabilities.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import { createDispatcher } from '../dispatcher.ts';
 import { isNqError } from '../errors.ts';
 import { randomFrom, shuffled } from '../random.ts';
+import { checkHarness, checkNamespace } from './check-harness.ts';
+import { checkQueue } from './check-opened.ts';
+import { chooseRules, type RuleChoice } from './choose-rules.ts';
 import { loadFastCheck } from './fast-check.ts';
 import { type ConformanceHarness, type Namespace, resolveTiming, type Timing } from './harness.ts';
-import { claimLevels, type ConformanceReport, makeReport, type RuleResult } from './report.ts';
-import type { ClaimLevel, Rule, Tier } from './rule.ts';
+import { countAlive, leftAlive } from './left-alive.ts';
+import { type ConformanceReport, makeReport, notOpened, type RuleResult } from './report.ts';
+import type { Rule } from './rule.ts';
 import { rules as rulebook } from './rules.ts';
 import { runRule, type TrialPlace } from './run-rule.ts';
+import { settledWithin } from './settled-within.ts';
 import { Trial } from './trial.ts';
-import { UnhandledRejections } from './unhandled-rejections.ts';
+import { StrayErrors } from './stray-errors.ts';
 import { Violation } from './violation.ts';
 
 /** Which rules are run, and how. */
-export interface SessionOptions {
-  /** Ids or slugs of the rules to run. @default all of `tiers` */
-  readonly only?: readonly string[] | undefined;
-  /** @default smoke, standard and faults */
-  readonly tiers?: readonly Tier[] | undefined;
-  /** The levels that the queue wants to claim; the rules of the others are not run. @default all */
-  readonly claims?: readonly ClaimLevel[] | undefined;
+export interface SessionOptions extends RuleChoice {
   /** Decides the order of the rules and every choice they make. @default a new one, shown in the report */
   readonly seed?: number | undefined;
   /** Whether a rule that cannot be verified counts as broken. @default false */
@@ -46,8 +44,6 @@ const sessionOptionNames = [
 ] as const satisfies (keyof SessionOptions)[];
 
 const action = 'Cannot run the rules';
-const allTiers: readonly Tier[] = ['smoke', 'standard', 'faults', 'stress'];
-const defaultTiers: readonly Tier[] = ['smoke', 'standard', 'faults'];
 
 /**
  * The rules, to be run against one queue one by one: `start()`, `run()` for each of `rules`, `end()`. Test runners use it, so
@@ -59,6 +55,8 @@ export class ConformanceSession {
   readonly seed: number;
   /** How long a rule may take, with everything around it, in milliseconds. */
   readonly ruleLimitMs: number;
+  /** How long what the harness does before the first rule, and after the last one, may take, in milliseconds. */
+  readonly startLimitMs: number;
   readonly #harness: ConformanceHarness;
   readonly #strict: boolean;
   readonly #dispatchers: typeof createDispatcher;
@@ -66,44 +64,46 @@ export class ConformanceSession {
   readonly #clock: Clock;
   readonly #results: RuleResult[] = [];
   readonly #problems: string[] = [];
-  /** Told apart from every other run, on whatever machine. */
-  readonly #runId = randomUUID();
+  /** Told apart from every other run, on whatever machine. Begins with a letter, as many names must. */
+  readonly #runId = `nq-${randomUUID()}`;
   readonly #startedAt = new Date();
   #capabilities: Capabilities | undefined;
+  /** What kept the process alive before anything was started. */
+  #aliveBefore = countAlive();
 
   /** @throws {TypeError} {RangeError} if the harness or an option is not as it should be. Nothing is run then. */
   constructor(harness: ConformanceHarness, options: SessionOptions = {}) {
-    checkHarness(harness);
+    checkHarness(action, harness);
     checkOptions(action, options, sessionOptionNames);
-    const {
-      only,
-      tiers = defaultTiers,
-      claims = claimLevels,
-      seed,
-      strict = false,
-      ruleLimitMs = 60_000,
-      dispatchers,
-    } = options;
-    for (const tier of tiers) checkOneOf(action, 'tiers', tier, allTiers);
-    for (const claim of claims) checkOneOf(action, 'claims', claim, claimLevels);
+    const { seed, strict = false, ruleLimitMs = 60_000, dispatchers = createDispatcher, ...choice } = options;
+    const chosen = chooseRules(action, choice);
+    checkFunction(action, 'dispatchers', dispatchers);
+    if (typeof strict !== 'boolean') {
+      throw new TypeError(`${action}: strict must be true or false, got ${describe(strict)}`);
+    }
     checkMs(action, 'ruleLimitMs', ruleLimitMs, 1);
     if (seed !== undefined && !Number.isFinite(seed)) {
       throw new TypeError(`${action}: seed must be a number, got ${describe(seed)}`);
     }
     this.#harness = harness;
     this.#strict = strict;
-    this.#dispatchers = dispatchers ?? createDispatcher;
+    this.#dispatchers = dispatchers;
     this.#timing = resolveTiming(harness.timing);
     this.#clock = harness.clock ?? systemClock;
     this.seed = seed ?? Math.floor(Math.random() * 2 ** 32);
     this.ruleLimitMs = ruleLimitMs * this.#timing.scale;
-    this.rules = shuffled(chooseRules(only, tiers, claims), randomFrom(this.seed));
+    this.startLimitMs = this.#timing.startMs;
+    this.rules = shuffled(chosen, randomFrom(this.seed));
   }
 
-  /** Starts what the harness needs, and reads what the queue declares. What fails is noted, and told by every rule. */
+  /**
+   * Starts what the harness needs, and reads what the queue declares. What fails is a problem of the report, and no rule is
+   * run then. Never rejects.
+   */
   async start(): Promise<void> {
     await loadFastCheck();
-    await this.#attempt('start() of the harness', () => this.#harness.start?.());
+    this.#aliveBefore = countAlive();
+    await this.#attempt('start() of the harness', () => this.#inStartTime(async () => this.#harness.start?.()));
     if (this.#problems.length === 0) await this.#attempt('opening the queue', () => this.#readCapabilities());
   }
 
@@ -124,7 +124,7 @@ export class ConformanceSession {
 
   /** Ends what the harness has started. Never rejects. */
   async end(): Promise<ConformanceReport> {
-    await this.#attempt('stop() of the harness', () => this.#harness.stop?.());
+    await this.#attempt('stop() of the harness', () => this.#inStartTime(async () => this.#harness.stop?.()));
     return makeReport({
       queue: this.#harness.name,
       startedAt: this.#startedAt.toISOString(),
@@ -135,17 +135,18 @@ export class ConformanceSession {
       results: this.#results,
       rulebook,
       problems: this.#problems,
+      leftAlive: await leftAlive(this.#aliveBefore),
     });
   }
 
   async #enter(rule: Rule): Promise<TrialPlace> {
-    if (this.#capabilities === undefined) throw new Violation(this.#problems[0] ?? 'the session was not started');
-    const id = `${this.#runId}/${rule.id}`;
+    if (this.#capabilities === undefined) throw new Violation(notOpened);
+    const id = `${this.#runId}-${rule.id.replaceAll('.', '-')}`;
     const namespace = await this.#namespace(id);
     const trial = new Trial({
       id,
       namespace,
-      neighbour: (name) => this.#namespace(`${id}/${name}`),
+      neighbour: (name) => this.#namespace(`${id}-${name}`),
       capabilities: this.#capabilities,
       payload: this.#harness.payload,
       timing: this.#timing,
@@ -164,8 +165,10 @@ export class ConformanceSession {
     return { trial, leave };
   }
 
-  #namespace(id: string): Promise<Namespace> {
-    return this.#bounded(async () => this.#harness.namespace(id), 'namespace() of the harness');
+  async #namespace(id: string): Promise<Namespace> {
+    const namespace = await this.#bounded(async () => this.#harness.namespace(id), 'namespace() of the harness');
+    checkNamespace(action, namespace);
+    return namespace;
   }
 
   #dispose(namespace: Namespace): Promise<void> {
@@ -173,8 +176,9 @@ export class ConformanceSession {
   }
 
   async #readCapabilities(): Promise<void> {
-    const namespace = await this.#namespace(`${this.#runId}/capabilities`);
+    const namespace = await this.#namespace(`${this.#runId}-capabilities`);
     const queue = await this.#bounded(async () => namespace.open({}), 'opening the queue');
+    checkQueue(queue);
     const { capabilities } = queue;
     if (typeof capabilities !== 'object' || capabilities === null) {
       throw new Violation(`its capabilities are ${describe(capabilities)}`);
@@ -186,15 +190,15 @@ export class ConformanceSession {
 
   /** Does `work`; what goes wrong is noted. */
   async #attempt(what: string, work: () => Promise<void> | undefined): Promise<void> {
-    const unhandled = new UnhandledRejections();
+    const strays = new StrayErrors();
     try {
       await this.#drive((async () => work())());
     } catch (error) {
       this.#problems.push(`${what} failed: ${messageOf(error)}`);
     }
-    const [floating] = await unhandled.end();
-    if (floating !== undefined) {
-      this.#problems.push(`${what} left a rejection that nobody handles: ${messageOf(floating)}`);
+    const stray = await strays.end();
+    if (stray !== undefined) {
+      this.#problems.push(`${what}: ${stray.text}; the first: ${messageOf(stray.first)}`);
     }
   }
 
@@ -202,37 +206,14 @@ export class ConformanceSession {
     return this.#harness.drive === undefined ? work : this.#harness.drive(work);
   }
 
-  async #bounded<Result>(work: () => Promise<Result>, what: string): Promise<Result> {
-    const late = Symbol('late');
-    const { closeMs } = this.#timing;
-    const answer = await within((async () => work())(), closeMs, late, this.#clock);
-    if (answer === late) throw new Violation(`${what} did not settle within ${closeMs} ms`);
-    return answer as Result;
+  #bounded<Result>(work: () => Promise<Result>, what: string): Promise<Result> {
+    return settledWithin(work(), what, this.#timing.closeMs, this.#clock);
   }
-}
 
-function chooseRules(
-  only: readonly string[] | undefined,
-  tiers: readonly Tier[],
-  claims: readonly ClaimLevel[],
-): readonly Rule[] {
-  if (only === undefined) return rulebook.filter(({ tier, claim }) => tiers.includes(tier) && claims.includes(claim));
-  return only.map((wanted) => {
-    const rule = rulebook.find(({ id, slug }) => id === wanted || slug === wanted);
-    if (rule === undefined) throw new RangeError(`${action}: there is no rule ${JSON.stringify(wanted)}`);
-    return rule;
-  });
-}
-
-function checkHarness(harness: ConformanceHarness): void {
-  if (typeof harness !== 'object' || harness === null) {
-    throw new TypeError(`${action}: harness must be an object, got ${describe(harness)}`);
+  /** What the harness starts lives outside: a clock that stands still does not wait for it. */
+  #inStartTime(work: () => Promise<void>): Promise<void> {
+    return settledWithin(work(), 'it', this.#timing.startMs, systemClock);
   }
-  const { name, namespace } = harness as Partial<ConformanceHarness>;
-  if (typeof name !== 'string' || name === '') {
-    throw new TypeError(`${action}: harness.name must be a non-empty string, got ${describe(name)}`);
-  }
-  checkFunction(action, 'harness.namespace', namespace);
 }
 
 /** A number of its own for each id. */

@@ -2,51 +2,24 @@ import { isDeepStrictEqual } from 'node:util';
 import { within } from '../bounded.ts';
 import type { Capabilities } from '../capabilities.ts';
 import type { Clock } from '../clock.ts';
-import type { createDispatcher } from '../dispatcher.ts';
 import type { DispatcherOptions } from '../dispatcher-options.ts';
 import type { Dispatcher } from '../dispatcher-types.ts';
 import { isNqError, type NqErrorCode } from '../errors.ts';
 import type { QueueEvent } from '../event.ts';
 import type { Delivery, MessageQueue } from '../queue.ts';
+import { checkQueue } from './check-opened.ts';
 import type { Faults, Inspection, Namespace, OpenOptions, PayloadFactory, Timing } from './harness.ts';
 import { describeError, Journal } from './journal.ts';
 import type { Hook } from './rule.ts';
 import { ObservedQueue } from './observed-queue.ts';
+import type { PeerQueue } from './peer/peer-queue.ts';
+import { Peers } from './peer/peers.ts';
+import { settledWithin } from './settled-within.ts';
+import type { Neighbour, Offering, SeenRejection, TrialParts } from './trial-parts.ts';
 import { NotVerified, Violation } from './violation.ts';
 
 /** The type of every event that rules push. */
 export const trialType = 'nq.conformance';
-
-/** What a trial is made of. */
-export interface TrialParts {
-  readonly id: string;
-  readonly namespace: Namespace;
-  /** Makes another namespace of the rule. The same `name` makes the same id. */
-  readonly neighbour: (name: string) => Promise<Namespace>;
-  readonly capabilities: Capabilities;
-  /** What events carry, if the harness says so. */
-  readonly payload: PayloadFactory<unknown> | undefined;
-  readonly timing: Timing;
-  readonly clock: Clock;
-  /** Where the choices of the rule come from: the same seed, the same numbers. */
-  readonly random: () => number;
-  readonly dispatchers: typeof createDispatcher;
-}
-
-/** A rejection, and of what. */
-export interface SeenRejection {
-  readonly what: string;
-  readonly error: unknown;
-}
-
-/** Another namespace of a trial. */
-export interface Neighbour {
-  readonly queue: ObservedQueue<unknown>;
-  /** Opens another connection to its queue. */
-  open(): Promise<ObservedQueue<unknown>>;
-  /** Closes its queues and disposes of it. */
-  leave(): Promise<void>;
-}
 
 /**
  * One run of one rule: what a rule may use to find out whether a queue keeps it. Everything that it opens is closed after
@@ -68,7 +41,9 @@ export class Trial {
   readonly #payload: PayloadFactory<unknown>;
   readonly #queues: ObservedQueue<unknown>[] = [];
   readonly #dispatchers: Dispatcher[] = [];
+  readonly #peers = new Peers(this);
   #options: OpenOptions | undefined;
+  #opened = 0;
   #events = 0;
   /** Whether events may come out that were not pushed by this trial. */
   #foreignExpected = false;
@@ -115,11 +90,11 @@ export class Trial {
   async #open(namespace: Namespace, options: OpenOptions): Promise<ObservedQueue<unknown>> {
     const opened = (async () => namespace.open(options))();
     const queue = await this.within(opened, 'opening the queue', this.timing.closeMs);
-    const name = String.fromCodePoint(('a'.codePointAt(0) as number) + (this.#queues.length % 26));
+    checkQueue(queue);
+    const name = String.fromCodePoint(('a'.codePointAt(0) as number) + (this.#opened++ % 26));
     const observed = new ObservedQueue<unknown>(queue, name, {
       journal: this.journal,
-      patienceMs: this.timing.patienceMs,
-      closeMs: this.timing.closeMs,
+      timing: this.timing,
       within: (promise, what, ms) => this.within(promise, what, ms),
       rejected: (what, error) => void this.rejections.push({ what, error }),
       received: (event) => this.#received(event),
@@ -142,7 +117,7 @@ export class Trial {
   event(changes: Partial<QueueEvent> = {}): QueueEvent {
     const number = this.#events++;
     const event = {
-      id: `${this.#parts.id}/${number}`,
+      id: `${this.#parts.id}-${number}`,
       type: trialType,
       data: this.#payload.make(number),
       time: this.clock.date(),
@@ -188,22 +163,15 @@ export class Trial {
    * Takes and acknowledges everything, until nothing has come for a while: never only as many as were expected, so that one
    * too many is seen.
    */
-  async drain(queue: MessageQueue<unknown>, watchMs = this.timing.quietMs): Promise<Delivery[]> {
-    const deliveries: Delivery[] = [];
-    for (;;) {
-      const delivery = await queue.pop({ timeoutMs: watchMs });
-      if (delivery === undefined) return deliveries;
-      deliveries.push(delivery);
-      await delivery.ack();
-    }
+  drain(queue: MessageQueue<unknown>, watchMs = this.timing.quietMs): Promise<Delivery[]> {
+    return this.collect(queue, 0, watchMs);
   }
 
   /** Takes and acknowledges everything: waits for `count` events with patience, and then watches that no more come. */
-  async collect(queue: MessageQueue<unknown>, count: number): Promise<Delivery[]> {
+  async collect(queue: MessageQueue<unknown>, count: number, watchMs = this.timing.quietMs): Promise<Delivery[]> {
     const deliveries: Delivery[] = [];
     for (;;) {
-      const { patienceMs, quietMs } = this.timing;
-      const timeoutMs = deliveries.length < count ? patienceMs : quietMs;
+      const timeoutMs = deliveries.length < count ? this.timing.patienceMs : watchMs;
       const delivery = await queue.pop({ timeoutMs });
       if (delivery === undefined) return deliveries;
       deliveries.push(delivery);
@@ -290,11 +258,8 @@ export class Trial {
   }
 
   /** `promise`, which must settle within `ms`. @throws {Violation} that names `what` otherwise. */
-  async within<Result>(promise: Promise<Result>, what: string, ms: number = this.timing.patienceMs): Promise<Result> {
-    const late = Symbol('late');
-    const answer = await within(promise, ms, late, this.clock);
-    if (answer === late) throw new Violation(`${what} did not settle within ${Math.round(ms)} ms`);
-    return answer as Result;
+  within<Result>(promise: Promise<Result>, what: string, ms: number = this.timing.patienceMs): Promise<Result> {
+    return settledWithin(promise, what, ms, this.clock);
   }
 
   /** Asks again and again until `fact` is true. @throws {Violation} that says `what` did not become true in time. */
@@ -345,48 +310,79 @@ export class Trial {
 
   /** The faults. They are healed after the rule. */
   get faults(): Faults {
-    const { faults } = this.#parts.namespace;
-    if (faults === undefined) throw new NotVerified('the harness offers no faults');
+    const { faults } = this.#offering('faults');
     this.#cut = true;
     return faults;
   }
 
   async restart(): Promise<void> {
-    const { faults } = this.#parts.namespace;
-    if (faults?.restart === undefined) throw new NotVerified('the harness cannot restart the broker');
-    this.journal.note('the broker restarts');
-    await faults.restart();
+    const { faults } = this.#offering('faults');
+    if (!this.offers('restart')) throw new NotVerified('the harness has no hook restart');
+    await this.#hook('faults.restart()', () => faults.restart?.());
   }
 
   /** Ends `queue` as a killed process would. */
   async crash(queue: ObservedQueue<unknown>): Promise<void> {
-    const { namespace } = this.#parts;
-    if (namespace.crash === undefined) throw new NotVerified('the harness cannot crash a consumer');
-    this.journal.note('a consumer crashes');
-    await namespace.crash(queue.raw);
+    const namespace = this.#offering('crash');
+    await this.#hook(`crash(${queue.name})`, () => namespace.crash(queue.raw));
     this.#queues.splice(this.#queues.indexOf(queue), 1);
   }
 
+  /** Opens the queue in another process: with the options of the first time, each time. */
+  async fork(options?: OpenOptions): Promise<PeerQueue> {
+    const namespace = this.#offering('fork');
+    this.#options ??= options ?? {};
+    const queue = await this.#peers.start(() => namespace.fork());
+    await queue.open({ ...this.#options, ...options });
+    return queue;
+  }
+
   async inspect(): Promise<Inspection> {
-    const { namespace } = this.#parts;
-    if (namespace.inspect === undefined) throw new NotVerified('the harness cannot inspect the backend');
-    return namespace.inspect();
+    const namespace = this.#offering('inspect');
+    return this.#hook('inspect()', () => namespace.inspect());
   }
 
   /** Puts a record that is no event into the backend. */
   async injectRaw(record: Uint8Array): Promise<void> {
-    const { namespace } = this.#parts;
-    if (namespace.injectRaw === undefined) throw new NotVerified('the harness cannot inject a record');
+    const namespace = this.#offering('injectRaw');
     this.#foreignExpected = true;
-    this.journal.note('a record that is no event is put into the backend');
-    await namespace.injectRaw(record);
+    await this.#hook('injectRaw()', () => namespace.injectRaw(record));
+  }
+
+  /** Calls a hook, and writes it down: one that never settles is named when the time of the rule is over. */
+  async #hook<Result>(what: string, call: () => Result | Promise<Result>): Promise<Result> {
+    const end = this.journal.begin(what);
+    try {
+      return await call();
+    } finally {
+      end('ended');
+    }
+  }
+
+  /** The namespace, which must offer `hook`. @throws {NotVerified} if it does not. */
+  #offering<Name extends keyof Namespace>(hook: Name): Offering<Name> {
+    const { namespace } = this.#parts;
+    if (namespace[hook] === undefined) throw new NotVerified(`the harness has no hook ${hook}`);
+    return namespace as Offering<Name>;
   }
 
   // --- ending
 
   /** Heals what was cut, stops and closes what is open. @throws {Violation} if it does not let itself be closed. */
   async end(): Promise<void> {
-    if (this.#cut) await this.#parts.namespace.faults?.heal();
+    try {
+      await this.#end();
+    } finally {
+      // Whatever went wrong: no process is left behind.
+      await this.#peers.end();
+    }
+  }
+
+  async #end(): Promise<void> {
+    if (this.#cut) {
+      const healing = (async () => this.#parts.namespace.faults?.heal())();
+      await this.within(healing, 'heal() of the faults', this.timing.closeMs);
+    }
     for (const dispatcher of this.#dispatchers) {
       await this.within(dispatcher.stop({ deadlineMs: 0 }), 'stop() after the rule', this.timing.closeMs);
     }

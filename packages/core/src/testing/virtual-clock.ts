@@ -61,7 +61,14 @@ export function virtualClock(options: VirtualClockOptions = {}): VirtualClock {
     next.cancelled = true;
     live--;
     now = Math.max(now, next.at);
-    next.run();
+    try {
+      next.run();
+    } catch (error) {
+      // As with a timer of the system: an exception that nobody catches, not one of who waits for the time.
+      setImmediate(() => {
+        throw error;
+      });
+    }
     return true;
   };
 

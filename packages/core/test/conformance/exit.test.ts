@@ -9,12 +9,14 @@ interface Run {
   readonly problems: readonly string[];
   /** The rules that did not pass, with their status and the reason. */
   readonly failed: readonly string[];
+  /** What a terminal shows. */
+  readonly shown: string;
   readonly tookMs: number;
 }
 
 const imports = `
   import { createQueue } from '@nq/core';
-  import { runConformance } from '@nq/core/conformance';
+  import { formatReport, runConformance } from '@nq/core/conformance';
   import { memoryDriver } from '@nq/core/testing';
   const never = () => new Promise(() => {});
   const memoryQueue = (options) => createQueue(memoryDriver(options));
@@ -23,9 +25,11 @@ const imports = `
 
 const report = `
   const beganAt = performance.now();
-  const { problems, rules } = await runConformance(harness, options);
+  const report = await runConformance(harness, options);
+  const { problems, rules } = report;
   const failed = rules.filter(({ status }) => status !== 'PASS').map(({ id, status, reason }) => id + ' ' + status + ': ' + reason);
-  console.log(JSON.stringify({ problems, failed, tookMs: performance.now() - beganAt }));
+  console.log(JSON.stringify({ problems, failed, shown: formatReport(report), tookMs: performance.now() - beganAt }));
+  clearInterval(globalThis.left);
 `;
 
 /** Runs the kit as `program` says, in a process that must end by itself within 20 seconds. */
@@ -43,11 +47,12 @@ const shortTiming = `timing: { patienceMs: 100, closeMs: 100 }`;
 
 describe('a process that runs the kit ends by itself, with a report', { timeout: 30_000 }, () => {
   test('of a queue that is right', async () => {
-    const { problems, failed } = await run(
+    const { problems, failed, shown } = await run(
       `const harness = harnessOf(memoryQueue);
        const options = { only: ['0.1', '6.1', '6.2', '6.3', '6.5', '6.9'] };`,
     );
     expect({ problems, failed }).toEqual({ problems: [], failed: [] });
+    expect(shown).not.toContain('may not end');
   });
 
   test('of a queue that leaves a timer behind, which the harness ends', async () => {
@@ -59,6 +64,15 @@ describe('a process that runs the kit ends by itself, with a report', { timeout:
     );
     expect(problems).toEqual([]);
     expect(failed).toEqual([expect.stringMatching(/^6\.9 FAIL: .* there are more: Timeout \(\d+ instead of \d+\)$/)]);
+  });
+
+  test('of a harness that leaves a timer behind, and says so', async () => {
+    const { problems, failed, shown } = await run(
+      `const harness = harnessOf(memoryQueue, { start: () => void (globalThis.left = setInterval(() => {}, 1000)) });
+       const options = { only: ['0.1'] };`,
+    );
+    expect({ problems, failed }).toEqual({ problems: [], failed: [] });
+    expect(shown).toMatch(/The process may not end: there are still Timeout \(1 instead of 0\)\n/);
   });
 
   test('of a queue whose close() never settles', async () => {
@@ -85,10 +99,42 @@ describe('a process that runs the kit ends by itself, with a report', { timeout:
        const harness = harnessOf(open);
        const options = { only: ['0.1'] };`,
     );
-    expect(problems).toEqual(['opening the queue left a rejection that nobody handles: cut off']);
+    expect(problems).toEqual(['opening the queue: 1 rejections were handled by nobody; the first: cut off']);
     expect(failed).toEqual([
       expect.stringMatching(/^0\.1 FAIL: \d rejections were handled by nobody; the first: unexpected Error: cut off$/),
     ]);
+  });
+
+  test('of a queue that throws in a timer', async () => {
+    const { failed } = await run(
+      `const open = (options) => {
+         const queue = memoryQueue(options);
+         const push = queue.push.bind(queue);
+         return Object.assign(queue, {
+           push: (...call) => (setTimeout(() => { throw new Error('no such host'); }, 1), push(...call)),
+         });
+       };
+       const harness = harnessOf(open);
+       const options = { only: ['0.1', '0.2'], seed: 1 };`,
+    );
+    expect(failed).toContainEqual(
+      expect.stringMatching(
+        /^0\.2 FAIL: \d exceptions were caught by nobody; the first: unexpected Error: no such host$/,
+      ),
+    );
+  });
+
+  test('of a harness that never starts, and never stops', async () => {
+    const { problems, failed, tookMs } = await run(
+      `const harness = harnessOf(memoryQueue, { timing: { startMs: 100 }, start: never, stop: never });
+       const options = { only: ['0.1'] };`,
+    );
+    expect(problems).toEqual([
+      'start() of the harness failed: it did not settle within 100 ms',
+      'stop() of the harness failed: it did not settle within 100 ms',
+    ]);
+    expect(failed).toEqual(['0.1 FAIL: not run, because the queue could not be opened']);
+    expect(tookMs).toBeLessThan(5000);
   });
 
   test('of a queue that cannot be made', async () => {
@@ -98,8 +144,8 @@ describe('a process that runs the kit ends by itself, with a report', { timeout:
     );
     expect(problems).toEqual(['opening the queue failed: no such host']);
     expect(failed).toEqual([
-      '0.1 FAIL: opening the queue failed: no such host',
-      '6.1 FAIL: opening the queue failed: no such host',
+      '0.1 FAIL: not run, because the queue could not be opened',
+      '6.1 FAIL: not run, because the queue could not be opened',
     ]);
   });
 
@@ -108,8 +154,10 @@ describe('a process that runs the kit ends by itself, with a report', { timeout:
       `const harness = harnessOf(never, { ${shortTiming} });
        const options = { only: ['0.1'] };`,
     );
-    const reason = 'opening the queue failed: opening the queue did not settle within 100 ms';
-    expect({ problems, failed }).toEqual({ problems: [reason], failed: [`0.1 FAIL: ${reason}`] });
+    expect({ problems, failed }).toEqual({
+      problems: ['opening the queue failed: opening the queue did not settle within 100 ms'],
+      failed: ['0.1 FAIL: not run, because the queue could not be opened'],
+    });
     expect(tookMs).toBeLessThan(5000);
   });
 

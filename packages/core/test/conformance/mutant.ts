@@ -6,6 +6,9 @@ import {
   type QueueDriver,
 } from '../../src/index.ts';
 import { type ConformanceHarness, type SimulatedBroker, simulatedHarness } from '../../src/conformance.ts';
+import { instead as changed } from '../../src/conformance/watched-queue.ts';
+
+export { changed };
 
 /** What a mutant calls whenever it does what is wrong: one that never does would prove nothing by being caught or not. */
 export type Alive = () => void;
@@ -20,8 +23,13 @@ export interface Mutant {
   readonly capabilities?: Partial<Capabilities>;
   /** How long requests travel, in milliseconds, where the fault shows only on a slow link. */
   readonly delayMs?: number;
-  /** Wrong on its way to the backend. Made once per connection. */
-  readonly driver?: (driver: QueueDriver<string>, alive: Alive, broker: SimulatedBroker) => QueueDriver<string>;
+  /** Wrong on its way to the backend. Made once per connection. @param process is 0 for this one, and counts the others. */
+  readonly driver?: (
+    driver: QueueDriver<string>,
+    alive: Alive,
+    broker: SimulatedBroker,
+    process: number,
+  ) => QueueDriver<string>;
   /** Wrong on its way to the user. Made once per connection. */
   readonly queue?: (queue: MessageQueue, alive: Alive, broker: SimulatedBroker) => MessageQueue;
   /** Wrong around the queue. */
@@ -37,7 +45,7 @@ export function harnessOf(mutant: Mutant, alive: Alive): ConformanceHarness {
     name,
     capabilities,
     delayMs,
-    driver: driver && ((correct, broker) => driver(correct, alive, broker)),
+    driver: driver && ((correct, broker, process) => driver(correct, alive, broker, process)),
     queue: queue && ((correct, broker) => queue(correct, alive, broker)),
   });
   return harness?.(simulated, alive) ?? simulated;
@@ -46,17 +54,6 @@ export function harnessOf(mutant: Mutant, alive: Alive): ConformanceHarness {
 /** What makes the dispatchers of `mutant`. */
 export function dispatchersOf({ dispatchers }: Mutant, alive: Alive): typeof createDispatcher {
   return dispatchers?.(createDispatcher, alive) ?? createDispatcher;
-}
-
-/** `subject`, but for the members in `changes`. The rest is as it was, also what it does to itself. */
-export function changed<Subject extends object>(subject: Subject, changes: Partial<Subject>): Subject {
-  return new Proxy(subject, {
-    get(target, name) {
-      if (Object.hasOwn(changes, name)) return changes[name as keyof Subject];
-      const member: unknown = Reflect.get(target, name, target);
-      return typeof member === 'function' ? member.bind(target) : member;
-    },
-  });
 }
 
 /** `queue`, with every delivery of `pop` and `popMany` changed. */

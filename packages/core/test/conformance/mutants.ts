@@ -17,6 +17,7 @@ import { closeMutants } from './mutants/close.ts';
 import { closeKeepsMutants } from './mutants/close-keeps.ts';
 import { lifecycleMutants } from './mutants/lifecycle.ts';
 import { durabilityMutants } from './mutants/durability.ts';
+import { processMutants } from './mutants/processes.ts';
 import { faultMutants } from './mutants/faults.ts';
 import { historyMutants } from './mutants/history.ts';
 import { modelMutants } from './mutants/model.ts';
@@ -44,6 +45,7 @@ export const mutants: readonly Mutant[] = [
   ...closeKeepsMutants,
   ...lifecycleMutants,
   ...durabilityMutants,
+  ...processMutants,
   ...faultMutants,
   ...historyMutants,
   ...modelMutants,

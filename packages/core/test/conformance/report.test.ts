@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { mkdtemp, readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
@@ -74,5 +74,13 @@ describe('a report', () => {
     expect(await readFile(join(folder, 'nq-conformance.json'), 'utf8')).toBe(reportToJson(report));
     expect(await readFile(join(folder, 'nq-conformance.md'), 'utf8')).toContain('| 0.3 |');
     expect(await readFile(join(folder, 'nq-conformance.html'), 'utf8')).toContain('<title>');
+  });
+
+  test('that cannot be written says what it came to', async () => {
+    const file = join(await mkdtemp(join(tmpdir(), 'nq-report-')), 'a-file');
+    await writeFile(file, '');
+    await expect(writeReport(await sound(), file)).rejects.toThrow(
+      /^Cannot write the report of simulated broker \(nq no level · 4\/4 verified · 0 waivers\): EEXIST/,
+    );
   });
 });

@@ -27,6 +27,9 @@ local ${names.join(', ')} = ${names.map((_name, index) => `KEYS[${index + 1}]`).
 local replays, max = ARGV[3] == 'replay', tonumber(ARGV[4])
 ${serverTime}${rememberNumber}${lua}
 if known then return known end
+-- The first write, which Redis allows when it is out of memory: only then may the others follow, and no letter takes more
+-- room for having been moved.
+redis.call('DEL', memory)
 local time = string.format('%.0f', now())
 local count = 0
 local function use(letter)

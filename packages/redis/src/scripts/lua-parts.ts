@@ -31,18 +31,17 @@ end
 /**
  * `handedOut(element)`: the element with one more hand-out counted, in its first member. The rest is never parsed, for
  * cjson would lose empty arrays and large numbers. What is no JSON object with members is left as it is: it becomes a dead
- * letter at its next hand-out. A number of more than nine digits, which nobody can have counted, is not counted on.
+ * letter at its next hand-out. A number of more than nine digits, which nobody can have counted, is not counted on: counting
+ * begins anew in front of it.
  *
  * `asPushed(element)`: the element without that member.
  */
 export const countHandOut = `
 local function handedOut(element)
   local digits, rest = string.match(element, '^{"nqattempt":(%d+),(.*)$')
-  if digits then
-    if #digits > 9 then return element end
-    return '{"nqattempt":' .. (digits + 1) .. ',' .. rest
-  end
-  if string.find(element, '^{%s*"') then return '{"nqattempt":1,' .. string.sub(element, 2) end
+  if digits and #digits <= 9 then return '{"nqattempt":' .. (digits + 1) .. ',' .. rest end
+  local first = string.match(element, '^%s*{%s*()"')
+  if first then return '{"nqattempt":1,' .. string.sub(element, first) end
   return element
 end
 

@@ -1,21 +1,33 @@
+import { fork } from 'node:child_process';
+import { join } from 'node:path';
 import type { MessageQueue } from '@nq/core';
 import type { ConformanceHarness, Inspection, Namespace } from '@nq/core/conformance';
 import { testConformance } from '@nq/core/conformance/vitest';
-import { Link, redisVersions, type TestRedis } from 'nq-testbed';
+import { Link, redisVersions, type RedisVersion, type TestRedis } from 'nq-testbed';
 import { describe, test } from 'vitest';
 import { redisQueue, type RedisQueueOptions } from '../../src/index.ts';
 
 /** What a harness opens its queues with, besides where they are. */
-export type HarnessOptions = Omit<RedisQueueOptions, 'queueKey' | 'addr' | 'url'>;
+export interface HarnessOptions extends Omit<RedisQueueOptions, 'queueKey' | 'addr' | 'url'> {
+  /** Done before a queue of this key is opened. */
+  readonly prepare?: ((server: TestRedis, queueKey: string) => Promise<void>) | undefined;
+}
 
 /** What the server of a queue that claims to be durable keeps. */
 const config = ['appendonly yes', 'appendfsync everysec'];
 
-const versions = await redisVersions();
+const program = join(import.meta.dirname, 'serve.ts');
+const execArgv = ['--conditions=@nq/source'];
 
-/** The whole kit, strictly, on every server that is to be had; a test that is skipped tells of each of the others. */
-export function describeOnEachServer(what: string, options: HarnessOptions): void {
-  const here = versions.filter(({ missing }) => missing === undefined);
+/**
+ * The whole kit, strictly, on one version of a server; a test that is skipped tells why where it is not to be had. Each
+ * version has a file of its own, for most of the time is waiting. What is here and is none of them takes the first place.
+ */
+export async function describeOn(version: RedisVersion, what: string, options: HarnessOptions): Promise<void> {
+  const versions = await redisVersions();
+  const others = versions.filter((one) => one.missing === undefined && one.version === undefined);
+  const offers = versions.filter((one) => one.version === version);
+  const here = [...offers.filter(({ missing }) => missing === undefined), ...(version === 'redis-7' ? others : [])];
   describe.each(here)(`${what} on $name`, ({ name, start }) => {
     const folder = `${what} ${name}`.toLowerCase().replaceAll(/[^a-z0-9.]+/g, '-');
     testConformance(
@@ -23,8 +35,8 @@ export function describeOnEachServer(what: string, options: HarnessOptions): voi
       { strict: true, reportFolder: `test-results/${folder}` },
     );
   });
-  const others = versions.filter((version) => !here.includes(version));
-  test.for(others)(`${what} on $name`, ({ missing }, { skip }) => skip(missing));
+  const away = offers.filter(({ missing }) => missing !== undefined && here.length === 0);
+  test.for(away)(`${what} on $name`, ({ missing }, { skip }) => skip(missing));
 }
 
 /** Everything that the kit may do to a queue on the server that `start` starts, for as long as the kit needs it. */
@@ -47,7 +59,7 @@ export function redisHarness(
     },
     namespace(id) {
       if (server === undefined) throw new Error('the server was not started');
-      return namespaceOf(server, id.replaceAll('/', ':'), options, crashed);
+      return namespaceOf(server, id, options, crashed);
     },
   };
 }
@@ -55,27 +67,26 @@ export function redisHarness(
 async function namespaceOf(
   server: TestRedis,
   queueKey: string,
-  options: HarnessOptions,
+  { prepare, ...options }: HarnessOptions,
   crashed: Promise<unknown>[],
 ): Promise<Namespace> {
+  await prepare?.(server, queueKey);
   const base = `{${queueKey}}:nq:`;
+  const common = {
+    requestTimeoutMs: 2000,
+    ...options,
+    queueKey,
+    ...(options.mode === 'stream' ? { group: 'default' } : {}),
+  };
   /** What all connections go through. */
   const shared = await server.link();
   /** The way of each queue to it, which ends when it crashes. */
   const ways = new Map<MessageQueue, Link>();
   return {
-    async open({ capacity, leaseMs, group }) {
+    async open({ group, ...wanted }) {
       const way = await Link.open(shared);
-      const queue = await redisQueue({
-        requestTimeoutMs: 2000,
-        onWarning: () => {},
-        ...options,
-        queueKey,
-        url: server.urlAt(way),
-        capacity,
-        leaseMs,
-        ...(options.mode === 'stream' ? { group: group ?? 'default' } : {}),
-      });
+      const named = group === undefined ? {} : { group };
+      const queue = await redisQueue({ ...common, ...wanted, ...named, url: server.urlAt(way), onWarning: () => {} });
       ways.set(queue, way);
       return queue;
     },
@@ -86,6 +97,7 @@ async function namespaceOf(
       delay: (ms) => shared.delay(ms),
       restart: () => server.restart(),
     },
+    fork: () => fork(program, [JSON.stringify({ ...common, url: server.urlAt(shared) })], { execArgv }),
     async crash(queue) {
       await ways.get(queue)?.close();
       ways.delete(queue);

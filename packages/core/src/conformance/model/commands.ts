@@ -1,6 +1,7 @@
 import type { AsyncCommand } from '../fast-check.ts';
 import type { ObservedQueue } from '../observed-queue.ts';
-import type { Neighbour, Trial } from '../trial.ts';
+import type { Trial } from '../trial.ts';
+import type { Neighbour } from '../trial-parts.ts';
 import type { QueueModel } from './queue-model.ts';
 
 /** The queue beside the model. */

@@ -130,7 +130,7 @@ async function acknowledgesMany(trial: Trial): Promise<void> {
       () => `${trial.show(delivery)} came out although it was acknowledged, with ${many - 1} others at once`,
     );
   const waitsForLease = lease !== false && lease.ms <= longestLeaseMs;
-  await watchWhatComes(queue, (waitsForLease ? lease.ms * 1.5 : 0) + quietMs, verifyNotDone);
+  await watchWhatComes(queue, waitsForLease ? lease.ms + 3 * quietMs : quietMs, verifyNotDone);
   if (look !== undefined) {
     await queue.close();
     await watchWhatComes(await look(), quietMs, verifyNotDone);

@@ -14,6 +14,7 @@ import {
   resolves,
   settledInTime,
   takeAgain,
+  waitForAll,
   verifyIs,
 } from './returned.ts';
 
@@ -208,7 +209,12 @@ async function tellsTwinsApart(trial: Trial): Promise<void> {
 
 async function speaksForItself(trial: Trial): Promise<void> {
   const queue = await trial.open({ leaseMs: leaseOfTwoMs });
-  await countsFromThePush(trial, queue);
+  const counting = await trial.neighbour('counting', { leaseMs: leaseOfTwoMs });
+  await waitForAll(countsFromThePush(trial, counting.queue), signalsItsOwn(trial, queue));
+  await counting.leave();
+}
+
+async function signalsItsOwn(trial: Trial, queue: ObservedQueue<unknown>): Promise<void> {
   const { lease } = queue.capabilities;
   if (lease === false) return;
   trial.leaseOf(queue);

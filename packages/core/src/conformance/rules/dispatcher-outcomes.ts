@@ -38,7 +38,7 @@ export const dispatcherOutcomeRules: readonly Rule[] = [
     ],
     async run(trial) {
       const queue = await trial.open();
-      const grave = await trial.neighbour('dead letters');
+      const grave = await trial.neighbour('dead-letters');
       let confirmed = false;
       let early = false;
       const watched = watchQueue(trial, queue, () => (early ||= !confirmed));
@@ -100,7 +100,7 @@ export const dispatcherOutcomeRules: readonly Rule[] = [
     mutants: ['dlq-off-by-one', 'dlq-too-soon', 'dlq-and-redeliver', 'dlq-twice'],
     async run(trial) {
       const queue = await trial.open();
-      const grave = await trial.neighbour('dead letters');
+      const grave = await trial.neighbour('dead-letters');
       const maxAttempts = 3;
       const dispatcher = trial.dispatcher(queue, {
         retry: { ...soon, maxAttempts },
@@ -141,7 +141,7 @@ export const dispatcherOutcomeRules: readonly Rule[] = [
     mutants: ['counts-failures-as-handled', 'counts-reset-by-stop', 'retries-not-counted'],
     async run(trial) {
       const queue = await trial.open();
-      const grave = await trial.neighbour('dead letters');
+      const grave = await trial.neighbour('dead-letters');
       // Retried at once: an event that is held meanwhile is covered by the ack of a later one, where acks are cumulative.
       const options: DispatcherOptions = {
         retry: { maxAttempts: 2, inPlace: 0, delayMs: 0, maxDelayMs: 0, jitter: 0 },

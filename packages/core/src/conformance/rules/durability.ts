@@ -4,9 +4,7 @@ import type { ObservedQueue } from '../observed-queue.ts';
 import { needs, type Rule } from '../rule.ts';
 import type { Trial } from '../trial.ts';
 import { takeAll } from './after-close.ts';
-
-/** The lease that rules ask for where they wait for its end, in milliseconds. */
-const leaseMs = 200;
+import { shortLeaseMs, takeBack } from './returned.ts';
 
 /** §7: what outlives a process, a consumer and a broker, and who gets what. */
 export const durabilityRules: readonly Rule[] = [
@@ -50,24 +48,11 @@ export const durabilityRules: readonly Rule[] = [
     checkFirst: 'Who looks for leases that have ended, and does it while there is no new event either?',
     mutants: ['crash-never-reclaimed', 'pop-removes'],
     async run(trial) {
-      const [crashes, stays] = [await trial.open({ leaseMs }), await trial.open()];
+      const [crashes, stays] = [await trial.open({ leaseMs: shortLeaseMs }), await trial.open()];
       const events = await trial.push(crashes, 3);
       const taken = await trial.takeMany(crashes, 2);
-      const patienceMs = reclaimMsOf(trial, stays);
       await trial.crash(crashes);
-      const deliveries: Delivery[] = [];
-      while (deliveries.length < events.length) {
-        const delivery = await stays.pop({ timeoutMs: patienceMs });
-        trial.verify(
-          delivery !== undefined,
-          `${events.length - deliveries.length} of ${events.length} events had not come ${patienceMs} ms after a consumer crashed with ${taken.length} of them`,
-        );
-        if (delivery === undefined) return;
-        deliveries.push(delivery);
-        await delivery.ack();
-      }
-      deliveries.push(...(await trial.drain(stays)));
-      trial.verifySame(deliveries, events, false);
+      const deliveries = await takeBack(trial, stays, events, `a consumer crashed with ${taken.length} of them`);
       for (const { event } of taken) {
         const again = deliveries.find((one) => one.event.id === event.id);
         trial.verify((again?.attempt ?? 0) >= 2, 'the hand-out to the crashed consumer does not count as an attempt');
@@ -88,7 +73,7 @@ export const durabilityRules: readonly Rule[] = [
       'Is the broker configured to keep what it confirms? If that is up to its operator, what is declared by default?',
     mutants: ['volatile-events', 'volatile-ack'],
     async run(trial) {
-      const queue = await trial.open({ leaseMs });
+      const queue = await trial.open({ leaseMs: shortLeaseMs });
       const events = await trial.push(queue, 6);
       const done = await trial.takeMany(queue, 2);
       for (const delivery of done) await delivery.ack();
@@ -98,20 +83,7 @@ export const durabilityRules: readonly Rule[] = [
       await queue.close();
       const left = events.filter(({ id }) => !done.some(({ event }) => event.id === id));
       const reopened = await trial.open();
-      const patienceMs = reclaimMsOf(trial, reopened);
-      const came: Delivery[] = [];
-      while (came.length < left.length) {
-        const delivery = await reopened.pop({ timeoutMs: patienceMs });
-        trial.verify(
-          delivery !== undefined,
-          `${left.length - came.length} of ${left.length} events had not come ${patienceMs} ms after the broker was restarted`,
-        );
-        if (delivery === undefined) return;
-        came.push(delivery);
-        await delivery.ack();
-      }
-      came.push(...(await trial.drain(reopened)));
-      trial.verifySame(came, left, false);
+      await takeBack(trial, reopened, left, 'the broker was restarted');
     },
   },
   {
@@ -128,12 +100,6 @@ export const durabilityRules: readonly Rule[] = [
     run: keepsGroupsApart,
   },
 ];
-
-/** How long an event may be away after its consumer has crashed, in milliseconds. */
-function reclaimMsOf(trial: Trial, queue: ObservedQueue<unknown>): number {
-  const lease = queue.capabilities.lease === false ? 0 : trial.leaseOf(queue);
-  return lease + trial.timing.reclaimMs;
-}
 
 async function keepsGroupsApart(trial: Trial): Promise<void> {
   const orders = [await trial.open({ group: 'orders' }), await trial.open({ group: 'orders' })];

@@ -3,7 +3,8 @@ import { showAnomaly } from '../history/check-history.ts';
 import { bounded, deep, type Profile } from '../history/profile.ts';
 import { runWorkload } from '../history/workload.ts';
 import type { Rule } from '../rule.ts';
-import type { SeenRejection, Trial } from '../trial.ts';
+import type { Trial } from '../trial.ts';
+import type { SeenRejection } from '../trial-parts.ts';
 import { NotVerified } from '../violation.ts';
 
 /** §9: what must hold of everything that has happened. */

@@ -4,6 +4,7 @@ import { needs, type Rule } from '../rule.ts';
 import type { Trial } from '../trial.ts';
 import { NotVerified } from '../violation.ts';
 import { longLeaseMs } from './full-queue.ts';
+import { waitForAll } from './returned.ts';
 
 /** §2: taking events out. */
 export const popRules: readonly Rule[] = [
@@ -64,32 +65,13 @@ export const popRules: readonly Rule[] = [
     checkFirst: 'Is the request that waits at the backend ended too, and what it brings too late given back?',
     mutants: ['ghost-waiter', 'abort-loses-event', 'late-answer-dropped'],
     async run(trial) {
-      const queue = await trial.open({ leaseMs: longLeaseMs(trial) });
+      const leaseMs = longLeaseMs(trial);
+      const queue = await trial.open({ leaseMs });
       const producer = await secondOf(trial, queue);
-      for (const ending of ['time', 'abort'] as const) {
-        const what = ending === 'time' ? 'ran out of time' : 'was aborted';
-        await endedPop(trial, queue, ending, 10, async () => {});
-        const event = trial.event();
-        await producer.push(event);
-        const delivery = await trial.take(queue, `the event that was pushed after a pop ${what}`);
-        trial.verify(delivery.event.id === event.id, 'another event came than the one that was pushed');
-        await delivery.ack();
-        // And while it ends.
-        for (let round = 0; round < 16; round++) {
-          const late = trial.event();
-          const endMs = 30;
-          // In every other round close to the end, else so much before it that what comes is still on its way then.
-          const pushMs = round % 2 === 0 ? endMs - 3 + trial.random() * 6 : endMs - round * 2;
-          const push = async (): Promise<void> => {
-            await trial.wait(pushMs);
-            await producer.push(late);
-          };
-          const came = await endedPop(trial, queue, ending, endMs, push);
-          const taken = came ?? (await trial.take(queue, `the event that was pushed while a pop ${what}`));
-          trial.verify(taken.event.id === late.id, 'another event came than the one that was pushed');
-          await taken.ack();
-        }
-      }
+      const aborted = await trial.neighbour('aborted', { leaseMs });
+      const other = trial.capabilities.multiInstance ? await aborted.open() : aborted.queue;
+      await waitForAll(endsPops(trial, queue, producer, 'time'), endsPops(trial, aborted.queue, other, 'abort'));
+      await aborted.leave();
     },
   },
   {
@@ -183,13 +165,17 @@ export const popRules: readonly Rule[] = [
       const held = await whoeverGets(trial, [queue, other]);
       trial.verify(held.event.id === first?.id, 'another event came than the one that was pushed');
       const timeoutMs = trial.timing.quietMs;
-      for (const [what, pop] of [
-        ['pop', async () => [await queue.pop({ timeoutMs })]],
-        ['pop of another connection', async () => [await other.pop({ timeoutMs })]],
-        ['popMany of another connection', () => other.popMany(5, { timeoutMs })],
-      ] as const) {
-        const [again] = await pop();
-        if (held.signal.aborted) throw new NotVerified('the lease was lost meanwhile');
+      const [here, there, page] = await Promise.all([
+        queue.pop({ timeoutMs }),
+        other.pop({ timeoutMs }),
+        other.popMany(5, { timeoutMs }),
+      ]);
+      if (held.signal.aborted) throw new NotVerified('the lease was lost meanwhile');
+      for (const [what, again] of [
+        ['pop', here],
+        ['pop of another connection', there],
+        ['popMany of another connection', page[0]],
+      ]) {
         trial.verify(again === undefined, `an event that is handed out and not settled came again: ${what}`);
       }
       const sentinel = trial.event();
@@ -216,7 +202,7 @@ export const popRules: readonly Rule[] = [
       const pushFirst = await trial.open();
       const events = await trial.push(pushFirst, 3);
       trial.verifySame(await trial.collect(pushFirst, events.length), events);
-      const { queue, leave } = await trial.neighbour('pop first');
+      const { queue, leave } = await trial.neighbour('pop-first');
       const pop = queue.pop({ timeoutMs: trial.timing.patienceMs * 2 });
       await trial.pending(pop, 'the first pop of an empty queue');
       const event = trial.event();
@@ -349,6 +335,37 @@ export async function whoeverGets(trial: Trial, consumers: readonly ObservedQueu
     return deliveries.length > 0;
   }, 'that an event comes to one of the connections');
   return deliveries[0] as Delivery;
+}
+
+/** Ends pops before and while an event is pushed, which the next pop must get then. */
+async function endsPops(
+  trial: Trial,
+  queue: ObservedQueue<unknown>,
+  producer: ObservedQueue<unknown>,
+  ending: 'time' | 'abort',
+): Promise<void> {
+  const what = ending === 'time' ? 'ran out of time' : 'was aborted';
+  await endedPop(trial, queue, ending, 10, async () => {});
+  const event = trial.event();
+  await producer.push(event);
+  const delivery = await trial.take(queue, `the event that was pushed after a pop ${what}`);
+  trial.verify(delivery.event.id === event.id, 'another event came than the one that was pushed');
+  await delivery.ack();
+  // And while it ends.
+  for (let round = 0; round < 16; round++) {
+    const late = trial.event();
+    const endMs = 30;
+    // In every other round close to the end, else so much before it that what comes is still on its way then.
+    const pushMs = round % 2 === 0 ? endMs - 3 + trial.random() * 6 : endMs - round * 2;
+    const push = async (): Promise<void> => {
+      await trial.wait(pushMs);
+      await producer.push(late);
+    };
+    const came = await endedPop(trial, queue, ending, endMs, push);
+    const taken = came ?? (await trial.take(queue, `the event that was pushed while a pop ${what}`));
+    trial.verify(taken.event.id === late.id, 'another event came than the one that was pushed');
+    await taken.ack();
+  }
 }
 
 /** A pop that ends after `ms` by its time limit or by an abort, while `meanwhile` happens. Resolves what it brought. */

@@ -3,13 +3,12 @@ import type { QueueEvent } from '../../event.ts';
 import { needs, type Rule } from '../rule.ts';
 import type { Trial } from '../trial.ts';
 import { fill, openFull } from './full-queue.ts';
+import { granularityMs } from './returned.ts';
 
 /** A time limit that rules give, in milliseconds. */
 const limitMs = 60;
 /** Some weeks: one more than `setTimeout` can count, which fires at once then. */
 const longMs = 2 ** 31;
-/** Timers count in whole milliseconds, so a wait may look this much shorter than it was. */
-const granularityMs = 1;
 
 /** §1: how long a push waits, and what is certain afterwards. */
 export const pushWaitingRules: readonly Rule[] = [

@@ -34,6 +34,35 @@ export async function takeAgain(trial: Trial, queue: ObservedQueue<unknown>, wha
   return delivery;
 }
 
+/**
+ * Takes and acknowledges `events`, which must come, at the latest soon after the leases of those who held them; and watches
+ * that no more come.
+ *
+ * @param after says since when they are waited for, if they do not come.
+ */
+export async function takeBack(
+  trial: Trial,
+  queue: ObservedQueue<unknown>,
+  events: readonly QueueEvent[],
+  after: string,
+): Promise<readonly Delivery[]> {
+  const leaseMs = queue.capabilities.lease === false ? 0 : trial.leaseOf(queue);
+  const timeoutMs = leaseMs + trial.timing.reclaimMs;
+  const deliveries: Delivery[] = [];
+  while (deliveries.length < events.length) {
+    const delivery = await queue.pop({ timeoutMs });
+    if (delivery === undefined) {
+      const missing = events.length - deliveries.length;
+      throw new Violation(`${missing} of ${events.length} events had not come ${timeoutMs} ms after ${after}`);
+    }
+    deliveries.push(delivery);
+    await delivery.ack();
+  }
+  deliveries.push(...(await trial.drain(queue)));
+  trial.verifySame(deliveries, events, false);
+  return deliveries;
+}
+
 /** Verifies that `delivery` is of `event` and of no other one. */
 export function verifyIs(trial: Trial, delivery: Delivery, event: QueueEvent, what: string): void {
   const { journal } = trial;
@@ -52,6 +81,13 @@ export async function settledInTime(call: Promise<void>): Promise<boolean> {
     if (isNqError(error, 'NQ_LEASE_LOST')) return false;
     throw error;
   }
+}
+
+/** Waits for works that are done at the same time. @throws a {@link Violation} of one of them, or else what one has thrown. */
+export async function waitForAll(...works: readonly Promise<void>[]): Promise<void> {
+  const ends = await Promise.allSettled(works);
+  const errors: unknown[] = ends.flatMap((end) => (end.status === 'rejected' ? [end.reason] : []));
+  if (errors.length > 0) throw errors.find((error) => error instanceof Violation) ?? errors[0];
 }
 
 /** Takes and acknowledges what comes until nothing has come for `watchMs`, and shows each to `look` before. */

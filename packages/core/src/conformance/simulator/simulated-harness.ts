@@ -3,8 +3,9 @@ import { createQueue } from '../../create-queue.ts';
 import type { QueueDriver } from '../../driver.ts';
 import type { MessageQueue } from '../../queue.ts';
 import { virtualClock } from '../../testing/virtual-clock.ts';
-import type { ConformanceHarness, Namespace } from '../harness.ts';
+import type { ConformanceHarness, Namespace, OpenOptions } from '../harness.ts';
 import { SimulatedBroker, type SimulatedConnection } from './simulated-broker.ts';
+import { simulatedPeer } from './simulated-peer.ts';
 
 /** A day that nobody takes for no time at all: 1 January 2026. */
 const startDate = Date.UTC(2026, 0, 1);
@@ -17,8 +18,10 @@ export interface SimulatedHarnessOptions {
   readonly capabilities?: Partial<Capabilities> | undefined;
   /** How long requests and answers travel, in milliseconds. @default 0 */
   readonly delayMs?: number | undefined;
-  /** Changes the driver of each connection. */
-  readonly driver?: ((driver: QueueDriver<string>, broker: SimulatedBroker) => QueueDriver<string>) | undefined;
+  /** Changes the driver of each connection. @param process is 0 for this process, and counts those that are simulated. */
+  readonly driver?:
+    | ((driver: QueueDriver<string>, broker: SimulatedBroker, process: number) => QueueDriver<string>)
+    | undefined;
   /** Changes the queue of each connection. */
   readonly queue?: ((queue: MessageQueue, broker: SimulatedBroker) => MessageQueue) | undefined;
 }
@@ -33,26 +36,31 @@ export function simulatedHarness(options: SimulatedHarnessOptions = {}): Conform
     drive: (work) => clock.run(work),
     namespace(): Namespace {
       let broker: SimulatedBroker | undefined;
-      const connections = new Map<MessageQueue, SimulatedConnection>();
+      const connections = new Map<
+        MessageQueue,
+        { readonly connection: SimulatedConnection; readonly process: number }
+      >();
       const theBroker = (): SimulatedBroker => {
         if (broker === undefined) throw new Error('open the queue first');
         return broker;
       };
+      const open = ({ capacity, leaseMs, group }: OpenOptions, process = 0): MessageQueue => {
+        if (broker === undefined) {
+          // Who declares that there is no limit has none, whatever a rule asks for.
+          const room = capabilities?.capacity === 'none' ? Infinity : capacity;
+          broker = new SimulatedBroker({ clock, capacity: room, leaseMs, capabilities });
+          broker.delayMs = delayMs;
+        }
+        const connection = broker.connect(group);
+        const driver = options.driver?.(connection, broker, process) ?? connection;
+        const correct = createQueue(driver, { clock });
+        const queue = options.queue?.(correct, broker) ?? correct;
+        connections.set(queue, { connection, process });
+        return queue;
+      };
+      let processes = 0;
       return {
-        open({ capacity, leaseMs, group }) {
-          if (broker === undefined) {
-            // Who declares that there is no limit has none, whatever a rule asks for.
-            const room = capabilities?.capacity === 'none' ? Infinity : capacity;
-            broker = new SimulatedBroker({ clock, capacity: room, leaseMs, capabilities });
-            broker.delayMs = delayMs;
-          }
-          const connection = broker.connect(group);
-          const driver = options.driver?.(connection, broker) ?? connection;
-          const correct = createQueue(driver, { clock });
-          const queue = options.queue?.(correct, broker) ?? correct;
-          connections.set(queue, connection);
-          return queue;
-        },
+        open: (wanted) => open(wanted),
         faults: {
           cut: () => theBroker().cut(),
           cutBeforeAnswer() {
@@ -64,7 +72,16 @@ export function simulatedHarness(options: SimulatedHarnessOptions = {}): Conform
           },
           restart: () => theBroker().restart(),
         },
-        crash: (queue) => connections.get(queue)?.kill(),
+        crash: (queue) => connections.get(queue)?.connection.kill(),
+        fork() {
+          const process = ++processes;
+          return simulatedPeer({
+            open: (wanted) => open(wanted, process),
+            drop() {
+              for (const one of connections.values()) if (one.process === process) one.connection.kill();
+            },
+          });
+        },
         inspect: () => theBroker().inspect(),
         injectRaw: (record) => theBroker().inject(record),
         async dispose() {

@@ -6,14 +6,42 @@ import { memoryDriver } from '@nq/core/testing';
 const broken = process.argv.includes('--broken');
 
 function open() {
+  if (process.argv.includes('--unreachable')) throw new Error('no such host');
   const driver = memoryDriver();
   if (broken) {
     // Every event comes out as another one.
     const encode = driver.encode.bind(driver);
     driver.encode = (event) => encode({ ...event, id: `${event.id}?` });
   }
-  return createQueue(driver);
+  const queue = createQueue(driver);
+  if (!process.argv.includes('--throwing')) return queue;
+  const push = queue.push.bind(queue);
+  return Object.assign(queue, {
+    push(...call) {
+      setTimeout(() => {
+        throw new Error('thrown in a timer');
+      });
+      return push(...call);
+    },
+  });
+}
+
+/** A folder that cannot be made, because there is a file of that name. */
+const reportFolder = process.argv.includes('--unwritable') ? import.meta.filename : undefined;
+
+/** Leaves something behind, until that is said. */
+function start() {
+  if (!process.argv.includes('--lingering')) return;
+  const timer = setInterval(() => {}, 1000);
+  const { error } = console;
+  console.error = (...words) => {
+    clearInterval(timer);
+    error(...words);
+  };
 }
 
 const namespace = () => ({ open, dispose() {} });
-testConformance({ name: 'a queue', namespace, timing: { patienceMs: 500 } }, { only: ['0.1', '0.2', '0.3', '0.4'] });
+testConformance(
+  { name: 'a queue', namespace, timing: { patienceMs: 500 }, start },
+  { only: ['0.1', '0.2', '0.3', '0.4'], reportFolder },
+);

@@ -1,0 +1,161 @@
+import { type Taken, type Worker, workOn } from '../peer/worker.ts';
+import { needs, type Rule } from '../rule.ts';
+import type { Trial } from '../trial.ts';
+import { NotVerified } from '../violation.ts';
+import { longLeaseMs } from './full-queue.ts';
+import { shortLeaseMs, takeBack } from './returned.ts';
+
+/** How many other processes there are. With this one, they are more than a machine with two cores runs at once. */
+const others = 2;
+/** How many events fit, if that can be chosen: so few that the queue is full again and again. */
+const smallRoom = 30;
+/** More is not filled. */
+const mostRoom = 2000;
+/** About how many events are pushed in all the rounds that fill the queue, and how many rounds there are at the most. */
+const [mostPushed, mostRounds] = [240, 40];
+/** How many events a process takes at once in every second round. */
+const page = 5;
+/** How many events each process pushes and takes at the same time. */
+const share = 40;
+
+/** §7: several processes, which share nothing but the backend. */
+export const processRules: readonly Rule[] = [
+  {
+    id: '7.5',
+    slug: 'processes-are-one-queue',
+    level: 'MUST',
+    claim: 'durable',
+    tier: 'standard',
+    requires: needs.multiInstance,
+    hooks: ['fork'],
+    text: 'Several processes that push and pop at once have one queue: every event whose push resolved is handed out once, to one of them, and where the capacity is hard, no more are stored than fit.',
+    why: 'What looks first and acts then is right in one process, where nothing comes between: with a second one, two take the same file, write the same name, or both find the last place free.',
+    checkFirst:
+      'Does the backend itself look and act in one step, by a lock, a transaction or a script? A lock in memory holds for one process.',
+    mutants: ['events-by-process', 'claims-by-process', 'names-by-process', 'room-by-process'],
+    run: shareQueue,
+  },
+  {
+    id: '7.6',
+    slug: 'killed-process-loses-nothing',
+    level: 'MUST',
+    claim: 'durable',
+    tier: 'standard',
+    requires: needs.multiInstance,
+    hooks: ['fork'],
+    text: 'A process that is killed takes nothing with it: what it had pushed is stored, and what it held is handed out again soon after its lease has ended, and counted as another attempt.',
+    why: 'Processes are killed when memory runs out, or when a deployment has waited long enough. No code of theirs runs then, so nothing may depend on it.',
+    checkFirst: 'What is done when a process exits that is not done when it is killed? Who takes back what it held?',
+    mutants: ['write-behind', 'pop-removes', 'crash-never-reclaimed'],
+    run: killsOne,
+  },
+];
+
+async function shareQueue(trial: Trial): Promise<void> {
+  const bounded = needs.capacity.holds(trial.capabilities);
+  const options = { capacity: smallRoom, leaseMs: longLeaseMs(trial) };
+  // All at the same moment: what is made by the first one that opens it is made once.
+  const opened = trial.open(options);
+  const [queue, ...forked] = await Promise.all([opened, ...Array.from({ length: others }, () => trial.fork(options))]);
+  if (bounded && queue.capacity > mostRoom) {
+    throw new NotVerified(`there is room for ${queue.capacity} events; the rule fills up to ${mostRoom}`);
+  }
+  const workers: [Worker, ...Worker[]] = [workOn(queue), ...forked];
+  const room = bounded ? queue.capacity : smallRoom;
+
+  // One that has never taken anything leaves everything to the others: it would find its own, also where nobody else does.
+  const [producer, ...consumers] = workers.toReversed() as typeof workers;
+  const early = await pushAtOnce(trial, [producer], room, 0);
+  verifyTaken(trial, await takeAtOnce(trial, consumers, early.length, 1), early);
+
+  const rounds = Math.min(mostRounds, Math.max(1, Math.round(mostPushed / room)));
+  for (let round = 0; round < rounds; round++) {
+    // Half as much again as fits: the last places are those that several want.
+    const stored = await pushAtOnce(trial, workers, Math.ceil(room / 2), 0);
+    trial.verify(
+      !bounded || stored.length <= room,
+      () => `${stored.length} events were stored by ${workers.length} processes at once, and there is room for ${room}`,
+    );
+    verifyTaken(trial, await takeAtOnce(trial, workers, stored.length, round % 2 === 0 ? 1 : page), stored);
+  }
+
+  const [stored, taken] = await Promise.all([
+    pushAtOnce(trial, workers, share, trial.timing.patienceMs),
+    takeAtOnce(trial, workers, share * workers.length, 1),
+  ]);
+  verifyTaken(trial, taken, stored);
+  await trial.nothing(queue, 'everything had been acknowledged, by one process or another');
+}
+
+/** Has every process push `count` events, all at the same time. @returns the ids of those that are stored. */
+async function pushAtOnce(
+  trial: Trial,
+  workers: readonly Worker[],
+  count: number,
+  timeoutMs: number,
+): Promise<readonly string[]> {
+  const pushes = workers.map((worker) => worker.push(trial.events(count), timeoutMs));
+  return (await Promise.all(pushes)).flat();
+}
+
+/** Has every process take and acknowledge its share of `count` events, all at the same time, and what others have left. */
+async function takeAtOnce(
+  trial: Trial,
+  workers: readonly Worker[],
+  count: number,
+  pageOf: number,
+): Promise<readonly Taken[]> {
+  const { quietMs, patienceMs } = trial.timing;
+  const taken: Taken[] = [];
+  const take = async (worker: Worker, most: number): Promise<void> => {
+    taken.push(...(await worker.take({ count: most, page: pageOf, timeoutMs: quietMs, ack: true })));
+  };
+  await Promise.all(workers.map((worker) => take(worker, Math.ceil(count / workers.length))));
+  // A backend may give one process more, and another one less: a log by its partitions.
+  let [progress, before] = [trial.clock.now(), taken.length];
+  while (taken.length < count && trial.clock.now() < progress + patienceMs) {
+    await Promise.all(workers.map((worker) => take(worker, count)));
+    if (taken.length > before) [progress, before] = [trial.clock.now(), taken.length];
+  }
+  return taken;
+}
+
+/** Verifies that each of `stored` was taken once, and nothing else. */
+function verifyTaken(trial: Trial, taken: readonly Taken[], stored: readonly string[]): void {
+  const times = new Map<string, number>();
+  for (const { id } of taken) times.set(id, (times.get(id) ?? 0) + 1);
+  const name = (id: string): string => trial.journal.nameOf(id);
+  const twice = [...times].find(([, count]) => count > 1);
+  trial.verify(
+    twice === undefined,
+    () => `${name(twice?.[0] ?? '')} was handed out ${twice?.[1]} times, to processes that all worked on it`,
+  );
+  const lost = stored.filter((id) => !times.has(id));
+  trial.verify(
+    lost.length === 0,
+    () =>
+      `${lost.length} of ${stored.length} events did not come to the processes that took: ${lost.slice(0, 5).map(name).join(' ')}`,
+  );
+  const strange = [...times.keys()].find((id) => !stored.includes(id));
+  trial.verify(strange === undefined, () => `${name(strange ?? '')} came again, or although its push was refused`);
+}
+
+async function killsOne(trial: Trial): Promise<void> {
+  const stays = await trial.open({ leaseMs: shortLeaseMs });
+  const killed = await trial.fork();
+  const { patienceMs } = trial.timing;
+  const events = trial.events(3);
+  await killed.push(events.slice(0, 2), patienceMs);
+  const held = await killed.take({ count: 2, page: 1, timeoutMs: patienceMs, ack: false });
+  trial.verify(held.length === 2, () => `2 events were pushed, and the process that pushed them got ${held.length}`);
+  await killed.push(events.slice(2), patienceMs);
+  await killed.kill();
+  const deliveries = await takeBack(trial, stays, events, 'the process was killed that had pushed them and held 2');
+  for (const { id, attempt } of held) {
+    const again = deliveries.find(({ event }) => event.id === id);
+    trial.verify(
+      (again?.attempt ?? 0) > attempt,
+      'the hand-out to the process that was killed does not count as an attempt',
+    );
+  }
+}

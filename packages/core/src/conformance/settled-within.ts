@@ -1,0 +1,16 @@
+import { within } from '../bounded.ts';
+import type { Clock } from '../clock.ts';
+import { Violation } from './violation.ts';
+
+/** `promise`, which must settle within `ms` milliseconds. @throws {Violation} that names `what` otherwise. */
+export async function settledWithin<Result>(
+  promise: Promise<Result>,
+  what: string,
+  ms: number,
+  clock: Clock,
+): Promise<Result> {
+  const late = Symbol('late');
+  const answer = await within(promise, ms, late, clock);
+  if (answer === late) throw new Violation(`${what} did not settle within ${Math.round(ms)} ms`);
+  return answer as Result;
+}

@@ -1,0 +1,55 @@
+import { fork } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { type ConformanceHarness, runConformance } from '../../src/conformance.ts';
+import { fileQueue } from './programs/file-queue.ts';
+
+const program = fileURLToPath(new URL('programs/serve-files.ts', import.meta.url));
+
+/** A harness of files that are read and written by several real processes. */
+function fileHarness(locked: boolean, forks = true): ConformanceHarness {
+  const root = mkdtempSync(join(tmpdir(), 'nq-files-'));
+  return {
+    name: locked ? 'files with a lock' : 'files without a lock',
+    stop: () => rmSync(root, { recursive: true, force: true }),
+    namespace(id) {
+      const folder = join(root, id);
+      mkdirSync(folder);
+      return {
+        open: ({ capacity, leaseMs }) => fileQueue({ folder, locked, capacity, leaseMs }),
+        ...(forks ? { fork: () => fork(program, [folder, locked ? 'locked' : 'open']) } : {}),
+        dispose: () => rmSync(folder, { recursive: true, force: true }),
+      };
+    },
+  };
+}
+
+/** How `rules` end, and why. */
+async function ends(harness: ConformanceHarness, rules: readonly string[]): Promise<Record<string, string>> {
+  const report = await runConformance(harness, { only: rules });
+  expect(report.problems).toEqual([]);
+  expect(report.leftAlive).toEqual([]);
+  return Object.fromEntries(report.rules.map(({ id, status, reason }) => [id, `${status} ${reason}`.trim()]));
+}
+
+describe('a queue of files that look first and act then', { timeout: 60_000 }, () => {
+  test('is right as long as all connections are in one process, and nobody knows whether it is with several', async () => {
+    const rules = ['0.3', '1.1', '2.4', '2.5', '5.1', '6.7', '7.5'];
+    const statuses = await ends(fileHarness(false, false), rules);
+    expect(statuses).toEqual({
+      ...Object.fromEntries(rules.map((rule) => [rule, 'PASS'])),
+      '7.5': 'NOT-VERIFIED the harness has no hook fork',
+    });
+  });
+
+  test('is caught by rule 7.5 as soon as there are several', async () => {
+    expect((await ends(fileHarness(false), ['7.5']))['7.5']).toMatch(/^FAIL /);
+  });
+
+  test('is right with several, if each call locks the folder', async () => {
+    expect(await ends(fileHarness(true), ['7.5', '7.6'])).toEqual({ '7.5': 'PASS', '7.6': 'PASS' });
+  });
+});

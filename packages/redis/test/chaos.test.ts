@@ -1,0 +1,131 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { checkHistory, type HistoryRecord, showAnomaly } from '@nq/core/conformance';
+import { type Link, redisOffer, type TestRedis, until } from 'nq-testbed';
+import { describe, expect, test } from 'vitest';
+import { Cast } from './chaos/cast.ts';
+
+/** How long there are faults, in seconds; also set by `NQ_CHAOS_SECONDS`. */
+const seconds = Number(process.env['NQ_CHAOS_SECONDS'] ?? 45);
+/** How many events are pushed at the least. */
+const events = Number(process.env['NQ_CHAOS_EVENTS'] ?? 40_000);
+const capacity = 500;
+const leaseMs = 1500;
+
+// Always a process on the loopback interface: it is killed by its pid, and nothing forwards what is measured.
+const { missing, start } = await redisOffer({ provider: 'native' });
+
+describe.skipIf(missing !== undefined)('five processes whose consumers are killed and whose links are cut', () => {
+  test.for(['list', 'stream'] as const)(
+    `lose nothing, push nothing twice, and repeat only what has a reason, on a %s`,
+    { timeout: (seconds + 120) * 1000 },
+    async (mode) => {
+      const folder = mkdtempSync(join(tmpdir(), 'nq-chaos-'));
+      await using server = await start({ config: ['appendonly yes', 'appendfsync everysec'] });
+      const queueKey = 'chaos:events';
+      const cast = new Cast(server, folder, { queueKey, mode, capacity, leaseMs, events: events / 2 });
+      try {
+        await perform(cast);
+        await until('everything to be done', () => isEmpty(server, queueKey, mode), { deadlineMs: 60_000 });
+        await cast.leave(cast.of('consumer'));
+        const history = cast.history();
+        const {
+          anomalies,
+          missing: unproven,
+          counts,
+        } = checkHistory(history, {
+          order: 'fifo',
+          ack: 'individual',
+          leaseMs,
+          capacity,
+          patienceMs: 10_000,
+          drained: true,
+          minimum: { stored: events, acknowledged: events * 0.98, redeliveries: 50, cutsFelt: 5 },
+        });
+        console.log(`${mode}: ${cast.kills} kills, ${cast.cuts} cuts, ${JSON.stringify(counts)}`);
+        expect(anomalies.slice(0, 3).map(showAnomaly)).toEqual([]);
+        expect(pushedTwice(history)).toEqual([]);
+        expect(unproven).toEqual([]);
+      } finally {
+        cast.end();
+        rmSync(folder, { recursive: true, force: true });
+      }
+    },
+  );
+});
+
+/**
+ * Two producers and three consumers; for a while, somebody is always killed or cut off. There is no seed: what happens when
+ * is up to five processes, and would not come again. What did happen is in the history.
+ */
+async function perform(cast: Cast): Promise<void> {
+  for (let count = 0; count < 2; count++) await cast.enter('producer', 20);
+  for (let count = 0; count < 3; count++) await cast.enter('consumer', 8);
+  const calmAt = Date.now() + seconds * 1000;
+  const kill = async (): Promise<void> => {
+    while (Date.now() < calmAt) {
+      await sleep(400 + Math.random() * 600);
+      await cast.kill(pick(cast.of('consumer')));
+      await cast.enter('consumer', 8);
+    }
+  };
+  const cut = async (): Promise<void> => {
+    while (Date.now() < calmAt) {
+      await sleep(100 + Math.random() * 300);
+      const actor = pick([...cast.of('consumer'), ...cast.of('producer')]);
+      await cast.whileCut(actor, pick(cuts), () => sleep(Math.random() < 0.05 ? 1500 : Math.random() * 100));
+    }
+  };
+  await Promise.all([kill(), cut()]);
+  await cast.leave(cast.of('producer'));
+}
+
+const cuts: readonly ((link: Link) => void)[] = [
+  (link) => link.cut(),
+  (link) => link.cutBeforeAnswer(),
+  (link) => link.cutBeforeAnswer(),
+  (link) => link.dropReplies(),
+  (link) => link.freeze(),
+];
+
+function pick<Item>(items: readonly Item[]): Item {
+  return items[Math.floor(Math.random() * items.length)] as Item;
+}
+
+/** Whether the server holds nothing of the queue: neither ready, nor in flight, nor delayed. */
+async function isEmpty(server: TestRedis, queueKey: string, mode: 'list' | 'stream'): Promise<boolean> {
+  const base = `{${queueKey}}:nq:`;
+  if (mode === 'list') {
+    const counts = [
+      await server.command('LLEN', queueKey),
+      await server.command('LLEN', `${base}staged`),
+      await server.command('HLEN', `${base}held`),
+      await server.command('ZCARD', `${base}delayed`),
+    ];
+    return counts.every((count) => count === 0);
+  }
+  const groups = (await server.command('XINFO', 'GROUPS', queueKey)) as unknown[][];
+  const group = groups[0] ?? [];
+  const counts = [
+    group[group.indexOf('lag') + 1],
+    group[group.indexOf('pending') + 1],
+    await server.command('HLEN', `${base}chaos:held`),
+    await server.command('ZCARD', `${base}chaos:returned`),
+    await server.command('ZCARD', `${base}chaos:delayed`),
+  ];
+  return counts.every((count) => count === 0);
+}
+
+/** Events that were handed out for the first time twice, although their push has an answer: they were stored twice. */
+function pushedTwice(history: readonly HistoryRecord[]): string[] {
+  const firsts = new Map<string, number>();
+  const answered = new Set<string>();
+  for (const record of history) {
+    if (record.kind === 'push' && record.outcome === 'ok') answered.add(record.event);
+    if (record.kind !== 'pop' || record.handOut?.attempt !== 1) continue;
+    firsts.set(record.handOut.event, (firsts.get(record.handOut.event) ?? 0) + 1);
+  }
+  return [...firsts].filter(([event, count]) => count > 1 && answered.has(event)).map(([event]) => event);
+}

@@ -1,3 +1,0 @@
-import { describeOnEachServer } from './support/redis-harness.ts';
-
-describeOnEachServer('a stream', { mode: 'stream' });

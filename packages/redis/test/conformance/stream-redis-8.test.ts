@@ -1,0 +1,3 @@
+import { describeOn } from '../support/redis-harness.ts';
+
+await describeOn('redis-8', 'a stream', { mode: 'stream' });

@@ -1,0 +1,50 @@
+import { isNqError } from '@nq/core';
+import { describe, expect, test } from 'vitest';
+import { failureOf, lostError, redisError, redisFailures } from '../src/errors.ts';
+
+/** An error as ioredis throws it. */
+function clientError(message: string, code?: string): Error {
+  const error = Object.assign(new Error(message), { command: { name: 'auth', args: ['nq', 's3cr3t'] } });
+  return code === undefined ? error : Object.assign(error, { code });
+}
+
+describe('an error of the client', () => {
+  test.each(redisFailures.flatMap(({ signs, code, meaning }) => signs.map((sign) => [sign, code, meaning] as const)))(
+    'that begins with %s is %s: %s',
+    (sign, code, meaning) => {
+      const expected = { code, meaning };
+      expect(failureOf(clientError(`${sign} and more`))).toMatchObject(expected);
+      expect(failureOf(clientError('something', sign))).toMatchObject(expected);
+    },
+  );
+
+  test.each([
+    ['OOM command not allowed when used memory > maxmemory. script: 435c2d, on @user_script:1.', 'NQ_UNAVAILABLE'],
+    [
+      'ERR Error running script (call to f_435c2d): @user_script:1: -OOM command not allowed when used memory',
+      'NQ_UNAVAILABLE',
+    ],
+    ['ERR Error running script (call to f_435c2d): @user_script:1: WRONGTYPE Operation against a key', 'NQ_CONFIG'],
+    ['connect ECONNREFUSED 127.0.0.1:1', undefined],
+    ['ERR syntax error', undefined],
+    ['BUSYGROUP Consumer Group name already exists', undefined],
+    ['NQSTALE a later request was executed before', undefined],
+  ])('%s is %s', (message, code) => {
+    expect(failureOf(clientError(message))?.code).toBe(code);
+  });
+
+  test.each([undefined, null, 'OOM', { message: 'OOM' }])('is not %o', (thrown) => {
+    expect(failureOf(thrown)).toBeUndefined();
+    expect(redisError('push', thrown).code).toBe('NQ_BACKEND');
+  });
+
+  test.each([redisError, lostError])('is the cause of what callers see, without what was sent', (make) => {
+    const cause = clientError('WRONGPASS invalid username-password pair');
+    const error = make('push', cause);
+    expect(isNqError(error)).toBe(true);
+    expect(error.message).toMatch(/^Cannot push: /);
+    expect(error.cause).toBe(cause);
+    expect(JSON.stringify(error, Object.getOwnPropertyNames(error))).not.toContain('s3cr3t');
+    expect(Object.keys(cause)).not.toContain('command');
+  });
+});

@@ -1,0 +1,35 @@
+import { describe, expect, test } from 'vitest';
+import { drain, openQueue } from './support/queue.ts';
+import { notOurs, offer, useServer } from './support/server.ts';
+
+describe.skipIf(notOurs !== undefined)(`a list on ${offer.name}`, () => {
+  const server = useServer();
+  const types = ['a', 'b', 'c', 'd'];
+
+  test('hands out what was given back together in its order, and before what was pushed later', async () => {
+    await using queue = await openQueue(server());
+    await queue.pushMany([...types, 'later'].map((type) => ({ type })));
+    const held = await queue.popMany(types.length);
+    await Promise.all(held.toReversed().map((delivery) => delivery.nack()));
+    expect(await drain(queue)).toEqual([...types, 'later']);
+  });
+
+  test('hands out what a closed queue held in its order', async () => {
+    const options = { queueKey: 'events:closed' };
+    await using queue = await openQueue(server(), options);
+    await queue.pushMany(types.map((type) => ({ type })));
+    const other = await openQueue(server(), options);
+    await other.popMany(3);
+    expect(await other.close()).toEqual({ returned: 3, abandoned: 0, deadLetters: 0 });
+    expect(await drain(queue)).toEqual(types);
+  });
+
+  test('lists what died together in the order in which it was given up', async () => {
+    await using queue = await openQueue(server());
+    await queue.pushMany(types.map((type) => ({ type })));
+    const held = await queue.popMany(types.length);
+    await Promise.all(held.toReversed().map((delivery) => delivery.nack({ deadLetter: true })));
+    const letters = await queue.deadLetters.list();
+    expect(letters.map(({ event }) => event.type)).toEqual(types.toReversed());
+  });
+});

@@ -1,0 +1,186 @@
+import { until } from 'nq-testbed';
+import { describe, expect, test } from 'vitest';
+import { codeOf, countsOf, drain, nothing, openQueue, take } from './support/queue.ts';
+import { newKey, offer, useServer } from './support/server.ts';
+
+describe.skipIf(offer.missing !== undefined)(`who looks at ${offer.name} from outside`, () => {
+  const server = useServer();
+  const run = (...command: (string | number | Uint8Array)[]) => server().command(...command);
+
+  test('sees with LLEN and LRANGE what is ready, the oldest on the right, as CloudEvents', async () => {
+    const queueKey = newKey();
+    await using queue = await openQueue(server(), { queueKey });
+    await queue.push({ id: 'one', type: 'order.created', key: 'acct-7', data: { total: 42 } });
+    await queue.push({ id: 'two', type: 'order.paid', data: [] });
+    expect(await run('LLEN', queueKey)).toBe(2);
+    const elements = ((await run('LRANGE', queueKey, 0, -1)) as string[]).map((text) => JSON.parse(text) as unknown);
+    expect(elements).toEqual([
+      expect.objectContaining({
+        specversion: '1.0',
+        id: 'two',
+        type: 'order.paid',
+        data: [],
+        nqtime: expect.any(Number),
+      }),
+      expect.objectContaining({ id: 'one', type: 'order.created', partitionkey: 'acct-7', data: { total: 42 } }),
+    ]);
+  });
+
+  test('sees only keys of the documented names and types, and none when all is done', async () => {
+    const queueKey = newKey();
+    const queue = await openQueue(server(), { queueKey });
+    await queue.pushMany(['a', 'b', 'c', 'd'].map((type) => ({ type, data: null })));
+    const [a, b, c] = await queue.popMany(3);
+    await b?.nack({ delayMs: 60_000 });
+    await c?.nack({ deadLetter: true, reason: 'broken' });
+    await queue.deadLetters.remove(['none']);
+    const types: Record<string, unknown> = {};
+    for (const key of (await run('KEYS', `*${queueKey}*`)) as string[]) {
+      types[key.replace(/:[0-9a-f]{18}$/, ':…')] = await run('TYPE', key);
+    }
+    const beside = `{${queueKey}}:nq:`;
+    expect(types).toEqual({
+      [queueKey]: 'list',
+      [`${beside}held`]: 'hash',
+      [`${beside}leases`]: 'zset',
+      [`${beside}delayed`]: 'zset',
+      [`${beside}dead`]: 'list',
+      [`${beside}push:…`]: 'string',
+      [`${beside}consume:…`]: 'string',
+      [`${beside}letters:…`]: 'string',
+    });
+    const [letter] = (await run('LRANGE', `${beside}dead`, 0, -1)) as string[];
+    const [head, body] = letter?.split('\n') ?? [];
+    expect(JSON.parse(head ?? '')).toMatchObject({ id: c?.event.id, attempts: 1, reason: 'broken' });
+    expect(JSON.parse(body ?? '')).toMatchObject({ type: 'c' });
+
+    await a?.ack();
+    await run('DEL', `${beside}delayed`);
+    await queue.deadLetters.remove();
+    await drain(queue);
+    await queue.close();
+    expect(await run('KEYS', `*${queueKey}*`)).toEqual([]);
+  });
+
+  test('finds memories that expire by themselves, and nothing else that does', async () => {
+    const queueKey = newKey();
+    await using queue = await openQueue(server(), { queueKey });
+    await queue.pushMany(['a', 'b'].map((type) => ({ type, data: null })));
+    await (await take(queue)).nack({ delayMs: 60_000 });
+    await take(queue);
+    for (const key of (await run('KEYS', `*${queueKey}*`)) as string[]) {
+      const isMemory = /:(?:push|consume|letters):[0-9a-f]+$/.test(key);
+      expect([key, Number(await run('PTTL', key)) > 0]).toEqual([key, isMemory]);
+    }
+  });
+
+  test('wakes a pop at once with plain JSON, whose member is the key', async () => {
+    const queueKey = newKey();
+    await using queue = await openQueue(server(), { queueKey, foreignKey: 'AccountID' });
+    const popped = take(queue);
+    await untilBlocked(queueKey);
+    const pushedAt = performance.now();
+    await run('LPUSH', queueKey, '{"type":"order.created","AccountID":"acct-7","total":42}');
+    const { event, attempt } = await popped;
+    expect(performance.now() - pushedAt).toBeLessThan(500);
+    expect(attempt).toBe(1);
+    expect(event).toMatchObject({ type: 'order.created', key: 'acct-7', data: { AccountID: 'acct-7', total: 42 } });
+  });
+
+  test('may take from the right with RPOP, and what it took is nobody else’s', async () => {
+    const queueKey = newKey();
+    await using queue = await openQueue(server(), { queueKey });
+    await queue.pushMany(['a', 'b'].map((type) => ({ type, data: null })));
+    expect(JSON.parse(String(await run('RPOP', queueKey)))).toMatchObject({ type: 'a' });
+    expect(await drain(queue)).toEqual(['b']);
+  });
+
+  const poison: readonly [string, Buffer][] = [
+    ['nothing', Buffer.from('')],
+    ['half of JSON', Buffer.from('{"type":"order.created"')],
+    ['no object', Buffer.from('[1,2]')],
+    ['no members', Buffer.from('{}')],
+    ['no type', Buffer.from('{"id":"x"}')],
+    ['invalid UTF-8', Buffer.from('{"type":"a","name":"M\xfcller"}', 'latin1')],
+    ['binary', Buffer.from([0, 10, 13, 255, 123, 34])],
+    ['a line of its own', Buffer.from('\n{"type":\n')],
+  ];
+
+  test.each(poison)(
+    'makes a dead letter of %s, with its bytes and the reason, and keeps nothing waiting',
+    async (_what, bytes) => {
+      const queueKey = newKey();
+      await using queue = await openQueue(server(), { queueKey });
+      await run('LPUSH', queueKey, bytes);
+      await queue.push({ type: 'behind', data: null });
+      expect(await take(queue)).toMatchObject({ event: { type: 'behind' }, attempt: 1 });
+      await until('the dead letter', async () => (await queue.deadLetters.count()) === 1);
+      const [letter] = await queue.deadLetters.list();
+      expect(letter).toMatchObject({ attempts: 1, reason: expect.stringMatching(/^Cannot read the event: /) });
+      expect(letter?.event).toMatchObject({ type: 'nq.undecodable', data: new Uint8Array(bytes) });
+      // Replayed, it is what it was.
+      expect(await queue.deadLetters.replay([letter?.event.id ?? ''])).toBe(1);
+      expect(await run('LLEN', queueKey)).toBe(1);
+      expect(await queue.pop({ timeoutMs: 50 })).toBeUndefined();
+      await until('the dead letter', async () => (await queue.deadLetters.count()) === 1);
+      const [again] = await queue.deadLetters.list();
+      expect(again?.event.data).toEqual(new Uint8Array(bytes));
+      expect(await queue.deadLetters.remove([again?.event.id ?? ''])).toBe(1);
+      expect(await countsOf(server(), queueKey)).toMatchObject({ dead: 0, ready: 0 });
+    },
+  );
+
+  test('finds poison with its bytes as they were, also if its consumer crashed with it before', async () => {
+    const queueKey = newKey();
+    const beside = `{${queueKey}}:nq:`;
+    await run('HSET', `${beside}held`, 'gone:1', 'no JSON', 'gone:2', '{"type":"a"}');
+    await run('ZADD', `${beside}leases`, 1, 'gone:1:2');
+    await using queue = await openQueue(server(), { queueKey });
+    expect(await take(queue)).toMatchObject({ event: { type: 'a' }, attempt: 2 });
+    await until('the dead letter', async () => (await queue.deadLetters.count()) === 1);
+    expect((await queue.deadLetters.list())[0]?.event.data).toEqual(new Uint8Array(Buffer.from('no JSON')));
+  });
+
+  test('may write a dead letter that is none, which is told until all are removed', async () => {
+    const queueKey = newKey();
+    await using queue = await openQueue(server(), { queueKey });
+    await run('RPUSH', `{${queueKey}}:nq:dead`, 'hello');
+    expect(await codeOf(queue.deadLetters.list())).toBe('NQ_BACKEND');
+    expect(await queue.deadLetters.count()).toBe(1);
+    expect(await queue.deadLetters.remove(['none'])).toBe(0);
+    expect(await queue.deadLetters.remove()).toBe(1);
+    expect(await queue.deadLetters.list()).toEqual([]);
+  });
+
+  test('sees the connections of a queue by their names', async () => {
+    const queueKey = newKey();
+    await using queue = await openQueue(server(), { queueKey });
+    const popped = codeOf(queue.pop({ timeoutMs: 1000 }));
+    await untilBlocked(queueKey);
+    const list = String(await run('CLIENT', 'LIST')).split('\n');
+    expect(list.filter((line) => line.includes(`name=nq:${queueKey} `))).toHaveLength(2);
+    await popped;
+  });
+
+  test('gets an element that somebody pushed while all slept in order', async () => {
+    const queueKey = newKey();
+    await using queue = await openQueue(server(), { queueKey });
+    for (let round = 0; round < 20; round++) {
+      const popped = take(queue);
+      await run('LPUSH', queueKey, `{"type":"e${round}"}`);
+      const delivery = await popped;
+      expect(delivery.event.type).toBe(`e${round}`);
+      await delivery.ack();
+    }
+    expect(await countsOf(server(), queueKey)).toEqual(nothing);
+  });
+
+  /** Waits until a connection of the queue blocks. */
+  async function untilBlocked(queueKey: string): Promise<void> {
+    await until('a pop to block', async () =>
+      String(await run('CLIENT', 'LIST'))
+        .split('\n')
+        .some((line) => line.includes(`name=nq:${queueKey}`) && / flags=\S*b/.test(line)),
+    );
+  }
+});

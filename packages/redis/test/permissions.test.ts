@@ -1,0 +1,155 @@
+import { isNqError } from '@nq/core';
+import { runConformance } from '@nq/core/conformance';
+import { Redis } from 'ioredis';
+import { until } from 'nq-testbed';
+import { describe, expect, test } from 'vitest';
+import { aclRules } from '../src/index.ts';
+import { codeOf, openQueue, take } from './support/queue.ts';
+import { redisHarness } from './support/redis-harness.ts';
+import { newKey, notOurs, offer, useServer } from './support/server.ts';
+
+const event = (type: string) => ({ type, data: null });
+const access = { username: 'nq', password: 'hunter2' };
+
+const modes = [
+  { mode: 'list', options: {} },
+  { mode: 'stream', options: { mode: 'stream', group: 'orders', retain: 0, capacity: 100 } },
+] as const;
+const where = notOurs ?? offer.name;
+
+describe.skipIf(notOurs !== undefined).each(modes)(
+  `a user with the rules of a $mode on ${where}`,
+  ({ mode, options }) => {
+    const server = useServer();
+
+    const allow = (queueKey: string, rules = aclRules(queueKey, mode)) =>
+      server().command('ACL', 'SETUSER', access.username, 'reset', 'on', `>${access.password}`, ...rules);
+
+    /** Everything that a queue can be asked for. @throws what any of it rejects with. */
+    async function everything(queueKey: string): Promise<void> {
+      const own = { ...options, ...access, queueKey, leaseMs: 150, durability: { replicas: 1, timeoutMs: 1 }, db: 1 };
+      await using queue = await openQueue(server(), own);
+      await using waiting = await openQueue(server(), { ...own, durability: undefined });
+      const unlessReplica = (error: unknown): void => {
+        if (!isNqError(error, 'NQ_OUTCOME_UNKNOWN') || error.cause !== undefined) throw error;
+      };
+      await queue.pushMany(['a', 'b', 'c', 'd', 'e'].map(event)).catch(unlessReplica);
+      const [a, b, c, d, e] = await queue.popMany(5);
+      await a?.ack();
+      await b?.extend(60_000);
+      await b?.nack({ delayMs: 1 });
+      for (const delivery of [c, d, e]) await delivery?.nack({ deadLetter: true });
+      const [first, second] = await queue.deadLetters.list();
+      expect(await queue.deadLetters.count()).toBe(3);
+      expect(await queue.deadLetters.replay([first?.event.id ?? ''])).toBe(1);
+      expect(await queue.deadLetters.remove([second?.event.id ?? ''])).toBe(1);
+      expect(await queue.deadLetters.replay()).toBe(1);
+      await (await take(waiting)).nack();
+      // The leases of some that were handed out together end by themselves, and they are given back by who looks.
+      await queue.size();
+      await until('the delay to be over', async () => (await queue.size()).ready === 3);
+      expect(await waiting.popMany(3)).toHaveLength(3);
+      for (let left = 3; left > 0; left--) await (await take(waiting)).ack();
+
+      // Woken by a push, and by one that nobody waits for any more.
+      const popped = take(waiting);
+      popped.catch(() => {});
+      await untilBlocked(queueKey);
+      await queue.push(event('f')).catch(unlessReplica);
+      await (await popped).ack();
+      const end = new AbortController();
+      const given = codeOf(waiting.pop({ signal: end.signal }));
+      await untilBlocked(queueKey);
+      end.abort(new Error('enough'));
+      expect(await given).toBe('Error: enough');
+      await queue.push(event('g')).catch(unlessReplica);
+      await (await take(queue)).ack();
+      if (mode === 'list') return;
+      await queue.rewind({ time: 0 });
+      // A group of somebody else that has something in hand, which must not be trimmed.
+      const them = new Redis(server().url, { db: 1 });
+      await them.xgroup('CREATE', queueKey, 'theirs', '0');
+      await them.xreadgroup('GROUP', 'theirs', 'them', 'COUNT', 1, 'STREAMS', queueKey, '>');
+      them.disconnect();
+      await queue.push(event('h')).catch(unlessReplica);
+    }
+
+    /** How often, and how, the server has refused something. */
+    async function refusals(): Promise<string> {
+      const log = (await server().command('ACL', 'LOG', 128)) as (string | number)[][];
+      return log.map(([, count, , reason, , object]) => `${count} ${reason} ${object}`).join(', ');
+    }
+
+    async function untilBlocked(queueKey: string): Promise<void> {
+      await until(
+        'a pop to block',
+        async () =>
+          String(await server().command('CLIENT', 'LIST'))
+            .split('\n')
+            .some((line) => line.includes(`name=nq:${queueKey.replaceAll(' ', '_')} `) && / flags=\S*b/.test(line)),
+        { deadlineMs: 1000 },
+      );
+    }
+
+    test.each(['events', 'notification:events', '{shop}:orders', 'a*b?[c]\\d', 'a b'])(
+      'can do everything for %s',
+      async (name) => {
+        const queueKey = `${name}:${newKey()}`;
+        await allow(queueKey);
+        await server().command('ACL', 'LOG', 'RESET');
+        await everything(queueKey);
+        expect(await refusals()).toBe('');
+      },
+    );
+
+    test('can do nothing with another key', async () => {
+      const queueKey = newKey();
+      await allow(queueKey);
+      for (const other of [newKey(), `${queueKey}2`, `x${queueKey}`]) {
+        const failure = await openQueue(server(), { ...options, ...access, queueKey: other }).catch((error) => error);
+        expect(failure).toMatchObject({ code: 'NQ_CONFIG', message: expect.stringContaining('lacks a permission') });
+      }
+    });
+
+    test('a pattern in the key is no pattern of keys', async () => {
+      const queueKey = `${newKey()}*`;
+      await allow(queueKey);
+      const failure = await openQueue(server(), { ...options, ...access, queueKey: queueKey.replace('*', 'x') }).catch(
+        (error) => error,
+      );
+      expect(failure).toMatchObject({ code: 'NQ_CONFIG' });
+    });
+
+    test('can do what the rules of a queue say, the quick ones', async () => {
+      const harness = redisHarness(offer.name, () => offer.start({ config: ['appendonly yes'] }), {
+        ...options,
+        ...access,
+        prepare: async (other, queueKey) => {
+          // A trial may have several queues.
+          const rules = aclRules(queueKey, mode).filter((rule) => rule !== 'resetkeys');
+          await other.command('ACL', 'SETUSER', access.username, 'on', `>${access.password}`, ...rules);
+        },
+      });
+      const { rules: results } = await runConformance(harness, { tiers: ['smoke'], seed: 7 });
+      expect(results.length).toBeGreaterThan(10);
+      expect(results.filter(({ status }) => status !== 'PASS' && status !== 'N-A')).toEqual([]);
+    }, 60_000);
+
+    const commands = aclRules('q', mode)
+      .filter((rule) => rule.startsWith('+') && !rule.startsWith('+cluster|'))
+      .map((rule) => rule.slice(1));
+
+    test.each(commands)('cannot do everything without %s', async (command) => {
+      const queueKey = newKey();
+      await allow(
+        queueKey,
+        aclRules(queueKey, mode).filter((rule) => rule !== `+${command}`),
+      );
+      await server().command('SCRIPT', 'FLUSH');
+      await server().command('ACL', 'LOG', 'RESET');
+      const failure = await everything(queueKey).catch((error: unknown) => error);
+      // What only ioredis asks for is refused in silence.
+      expect(failure !== undefined || (await refusals()) !== '').toBe(true);
+    });
+  },
+);

@@ -1,0 +1,163 @@
+import type { MessageQueue } from '@nq/core';
+import { until } from 'nq-testbed';
+import { describe, expect, test } from 'vitest';
+import { countsOf, drain, nothing, openQueue, take } from './support/queue.ts';
+import { Program } from './support/process.ts';
+import { newKey, offer, useServer } from './support/server.ts';
+
+const event = (type: string) => ({ type, data: null });
+const numbered = (count: number) => Array.from({ length: count }, (_, number) => event(`e${number}`));
+
+/** Takes everything that is ready, and returns the deliveries. */
+async function takeAll(queue: MessageQueue) {
+  const all = [];
+  for (;;) {
+    const deliveries = await queue.popMany(256, { timeoutMs: 0 });
+    if (deliveries.length === 0) return all;
+    all.push(...deliveries);
+  }
+}
+
+describe.skipIf(offer.missing !== undefined)(`what comes again on ${offer.name}`, () => {
+  const server = useServer();
+
+  test('comes again after the lease of a process that was killed, to whoever waits', async () => {
+    const queueKey = newKey();
+    await using queue = await openQueue(server(), { queueKey });
+    await queue.pushMany(numbered(3));
+    const open = `await redisQueue({ url: ${JSON.stringify(server().url)}, queueKey: ${JSON.stringify(queueKey)}, leaseMs: 1000, onWarning: () => {} })`;
+    await using program = new Program(`
+      const queue = ${open};
+      const taken = await queue.popMany(2);
+      console.log('took', taken.length);
+      await new Promise(() => setInterval(() => {}, 1000));`);
+    await until('the other process to take two', () => program.output.includes('took 2'));
+    await program.kill();
+    await (await take(queue)).ack();
+    // They come back in their order, and before whatever was pushed later.
+    await queue.push(event('later'));
+    const first = await take(queue);
+    await first.ack();
+    expect([first.event.type, first.attempt]).toBeOneOf([
+      ['later', 1],
+      ['e0', 2],
+    ]);
+    const rest = [await take(queue), await take(queue)];
+    expect([first, ...rest].map(({ event: { type }, attempt }) => `${type} ${attempt}`).toSorted()).toEqual([
+      'e0 2',
+      'e1 2',
+      'later 1',
+    ]);
+    await Promise.all(rest.map((delivery) => delivery.ack()));
+    expect(await countsOf(server(), queueKey)).toEqual(nothing);
+  });
+
+  test('counts its attempts through nacks, crashes and closed queues', async () => {
+    const queueKey = newKey();
+    await using last = await openQueue(server(), { queueKey });
+    await last.push(event('a'));
+    await (await take(last)).nack();
+    await (await take(last)).nack({ delayMs: 20 });
+    const closed = await openQueue(server(), { queueKey });
+    expect((await take(closed)).attempt).toBe(3);
+    expect(await closed.close()).toMatchObject({ returned: 1 });
+    const link = await server().link();
+    const crashed = await openQueue(link, { queueKey, leaseMs: 500 });
+    expect((await take(crashed)).attempt).toBe(4);
+    await link.close();
+    const delivery = await take(last);
+    expect(delivery.attempt).toBe(5);
+    await delivery.nack({ deadLetter: true });
+    expect((await last.deadLetters.list())[0]?.attempts).toBe(5);
+    // Whoever replays it wants it tried as if it were new.
+    await last.deadLetters.replay();
+    expect((await take(last)).attempt).toBe(1);
+    await crashed.close();
+  });
+
+  test('is given back by close() in its order, in front of what is ready', async () => {
+    const queueKey = newKey();
+    await using other = await openQueue(server(), { queueKey });
+    await other.pushMany(numbered(6));
+    const queue = await openQueue(server(), { queueKey });
+    await queue.popMany(4);
+    expect(await queue.close()).toMatchObject({ returned: 4 });
+    expect(await drain(other)).toEqual(['e0', 'e1', 'e2', 'e3', 'e4', 'e5']);
+  });
+
+  test('may be more than 8000 events whose delays are over together, and each comes once', async () => {
+    const queueKey = newKey();
+    await using queue = await openQueue(server(), { queueKey, capacity: Infinity, leaseMs: 60_000 });
+    await queue.pushMany(numbered(9000));
+    const deliveries = await takeAll(queue);
+    expect(deliveries).toHaveLength(9000);
+    await Promise.all(deliveries.map((delivery, at) => delivery.nack({ delayMs: 1 + at / 100 })));
+    expect(await countsOf(server(), queueKey)).toMatchObject({ held: 0, leases: 0 });
+    await until('the last delay to be over', async () => (await queue.size()).delayed === 0);
+    expect(await queue.size()).toMatchObject({ ready: 9000, delayed: 0 });
+    const types: string[] = [];
+    while (types.length < 9000) {
+      const again = await queue.popMany(256, { timeoutMs: 1000 });
+      expect(again.length).toBeGreaterThan(0);
+      types.push(...again.map((delivery) => delivery.event.type));
+      await Promise.all(again.map((delivery) => delivery.ack()));
+    }
+    expect(new Set(types).size).toBe(9000);
+    expect(await countsOf(server(), queueKey)).toEqual(nothing);
+  }, 30_000);
+
+  test('may be more than 8000 events whose leases end together, among them one that was renewed', async () => {
+    const queueKey = newKey();
+    const link = await server().link();
+    const queue = await openQueue(link, { queueKey, capacity: Infinity, leaseMs: 2000 });
+    await queue.pushMany(numbered(9000));
+    const deliveries = await takeAll(queue);
+    expect(deliveries).toHaveLength(9000);
+    await deliveries[4500]?.extend(60_000);
+    await link.close();
+    await using other = await openQueue(server(), { queueKey });
+    await until('the leases to end', async () => (await other.size()).inFlight === 1);
+    const types: string[] = [];
+    while (types.length < 8999) {
+      const again = await other.popMany(256, { timeoutMs: 1000 });
+      expect(again.length).toBeGreaterThan(0);
+      expect(again.every(({ attempt }) => attempt === 2)).toBe(true);
+      types.push(...again.map((delivery) => delivery.event.type));
+      await Promise.all(again.map((delivery) => delivery.ack()));
+    }
+    expect(new Set(types).size).toBe(8999);
+    expect(await countsOf(server(), queueKey)).toEqual({ ...nothing, held: 1, leases: 1 });
+    await queue.close();
+  }, 30_000);
+
+  test('may be more than a thousand dead letters: counted, listed, replayed and removed', async () => {
+    const queueKey = newKey();
+    await using queue = await openQueue(server(), { queueKey, capacity: Infinity });
+    await queue.pushMany(Array.from({ length: 1200 }, (_, n) => ({ ...event(`e${n}`), id: `id-${n % 600}` })));
+    const buried = await takeAll(queue);
+    await Promise.all(buried.map((delivery) => delivery.nack({ deadLetter: true, reason: 'no' })));
+    expect(await queue.deadLetters.count()).toBe(1200);
+    expect(await queue.deadLetters.list()).toHaveLength(100);
+    expect(await queue.deadLetters.list({ limit: 0 })).toEqual([]);
+    const all = await queue.deadLetters.list({ limit: Infinity });
+    expect(all.map((letter) => letter.event.type)).toEqual(numbered(1200).map(({ type }) => type));
+    // Two events may have the same id.
+    expect(await queue.deadLetters.replay(['id-7', 'id-9', 'unknown'])).toBe(4);
+    expect(await queue.deadLetters.remove(['id-8'])).toBe(2);
+    expect(await drain(queue)).toEqual(['e7', 'e9', 'e607', 'e609']);
+    const ids = Array.from({ length: 500 }, (_, n) => `id-${n + 10}`);
+    expect(await queue.deadLetters.remove(ids)).toBe(1000);
+    expect(await queue.deadLetters.replay()).toBe(194);
+    expect(await queue.size()).toMatchObject({ ready: 194 });
+    expect(await countsOf(server(), queueKey)).toEqual({ ...nothing, ready: 194 });
+  });
+
+  test('replays dead letters past the capacity, in their order, behind what is ready', async () => {
+    await using queue = await openQueue(server(), { capacity: 3 });
+    await queue.pushMany(numbered(3));
+    for (const delivery of await queue.popMany(3)) await delivery.nack({ deadLetter: true });
+    await queue.pushMany(['x', 'y', 'z'].map(event));
+    expect(await queue.deadLetters.replay()).toBe(3);
+    expect(await drain(queue)).toEqual(['x', 'y', 'z', 'e0', 'e1', 'e2']);
+  });
+});

@@ -1,0 +1,262 @@
+import type { MessageQueue } from '@nq/core';
+import { until } from 'nq-testbed';
+import { describe, expect, test } from 'vitest';
+import { drain, openQueue, take, type TestOptions } from './support/queue.ts';
+import { newKey, notOurs, offer, useServer } from './support/server.ts';
+
+describe.skipIf(notOurs !== undefined)(`a stream on ${offer.name}`, () => {
+  const server = useServer();
+
+  const open = (queueKey: string, options: TestOptions = {}): Promise<MessageQueue> =>
+    openQueue(server(), { queueKey, mode: 'stream', group: 'orders', ...options });
+
+  async function pushAll(queue: MessageQueue, types: readonly string[]): Promise<void> {
+    await queue.pushMany(types.map((type) => ({ type })));
+  }
+
+  const numbered = (count: number): string[] => Array.from({ length: count }, (_, index) => `event-${index}`);
+  const lengthOf = async (key: string): Promise<number> => Number(await server().command('XLEN', key));
+
+  test('gives every event to each group, and to one consumer of it', async () => {
+    const key = newKey();
+    await using first = await open(key);
+    await using second = await open(key);
+    await using invoices = await open(key, { group: 'invoices' });
+    await pushAll(first, numbered(20));
+    const taken = [...(await first.popMany(10)), ...(await second.popMany(20))];
+    expect(taken.map(({ event }) => event.type).toSorted()).toEqual(numbered(20).toSorted());
+    expect(await drain(invoices)).toEqual(numbered(20));
+  });
+
+  test('is shown by XLEN and XRANGE, and its groups by XINFO GROUPS', async () => {
+    const key = newKey();
+    await using queue = await open(key);
+    await queue.push({ type: 'order.created', data: { total: 42 } });
+    expect(await lengthOf(key)).toBe(1);
+    const [entry] = (await server().command('XRANGE', key, '-', '+')) as [[string, [string, string]]];
+    expect(entry[1][0]).toBe('d');
+    expect(JSON.parse(entry[1][1])).toMatchObject({ specversion: '1.0', type: 'order.created', data: { total: 42 } });
+    const [group] = (await server().command('XINFO', 'GROUPS', key)) as [unknown[]];
+    expect(group.slice(0, 2)).toEqual(['name', 'orders']);
+  });
+
+  test('takes what somebody else has written with XADD, and wakes who waits for it', async () => {
+    const key = newKey();
+    await using queue = await open(key, { foreignKey: 'AccountID' });
+    const popped = queue.pop({ timeoutMs: 5000 });
+    await until('the pop to block', async () => {
+      const clients = String(await server().command('CLIENT', 'LIST'));
+      return clients.includes('cmd=xreadgroup');
+    });
+    await server().command('XADD', key, '*', 'd', '{"type":"order.created","AccountID":"acct-7","total":42}');
+    const delivery = await popped;
+    expect(delivery?.event).toMatchObject({ type: 'order.created', key: 'acct-7', data: { total: 42 } });
+    await delivery?.ack();
+    expect(await queue.size()).toMatchObject({ ready: 0, inFlight: 0, exact: true });
+  });
+
+  test('makes a dead letter of an entry that is no event, and goes on', async () => {
+    const key = newKey();
+    await using queue = await open(key);
+    await server().command('XADD', key, '*', 'type', 'order.created', 'total', '42');
+    await server().command('XADD', key, '*', 'd', '{broken');
+    await queue.push({ type: 'after' });
+    expect(await drain(queue)).toEqual(['after']);
+    await until('two dead letters', async () => (await queue.deadLetters.count()) === 2);
+    const letters = await queue.deadLetters.list();
+    expect(letters.map(({ event }) => Buffer.from(event.data as Uint8Array).toString())).toEqual([
+      'type\norder.created\ntotal\n42',
+      '{broken',
+    ]);
+  });
+
+  describe('its capacity', () => {
+    test('counts what the slowest group has not taken', async () => {
+      const key = newKey();
+      await using fast = await open(key, { capacity: 10 });
+      await using slow = await open(key, { capacity: 10, group: 'slow' });
+      await pushAll(fast, numbered(10));
+      await drain(fast);
+      await expect(fast.push({ type: 'late' }, { timeoutMs: 0 })).rejects.toMatchObject({ code: 'NQ_FULL' });
+      await (await take(slow)).ack();
+      await fast.push({ type: 'late' }, { timeoutMs: 0 });
+      expect(await drain(slow)).toEqual([...numbered(10).slice(1), 'late']);
+    });
+
+    test('is kept by producers of several objects at once', async () => {
+      const key = newKey();
+      const queues = await Promise.all([1, 2, 3].map(() => open(key, { capacity: 50 })));
+      const pushes = Array.from({ length: 300 }, (_, index) =>
+        (queues[index % 3] as MessageQueue).push({ type: `event-${index}` }, { timeoutMs: 0 }),
+      );
+      const stored = (await Promise.allSettled(pushes)).filter(({ status }) => status === 'fulfilled').length;
+      expect([stored, await lengthOf(key)]).toEqual([50, 50]);
+      await Promise.all(queues.map((queue) => queue.close()));
+    });
+
+    test('counts entries where Redis does not know how many are unread', async () => {
+      const key = newKey();
+      await using queue = await open(key, { capacity: 10 });
+      await pushAll(queue, numbered(10));
+      const [entry] = (await server().command('XRANGE', key, '-', '+', 'COUNT', 5)) as [[string]];
+      await server().command('XDEL', key, entry[0]);
+      const size = await queue.size();
+      expect(size).toMatchObject({ ready: 9, inFlight: 0 });
+      await queue.push({ type: 'fits' }, { timeoutMs: 0 });
+      await expect(queue.push({ type: 'late' }, { timeoutMs: 0 })).rejects.toMatchObject({ code: 'NQ_FULL' });
+    });
+  });
+
+  describe('what it keeps', () => {
+    test('is as many events as it shall retain, and not many more', async () => {
+      const key = newKey();
+      await using queue = await open(key, { retain: 100 });
+      for (let round = 0; round < 10; round++) {
+        await pushAll(queue, numbered(50));
+        await drain(queue);
+      }
+      expect(await lengthOf(key)).toBeGreaterThanOrEqual(100);
+      expect(await lengthOf(key)).toBeLessThanOrEqual(160);
+    });
+
+    test('is everything that some group has not taken yet', async () => {
+      const key = newKey();
+      await using fast = await open(key, { retain: 0 });
+      await using slow = await open(key, { retain: 0, group: 'slow' });
+      await pushAll(fast, numbered(300));
+      await drain(fast);
+      await pushAll(fast, ['last']);
+      expect(await drain(slow)).toEqual([...numbered(300), 'last']);
+    });
+
+    test('is what somebody holds, although it is trimmed from the stream', async () => {
+      const key = newKey();
+      await using queue = await open(key, { retain: 0, leaseMs: 300 });
+      await queue.push({ type: 'held' });
+      await take(queue);
+      await pushAll(queue, numbered(20));
+      await drain(queue);
+      await queue.push({ type: 'last' });
+      expect(await lengthOf(key)).toBeLessThanOrEqual(1);
+      expect(await drain(queue)).toEqual(['last']);
+      const again = await take(queue);
+      expect([again.event.type, again.attempt]).toEqual(['held', 2]);
+    });
+  });
+
+  test('hands out what was given back before what was pushed later, in the order of the pushes', async () => {
+    const key = newKey();
+    await using queue = await open(key);
+    await pushAll(queue, numbered(6));
+    const held = await queue.popMany(4);
+    for (const index of [2, 0, 3, 1]) await held[index]?.nack();
+    expect(await drain(queue)).toEqual(numbered(6));
+  });
+
+  test('replays a dead letter to its own group, behind what is ready', async () => {
+    const key = newKey();
+    await using queue = await open(key);
+    await using other = await open(key, { group: 'other' });
+    await pushAll(queue, ['dies', 'lives']);
+    await (await take(queue)).nack({ deadLetter: true, reason: 'a test' });
+    expect(await queue.deadLetters.replay()).toBe(1);
+    await queue.push({ type: 'later' });
+    expect((await drain(queue)).toSorted()).toEqual(['dies', 'later', 'lives']);
+    expect(await drain(other)).toEqual(['dies', 'lives', 'later']);
+  });
+
+  describe('rewind()', () => {
+    test('hands out again from a time on, as if new', async () => {
+      const key = newKey();
+      await using queue = await open(key);
+      await pushAll(queue, ['old']);
+      const since = Number(((await server().command('TIME')) as string[])[0]) * 1000 + 1000;
+      await until('another second', async () => {
+        const [seconds] = (await server().command('TIME')) as string[];
+        return Number(seconds) * 1000 >= since;
+      });
+      await pushAll(queue, ['new-1', 'new-2']);
+      await drain(queue);
+      await queue.rewind({ time: since });
+      const again = await queue.popMany(10);
+      expect(again.map(({ event, attempt }) => [event.type, attempt])).toEqual([
+        ['new-1', 1],
+        ['new-2', 1],
+      ]);
+    });
+
+    test('hands out again from an entry on, and to its own group alone', async () => {
+      const key = newKey();
+      await using queue = await open(key);
+      await using other = await open(key, { group: 'other' });
+      await pushAll(queue, numbered(5));
+      await drain(queue);
+      await drain(other);
+      const entries = (await server().command('XRANGE', key, '-', '+')) as [string][];
+      await queue.rewind({ position: entries[3]?.[0] ?? '' });
+      expect(await drain(queue)).toEqual(['event-3', 'event-4']);
+      expect(await drain(other)).toEqual([]);
+    });
+
+    test('takes from whoever holds it what comes again, and leaves what is older', async () => {
+      const key = newKey();
+      await using queue = await open(key);
+      await pushAll(queue, numbered(4));
+      const [, older, newer, returned] = await queue.popMany(4);
+      await returned?.nack({ delayMs: 600_000 });
+      const entries = (await server().command('XRANGE', key, '-', '+')) as [string][];
+      await queue.rewind({ position: entries[2]?.[0] ?? '' });
+      await older?.ack();
+      await expect(newer?.ack()).rejects.toMatchObject({ code: 'NQ_LEASE_LOST' });
+      expect(await queue.size()).toMatchObject({ ready: 2, inFlight: 1, delayed: 0 });
+      expect(await drain(queue)).toEqual(['event-2', 'event-3']);
+    });
+
+    test('to a time to come goes to the end', async () => {
+      const key = newKey();
+      await using queue = await open(key);
+      await pushAll(queue, numbered(3));
+      await queue.rewind({ time: Date.now() + 86_400_000 });
+      await queue.push({ type: 'next' });
+      expect(await drain(queue)).toEqual(['next']);
+    });
+
+    test.for(['', '-', 'yesterday', '1-2-3', '9'.repeat(20)])('refuses the position %j', async (position) => {
+      await using queue = await open(newKey());
+      await expect(queue.rewind({ position })).rejects.toThrow(RangeError);
+    });
+  });
+
+  test('begins anew where the stream was deleted', async () => {
+    const key = newKey();
+    await using queue = await open(key);
+    await queue.push({ type: 'gone' });
+    await server().command('DEL', key);
+    await queue.push({ type: 'first' });
+    expect(await drain(queue)).toEqual(['first']);
+  });
+
+  test('begins a new group at the end, where it shall', async () => {
+    const key = newKey();
+    await using producer = await open(key);
+    await pushAll(producer, ['before']);
+    await using late = await open(key, { group: 'late', startFrom: 'latest' });
+    expect(late.capabilities).toMatchObject({ groups: 'latest', replay: true, strictRetry: true });
+    await pushAll(producer, ['after']);
+    expect(await drain(late)).toEqual(['after']);
+  });
+
+  test('is refused where the key is a list, and a list where it is a stream', async () => {
+    const [stream, list] = [newKey(), newKey()];
+    await (await open(stream)).close();
+    await (await openQueue(server(), { queueKey: list })).push({ type: 'a' });
+    await expect(open(list)).rejects.toMatchObject({
+      code: 'NQ_CONFIG',
+      message: expect.stringContaining('is a list'),
+    });
+    await expect(openQueue(server(), { queueKey: stream })).rejects.toMatchObject({
+      code: 'NQ_CONFIG',
+      message: expect.stringContaining('is a stream'),
+    });
+  });
+});

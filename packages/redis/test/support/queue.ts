@@ -1,0 +1,79 @@
+import { type Delivery, isNqError, type MessageQueue } from '@nq/core';
+import { Redis as Redis5 } from 'ioredis5';
+import type { Address, TestRedis } from 'nq-testbed';
+import { type RedisClient, redisQueue, type RedisQueueOptions } from '../../src/index.ts';
+import { newKey } from './server.ts';
+
+/** What tests open queues with, besides where they are. */
+export type TestOptions = Partial<RedisQueueOptions>;
+
+/** Opens a queue on `place`, under a key of its own unless there is one in `options`. */
+export function openQueue<Data = unknown>(place: Address, options: TestOptions = {}): Promise<MessageQueue<Data>> {
+  const where = options.client === undefined ? { addr: `${place.host}:${place.port}` } : {};
+  return redisQueue<Data>({ queueKey: newKey(), requestTimeoutMs: 1000, onWarning: () => {}, ...where, ...options });
+}
+
+/** The majors of ioredis: how each is told to connect to a place. */
+export const clients: readonly { readonly name: string; at(place: Address): TestOptions }[] = [
+  { name: 'ioredis 6', at: () => ({}) },
+  {
+    name: 'ioredis 5',
+    // It is only looked at: the queue connects as it would.
+    at: ({ host, port }) => ({ client: new Redis5({ host, port, lazyConnect: true }) as unknown as RedisClient }),
+  },
+];
+
+/** Takes the next event, which has to be there. */
+export async function take<Data>(queue: MessageQueue<Data>, timeoutMs = 5000): Promise<Delivery<Data>> {
+  const delivery = await queue.pop({ timeoutMs });
+  if (delivery === undefined) throw new Error(`nothing came within ${timeoutMs} ms`);
+  return delivery;
+}
+
+/** The types of all events that can be taken now, which are acknowledged. */
+export async function drain(queue: MessageQueue): Promise<string[]> {
+  const types: string[] = [];
+  for (;;) {
+    const deliveries = await queue.popMany(256, { timeoutMs: 0 });
+    if (deliveries.length === 0) return types;
+    types.push(...deliveries.map(({ event }) => event.type));
+    await Promise.all(deliveries.map((delivery) => delivery.ack()));
+  }
+}
+
+/** What the server holds for a queue. */
+export interface Counts {
+  readonly ready: number;
+  readonly staged: number;
+  readonly held: number;
+  readonly leases: number;
+  readonly delayed: number;
+  readonly dead: number;
+}
+
+/** Counts past the queue and its connections. */
+export async function countsOf(server: TestRedis, queueKey: string): Promise<Counts> {
+  const count = async (command: string, name: string): Promise<number> =>
+    Number(await server.command(command, name === '' ? queueKey : `{${queueKey}}:nq:${name}`));
+  return {
+    ready: await count('LLEN', ''),
+    staged: await count('LLEN', 'staged'),
+    held: await count('HLEN', 'held'),
+    leases: await count('ZCARD', 'leases'),
+    delayed: await count('ZCARD', 'delayed'),
+    dead: await count('LLEN', 'dead'),
+  };
+}
+
+/** {@link Counts} of nothing. */
+export const nothing: Counts = { ready: 0, staged: 0, held: 0, leases: 0, delayed: 0, dead: 0 };
+
+/** The code with which `call` rejects; `'done'` if it resolves. It may be looked at later. */
+export async function codeOf(call: Promise<unknown> | undefined): Promise<string> {
+  try {
+    await call;
+    return 'done';
+  } catch (error) {
+    return isNqError(error) ? error.code : String(error);
+  }
+}

@@ -1,0 +1,168 @@
+import { startNativeRedises, stopAll } from './redis-group.ts';
+import type { TestRedis } from './test-redis.ts';
+import { until } from './until.ts';
+
+/** How a primary with a replica and sentinels is started. */
+export interface RedisSentinelOptions {
+  /** How many sentinels watch them. More than half have to agree before the replica is promoted. @default 3 */
+  readonly sentinels?: number | undefined;
+  /** After how long without an answer the primary is taken for down, in milliseconds. @default 500 */
+  readonly downAfterMs?: number | undefined;
+  /** Lines of redis.conf for primary and replica. @default none: what they hold is gone when they end */
+  readonly config?: readonly string[] | undefined;
+}
+
+/** Under this name clients ask sentinels for the primary. */
+const name = 'nq';
+
+/** A primary and a replica, with sentinels that promote the replica, all of them native processes. Disposing is `stop()`. */
+export class RedisSentinel implements AsyncDisposable {
+  /** Under this name clients ask sentinels for the primary. */
+  readonly name = name;
+  readonly sentinels: readonly TestRedis[];
+  /** Primary and replica, whichever is which now. */
+  readonly servers: readonly TestRedis[];
+
+  /** Made by {@link redisSentinel}. */
+  constructor(servers: readonly TestRedis[], sentinels: readonly TestRedis[]) {
+    this.servers = servers;
+    this.sentinels = sentinels;
+  }
+
+  /** The one of `servers` that the first sentinel which runs takes for the primary. */
+  async primary(): Promise<TestRedis> {
+    const sentinel = this.sentinels.find(({ pid }) => pid !== undefined);
+    if (sentinel === undefined) throw new Error('Cannot tell the primary: no sentinel runs');
+    const port = await primaryPort(sentinel);
+    return this.#serverAt(port);
+  }
+
+  /** Resolves once `server` serves as the primary, and every sentinel that runs says so. */
+  async untilPrimary(server: TestRedis): Promise<void> {
+    await until('the sentinels to agree on the primary', async () => {
+      const running = this.sentinels.filter(({ pid }) => pid !== undefined);
+      const ports = await Promise.all(running.map(primaryPort));
+      return ports.every((port) => port === server.port) && (await roleOf(server)) === 'master';
+    });
+  }
+
+  /**
+   * Has the sentinels promote the replica while the primary runs. Resolves with it once they agree on it; until
+   * `untilReplicated()` the other may still take writes, which are then lost, as sentinels have it.
+   */
+  async failover(): Promise<TestRedis> {
+    const before = await this.primary();
+    const next = this.servers.find((server) => server !== before) as TestRedis;
+    await until('the sentinels to begin a failover', async () => {
+      return (await this.sentinels[0]?.command('SENTINEL', 'FAILOVER', name)) === 'OK';
+    });
+    await this.untilPrimary(next);
+    return next;
+  }
+
+  /** Resolves once the replica follows the primary and every sentinel that runs knows of it, so could promote it. */
+  async untilReplicated(): Promise<void> {
+    const promotable = async (): Promise<boolean> => {
+      const primary = await this.primary();
+      const replica = this.servers.find((server) => server !== primary) as TestRedis;
+      const info = String(await replica.command('INFO', 'replication'));
+      if (!/^master_link_status:up\r?$/m.test(info)) return false;
+      const running = this.sentinels.filter(({ pid }) => pid !== undefined);
+      const known = await Promise.all(running.map((sentinel) => sentinel.command('SENTINEL', 'REPLICAS', name)));
+      return known.every((replicas) => canBePromoted(replicas, replica));
+    };
+    // After a failover, a Redis before 7 takes its time: sentinels look every ten seconds, and twice.
+    await until('a replica that the sentinels can promote', promotable, { deadlineMs: 45_000 });
+  }
+
+  async stop(): Promise<void> {
+    await stopAll([...this.sentinels, ...this.servers]);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  #serverAt(port: number): TestRedis {
+    const found = this.servers.find((server) => server.port === port);
+    if (found === undefined) throw new Error(`Cannot tell the primary: nothing of ours is at port ${port}`);
+    return found;
+  }
+}
+
+/**
+ * Starts a primary, a replica and sentinels, always as native processes. Resolves once the replica follows and could be
+ * promoted.
+ *
+ * @throws {Error} if there is no native Redis, or it does not start.
+ */
+export async function redisSentinel({
+  sentinels: count = 3,
+  downAfterMs = 500,
+  config = [],
+}: RedisSentinelOptions = {}): Promise<RedisSentinel> {
+  const quorum = Math.floor(count / 2) + 1;
+  const started: TestRedis[] = [];
+  const start = async (what: string, lines: readonly string[][], sentinel = false): Promise<readonly TestRedis[]> => {
+    const setups = lines.map((own) => ({ config: own, tls: false, sentinel }));
+    const servers = await startNativeRedises(what, setups);
+    started.push(...servers);
+    return servers;
+  };
+  try {
+    // Since Redis 7 a primary waits five seconds before it sends a copy, in case that more replicas come.
+    const lines = ['repl-diskless-sync-delay 0', ...config];
+    const [primary] = (await start('a primary', [lines])) as [TestRedis];
+    const follow = `replicaof ${primary.host} ${primary.port}`;
+    const [replica] = (await start('a replica', [[...lines, follow]])) as [TestRedis];
+    // Sentinels ask a primary for its replicas when they meet it, and then only every ten seconds.
+    await until('the replica to follow', async () =>
+      /slave0:.*state=online/.test(String(await primary.command('INFO', 'replication'))),
+    );
+    const watch = [
+      `sentinel monitor ${name} ${primary.host} ${primary.port} ${quorum}`,
+      `sentinel down-after-milliseconds ${name} ${downAfterMs}`,
+      // Until then a failover is not tried again after one that failed.
+      `sentinel failover-timeout ${name} 3000`,
+    ];
+    const watching = Array.from({ length: count }, () => watch);
+    const sentinels = await start(`${count} sentinels`, watching, true);
+    for (const sentinel of sentinels) await hurry(sentinel);
+    const group = new RedisSentinel([primary, replica], sentinels);
+    await until('the sentinels to know each other', async () => {
+      const others = await Promise.all(sentinels.map((one) => one.command('SENTINEL', 'SENTINELS', name)));
+      return others.every((known) => Array.isArray(known) && known.length === count - 1);
+    });
+    await group.untilReplicated();
+    return group;
+  } catch (error) {
+    await stopAll(started);
+    throw error;
+  }
+}
+
+/** Has a sentinel look every few moments, not every few seconds, where it can be told to: since Redis 7. */
+async function hurry(sentinel: TestRedis): Promise<void> {
+  const periods = ['INFO-PERIOD', 200, 'PING-PERIOD', 100, 'ASK-PERIOD', 100, 'PUBLISH-PERIOD', 200];
+  await sentinel.command('SENTINEL', 'DEBUG', ...periods).catch(() => {});
+}
+
+/** The port of the primary, as a sentinel knows it. */
+async function primaryPort(sentinel: TestRedis): Promise<number> {
+  const address = await sentinel.command('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', name);
+  return Number(Array.isArray(address) ? address[1] : Number.NaN);
+}
+
+async function roleOf(server: TestRedis): Promise<unknown> {
+  const role = await server.command('ROLE');
+  return Array.isArray(role) ? role[0] : undefined;
+}
+
+/** Whether a sentinel's list of replicas, each a list of names and values, holds this one in good state. */
+function canBePromoted(replicas: unknown, { port }: TestRedis): boolean {
+  if (!Array.isArray(replicas)) return false;
+  return replicas.some((fields: readonly string[]) => {
+    const value = (field: string): string | undefined => fields[fields.indexOf(field) + 1];
+    return value('port') === String(port) && value('flags') === 'slave' && value('master-link-status') === 'ok';
+  });
+}

@@ -1,0 +1,27 @@
+import { describe, expect, test } from 'vitest';
+import { redisOffer, redisSentinel } from '../src/index.ts';
+
+const { name, missing } = await redisOffer({ provider: 'native' });
+
+describe.skipIf(missing !== undefined)(`a primary with a replica and sentinels of ${name}`, () => {
+  test('fails over when asked to, and when the primary is killed', async () => {
+    await using group = await redisSentinel();
+    const first = await group.primary();
+    await first.command('SET', 'a', 1);
+    const second = await group.failover();
+    expect(second).not.toBe(first);
+    expect(await second.command('GET', 'a')).toBe('1');
+    await group.untilReplicated();
+    await expect(first.command('SET', 'a', 2)).rejects.toThrow('READONLY');
+    await second.kill();
+    await group.untilPrimary(first);
+    expect(await group.primary()).toBe(first);
+    expect(await first.command('SET', 'a', 3)).toBe('OK');
+  });
+
+  test('can have one sentinel', async () => {
+    await using group = await redisSentinel({ sentinels: 1 });
+    expect(group.sentinels).toHaveLength(1);
+    expect(await group.failover()).toBe(group.servers[1]);
+  });
+});
