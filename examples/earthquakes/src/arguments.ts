@@ -1,8 +1,10 @@
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { QueueConfig } from '@nq/core';
 import { Command, InvalidArgumentError } from 'commander';
 import { alertMagnitude } from './events.ts';
+import { Failure } from './failure.ts';
 import { longestLineBytes } from './lines.ts';
 import { retry } from './retry.ts';
 
@@ -10,9 +12,12 @@ import { retry } from './retry.ts';
 export interface Arguments {
   /** An absolute path, or `-` for standard input. */
   readonly input: string;
-  /** The URL of a queue. */
-  readonly queue: string;
+  /** The URL of a queue, or its configuration. */
+  readonly queue: string | QueueConfig;
+  /** How many events are handled at once, in each process. */
   readonly workers: number;
+  /** How many processes handle the events; `undefined` if this one does. */
+  readonly processes: number | undefined;
   /** The member of plain JSON events that is their key; `undefined` for the default of nq. */
   readonly key: string | undefined;
   /** An absolute path. */
@@ -40,8 +45,7 @@ Handlers of reports, in this order:
   raiseAlert          counts magnitudes >= ${alertMagnitude}
   countReport         keeps the statistics by type and by key
 Other events have writeEvent and countEvent, which do the same. Reports are the GeoJSON features, and
-all events of the types earthquake, explosion and quarry blast; the first event of any other type
-decides whether its type is one of reports.
+all events of the types earthquake, explosion and quarry blast.
 
 Retry, with short delays so that a run shows it:
   in place            ${retry.inPlace} more run per hand-out, after at most ${retry.inPlaceDelayMs} ms
@@ -50,18 +54,26 @@ Retry, with short delays so that a run shows it:
                       run, which ends when there is no room for one more:
                       --queue 'channel://?deadLetterCapacity=100000'
 
+Several processes (--processes) need a queue that they can share, such as one on Redis. This process
+only dispatches then, and says which process is which worker. One that is killed is not replaced: the
+others get what it had in hand when its leases have ended, after 30 s, or after 2 s with &leaseMs=2000.
+What it had handled, and not acknowledged, is handled again: such duplicates are counted apart. With
+--audit audit.ndjson, worker 1 writes audit-1.ndjson.
+
 Output: the report goes to stdout, progress and warnings go to stderr.
 
 Exit codes:
   0         every event was handled or is a dead letter
   1         something could not be read, written or accounted for; stderr says what
   2         the program was called in a wrong way
-  130, 143  ended by Ctrl-C (SIGINT) or SIGTERM, after the events in hand were finished
+  130, 143  ended by Ctrl-C (SIGINT) or SIGTERM, after the events in hand were finished; a second one
+            ends it at once
 
 Examples:
   npm start
   npm start -- --input my.ndjson --queue 'channel://?capacity=100' --workers 8
   my-producer | npm start -- --input - --key accountId
+  npm start -- --processes 3 --queue 'redis://localhost:6379?queueKey=quakes&leaseMs=2000'
 `;
 
 /**
@@ -73,8 +85,13 @@ export function readArguments(argv: readonly string[], env: NodeJS.ProcessEnv): 
   const program = new Command('npm start --')
     .description('Dispatches one week of earthquake reports, or your own events, to handlers through a queue.')
     .option('--input <file>', 'newline-delimited JSON; - is standard input (default: the reports of one week)')
-    .option('--queue <url>', 'the queue', 'channel://?capacity=1000')
-    .option('--workers <n>', 'how many events are handled at once', readWorkers, 4)
+    .option('--queue <queue>', 'the queue: a URL, or JSON with type, bufferSize and extra', 'channel://?capacity=1000')
+    .option('--workers <n>', 'how many events are handled at once', readCount, 4)
+    .option(
+      '--processes <n>',
+      'handle the events in so many processes, each with its workers and its audit log (default: in this one)',
+      readCount,
+    )
     .option('--key <member>', 'the member of plain JSON events that is their key (default: "key")')
     .option('--audit <file>', 'the audit log, written anew (default: a new file in the folder for temporary files)')
     .option('--json', 'print the report as one JSON object', false)
@@ -83,10 +100,11 @@ export function readArguments(argv: readonly string[], env: NodeJS.ProcessEnv): 
     .showHelpAfterError('(--help tells all options)')
     .exitOverride()
     .parse(argv, { from: 'user' });
-  const { input, audit, key, ...rest } = program.opts<{
+  const { input, queue, audit, key, processes, ...rest } = program.opts<{
     input?: string;
     queue: string;
     workers: number;
+    processes?: number;
     key?: string;
     audit?: string;
     json: boolean;
@@ -95,15 +113,27 @@ export function readArguments(argv: readonly string[], env: NodeJS.ProcessEnv): 
   return {
     ...rest,
     key,
+    processes,
+    queue: readQueue(queue),
     input: input === undefined ? shippedInput : input === '-' ? '-' : resolve(from, input),
     audit: audit === undefined ? join(tmpdir(), `earthquakes-audit-${process.pid}.ndjson`) : resolve(from, audit),
   };
 }
 
-function readWorkers(text: string): number {
-  const workers = Number(text);
-  if (!/^\d+$/.test(text) || workers < 1 || !Number.isSafeInteger(workers)) {
+function readQueue(text: string): string | QueueConfig {
+  if (!text.trimStart().startsWith('{')) return text;
+  try {
+    return JSON.parse(text) as QueueConfig;
+  } catch {
+    // Neither the text nor what the parser says of it is repeated: both may hold a password.
+    throw new Failure('Cannot read --queue: it begins as JSON and is none; a shell needs single quotes around it', 2);
+  }
+}
+
+function readCount(text: string): number {
+  const count = Number(text);
+  if (!/^\d+$/.test(text) || count < 1 || !Number.isSafeInteger(count)) {
     throw new InvalidArgumentError('It must be a whole number >= 1.');
   }
-  return workers;
+  return count;
 }

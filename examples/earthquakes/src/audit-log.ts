@@ -2,6 +2,8 @@ import { createReadStream, fstatSync } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import type { WriteStream } from 'node:fs';
 import { Failure, reasonOf } from './failure.ts';
+import { readLines } from './lines.ts';
+import type { EventRecord, ReportRecord } from './record.ts';
 
 /** A file with one line for each event that was handled. */
 export class AuditLog {
@@ -18,14 +20,8 @@ export class AuditLog {
     this.#stream.on('error', () => {});
   }
 
-  /**
-   * Opens the file at `path`, and empties it.
-   *
-   * @param input the path of the input, or `-` for standard input.
-   * @throws {Failure} if that cannot be, or if it is the file of the input, by whatever name: nothing was emptied then.
-   */
-  static async open(path: string, input: string): Promise<AuditLog> {
-    if (await isInput(path, input)) throw new Failure(`Cannot write the audit log over the input ${path}`, 2);
+  /** Opens the file at `path`, and empties it. @throws {Failure} if that cannot be. */
+  static async open(path: string): Promise<AuditLog> {
     try {
       const handle = await open(path, 'w');
       return new AuditLog(path, handle, (await handle.stat()).isFile());
@@ -35,9 +31,9 @@ export class AuditLog {
   }
 
   /** Adds a line. Resolves once the system has it, so that no event is acknowledged before. @throws {Failure} */
-  append(entry: Readonly<Record<string, unknown>>): Promise<void> {
+  append(record: EventRecord): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#stream.write(`${JSON.stringify(entry)}\n`, (error) => {
+      this.#stream.write(`${JSON.stringify(record)}\n`, (error) => {
         if (error) {
           reject(new Failure(`Cannot write the audit log ${this.path}: ${reasonOf(error)}`, 1, error));
           return;
@@ -55,12 +51,38 @@ export class AuditLog {
   }
 }
 
+/**
+ * The records in the file at `path`. A last line that was cut off is none: its writer was killed before it could say so, and
+ * the event was not acknowledged.
+ */
+export async function* readAuditLog(path: string): AsyncGenerator<EventRecord | ReportRecord, void, void> {
+  // Whatever else is there cannot be read again, or has no end.
+  if (!(await stat(path)).isFile()) return;
+  for await (const line of readLines(createReadStream(path) as AsyncIterable<Uint8Array>)) {
+    const record = 'text' in line ? parseRecord(line.text) : undefined;
+    if (record !== undefined) yield record;
+  }
+}
+
+function parseRecord(text: string): EventRecord | undefined {
+  try {
+    return JSON.parse(text) as EventRecord;
+  } catch {
+    return undefined;
+  }
+}
+
 async function countLines(path: string): Promise<number> {
   let lines = 0;
   for await (const chunk of createReadStream(path) as AsyncIterable<Uint8Array>) {
     for (const byte of chunk) if (byte === 0x0a) lines++;
   }
   return lines;
+}
+
+/** @throws {Failure} if the audit log at `path` is the file of the input, by whatever name. */
+export async function refuseInput(path: string, input: string): Promise<void> {
+  if (await isInput(path, input)) throw new Failure(`Cannot write the audit log over the input ${path}`, 2);
 }
 
 /** Whether the file at `path` is the one that is read: symbolic and hard links, and a redirected standard input, too. */

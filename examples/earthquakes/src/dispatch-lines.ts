@@ -3,7 +3,7 @@ import { type Events, readEvent } from './events.ts';
 import { formatCount } from './format.ts';
 import type { Input } from './input.ts';
 import type { Line } from './lines.ts';
-import type { OncePerEvent } from './once.ts';
+import type { Marks } from './once.ts';
 import type { Progress } from './progress.ts';
 import { increment } from './results.ts';
 
@@ -12,9 +12,7 @@ export interface DispatchParts {
   readonly input: Input;
   readonly signal: AbortSignal;
   readonly dispatcher: Dispatcher<Events>;
-  readonly once: OncePerEvent;
-  /** Makes sure that a type has its handlers. */
-  readonly register: (type: string, isReport: boolean) => void;
+  readonly marks: Marks;
   readonly keyMember: string | undefined;
   readonly lines: { read: number; broken: number };
   readonly dispatchedByType: Map<string, number>;
@@ -46,15 +44,14 @@ export async function dispatchLines(parts: DispatchParts): Promise<void> {
 async function dispatchLine(line: Line, parts: DispatchParts): Promise<string | undefined> {
   if ('problem' in line) return line.problem;
   try {
-    const { event, isReport } = readEvent(line.text, parts.keyMember);
-    parts.register(event.type, isReport);
-    await parts.dispatcher.dispatch(parts.once.mark(event, line.number), { signal: parts.signal });
+    const event = readEvent(line.text, parts.keyMember);
+    await parts.dispatcher.dispatch(parts.marks.mark(event, line.number), { signal: parts.signal });
     increment(parts.dispatchedByType, event.type);
     return undefined;
   } catch (error) {
     // After any other error it may be in the queue all the same.
     if (!isNqError(error, 'NQ_PAYLOAD')) throw error;
-    parts.once.unmark(line.number);
+    parts.marks.unmark(line.number);
     return error.message;
   }
 }

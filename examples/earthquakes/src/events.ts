@@ -1,8 +1,8 @@
-import { decodeEvent, type EventInput, NqError } from '@nq/core';
+import { decodeEvent, type EventInput, NqError, type QueueEvent } from '@nq/core';
 
 /** The types of event that the shipped week holds. */
 export const reportTypes = ['earthquake', 'explosion', 'quarry blast'] as const;
-export type ReportType = (typeof reportTypes)[number];
+type ReportType = (typeof reportTypes)[number];
 
 /**
  * A report: the properties of a GeoJSON feature as they came, and its geometry. Anybody may have written it, so nothing
@@ -26,11 +26,12 @@ export type Events = Readonly<Record<ReportType, Report>> & Readonly<Record<stri
 /** From this magnitude on there is an alert. */
 export const alertMagnitude = 4.5;
 
-/** An event as it was read. */
-export interface ReadEvent {
-  readonly event: EventInput;
-  /** Whether it was a GeoJSON feature, so that its data is a {@link Report}. */
-  readonly isReport: boolean;
+/** The header of a GeoJSON feature. It travels with the event: whoever handles it has not seen the line. */
+const featureHeader = 'examplefeature';
+
+/** Whether `event` was a GeoJSON feature, so that its data is a {@link Report}, whatever its type. */
+export function isFeature({ headers }: QueueEvent): boolean {
+  return headers?.[featureHeader] !== undefined;
 }
 
 /**
@@ -38,10 +39,10 @@ export interface ReadEvent {
  *
  * @param keyMember the member of other JSON that is the key. @throws {NqError} `NQ_PAYLOAD` saying why it is none.
  */
-export function readEvent(text: string, keyMember: string | undefined): ReadEvent {
+export function readEvent(text: string, keyMember: string | undefined): EventInput {
   const feature = parseFeature(text);
-  if (feature !== undefined) return { event: eventOf(feature), isReport: true };
-  return { event: decodeEvent(text, keyMember === undefined ? {} : { foreign: { key: keyMember } }), isReport: false };
+  if (feature !== undefined) return eventOf(feature);
+  return decodeEvent(text, keyMember === undefined ? {} : { foreign: { key: keyMember } });
 }
 
 /** What a number that may be missing, or may be anything, is. */
@@ -80,6 +81,7 @@ function eventOf(feature: Json): EventInput {
     ...(typeof net === 'string' ? { key: net } : {}),
     ...(typeof time === 'number' ? { time } : {}),
     data: { ...properties, geometry },
+    headers: { [featureHeader]: 'true' },
   };
 }
 

@@ -1,3 +1,5 @@
+import { isNqError } from '@nq/core';
+
 /** What ends the program with one sentence and an exit code, and without a stack. */
 export class Failure extends Error {
   static {
@@ -28,4 +30,19 @@ const reasons: Readonly<Record<string, string>> = {
 export function reasonOf(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
   return reasons[code ?? ''] ?? message;
+}
+
+/** What `make` makes. @throws {Failure} in the words of the library, with the exit code of a wrong call for a wrong queue. */
+export async function orFailure<Made>(make: () => Made | Promise<Made>): Promise<Made> {
+  try {
+    return await make();
+  } catch (error) {
+    const isMisuse = error instanceof TypeError || error instanceof RangeError;
+    const isWrongQueue = isMisuse || isNqError(error, 'NQ_CONFIG') || isNqError(error, 'NQ_NOT_INSTALLED');
+    throw new Failure(messageOf(error), isWrongQueue ? 2 : 1, error);
+  }
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -1,3 +1,4 @@
+import { isNqError } from '@nq/core';
 import { CommanderError } from 'commander';
 import { readArguments } from './arguments.ts';
 import { Failure, reasonOf } from './failure.ts';
@@ -22,9 +23,10 @@ async function main(): Promise<number> {
     // Commander has said what there is to say.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     if (error === ending.signal.reason) return signalExitCodes[String(error)] ?? 1;
-    if (!(error instanceof Failure)) throw error;
+    // The queue itself can be out of reach when its events are counted.
+    if (!(error instanceof Failure || isNqError(error))) throw error;
     process.stderr.write(`error: ${error.message}\n`);
-    return error.exitCode;
+    return error instanceof Failure ? error.exitCode : 1;
   }
 }
 

@@ -1,6 +1,5 @@
-import type { QueueEvent } from '@nq/core';
-import { numberOf, type Report } from './events.ts';
 import type { Grade } from './grade.ts';
+import { type EventRecord, isReportRecord, type ReportRecord } from './record.ts';
 
 /** What is counted of the events of one key; for reports the key is the network. */
 export interface KeyStatistics {
@@ -8,7 +7,7 @@ export interface KeyStatistics {
   readonly key: string;
   handled: number;
   alerts: number;
-  /** The largest magnitude; `undefined` where no event had one. */
+  /** The largest magnitude; `undefined` where no event was a report. */
   largestMagnitude: number | undefined;
 }
 
@@ -19,7 +18,7 @@ export interface Alert {
   readonly place: string;
 }
 
-/** What the handlers found out. Every event counts once, whatever the number of its hand-outs: see `OncePerEvent`. */
+/** What was found out. Every event counts once, whatever the number of its hand-outs: see `OncePerEvent`, `Accounts`. */
 export class Results {
   readonly handledByType = new Map<string, number>();
   readonly alertsByType = new Map<string, number>();
@@ -33,25 +32,34 @@ export class Results {
   alerts = 0;
   strongest: Alert | undefined;
 
-  count({ type, key = '', data }: QueueEvent): void {
+  /** Everything of a record: what the handlers of its event count one after the other. */
+  add(record: EventRecord | ReportRecord): void {
+    if (!isReportRecord(record)) {
+      this.count(record);
+      return;
+    }
+    if (record.alert) this.alert(record);
+    this.countReport(record);
+  }
+
+  count({ type, key = '' }: EventRecord): void {
     increment(this.handledByType, type);
+    this.#ofKey(key).handled++;
+  }
+
+  countReport(record: ReportRecord): void {
+    const { key = '', magnitude, grade } = record;
+    this.count(record);
+    increment(this.grades, grade);
     const statistics = this.#ofKey(key);
-    statistics.handled++;
-    const magnitude = numberOf((data as Report)?.mag);
-    if (magnitude === undefined) return;
     if (magnitude > (statistics.largestMagnitude ?? -Infinity)) statistics.largestMagnitude = magnitude;
   }
 
-  countGrade(grade: Grade): void {
-    increment(this.grades, grade);
-  }
-
-  alert({ id, type, key = '', data }: QueueEvent<Report>, magnitude: number): void {
+  alert({ id, type, key = '', magnitude, place = '' }: ReportRecord): void {
     this.alerts++;
     increment(this.alertsByType, type);
     this.#ofKey(key).alerts++;
-    if (magnitude <= (this.strongest?.magnitude ?? -Infinity)) return;
-    this.strongest = { id, magnitude, place: typeof data?.place === 'string' ? data.place : '' };
+    if (magnitude > (this.strongest?.magnitude ?? -Infinity)) this.strongest = { id, magnitude, place };
   }
 
   #ofKey(key: string): KeyStatistics {

@@ -1,20 +1,14 @@
-import { createDispatcher, type ErrorContext, isNqError } from '@nq/core';
 import type { Arguments } from './arguments.ts';
-import { AuditLog } from './audit-log.ts';
+import type { CrewParts } from './crew.ts';
+import { crewHere } from './crew-here.ts';
+import { crewOfProcesses } from './crew-of-processes.ts';
 import { dispatchLines } from './dispatch-lines.ts';
-import type { Events } from './events.ts';
-import { Failure } from './failure.ts';
-import { registerHandlers } from './handlers.ts';
+import { Failure, messageOf, orFailure } from './failure.ts';
+import { openDispatcher } from './handling.ts';
 import { openInput } from './input.ts';
-import { OncePerEvent } from './once.ts';
 import { createProgress, type Progress } from './progress.ts';
-import { countDead, countLeft, listDead, sizeOf } from './queue-counts.ts';
-import { Results } from './results.ts';
-import { retry } from './retry.ts';
-import { shownDeadLetters, type Summary, summarize } from './summary.ts';
-
-/** How long handlers may go on after a signal or an error, in milliseconds. */
-const stopDeadlineMs = 2000;
+import { countDead, sizeOf } from './queue-counts.ts';
+import { type Summary, summarize } from './summary.ts';
 
 /**
  * Reads the input, dispatches its events, and waits until each of them is handled or a dead letter.
@@ -27,89 +21,50 @@ const stopDeadlineMs = 2000;
 export async function run(args: Arguments, ending: AbortController, env: NodeJS.ProcessEnv): Promise<Summary> {
   const { signal } = ending;
   let progress: Progress | undefined;
-  const onError = (error: unknown, { during }: ErrorContext): void => {
-    // A failed handler is no news here: the report counts it. An event that cannot be given up would be kept for ever.
-    if (during === 'dead-letter') ending.abort(error);
-    else if (during !== 'handle') progress?.say(`${during}: ${messageOf(error)}`);
-  };
+  const say = (text: string): void => progress?.say(text);
 
   // Whatever goes wrong from here on, the dispatcher is stopped, and closes the queue that it opened.
-  await using dispatcher = await orFailure(() =>
-    createDispatcher<Events>(args.queue, { retry, sampleEvery: 1, onError }),
-  );
+  await using dispatcher = await openDispatcher(args.queue, { say, fail: (error) => ending.abort(error) });
   const input = await openInput(args.input, signal);
   const queue = await orFailure(() => dispatcher.queue());
   const found = await sizeOf(queue);
-  const deadBefore = await countDead(queue);
-  const audit = await AuditLog.open(args.audit, args.input);
+  const parts: CrewParts = { args, dispatcher, queue, deadBefore: await countDead(queue), ending, say };
+  await using crew = await (args.processes === undefined ? crewHere(parts) : crewOfProcesses(args.processes, parts));
 
-  const results = new Results();
-  const retries = { inPlace: 0, redelivered: 0 };
-  const once = new OncePerEvent();
-  const onAuditFailed = (error: unknown): void => ending.abort(error);
-  const register = registerHandlers(dispatcher, { results, retries, audit, once, onAuditFailed });
   const lines = { read: 0, broken: 0 };
   const dispatchedByType = new Map<string, number>();
   const problems: string[] = [];
   progress = createProgress(process.stderr, input.total, env);
 
-  const startedAt = performance.now();
+  let startedAt: number | undefined;
   try {
-    await dispatcher.start(args.workers);
-    const { key: keyMember } = args;
+    await crew.start();
+    startedAt = performance.now();
+    const { marks } = crew;
     try {
-      await dispatchLines({ input, signal, dispatcher, once, register, keyMember, lines, dispatchedByType, progress });
+      await dispatchLines({ input, signal, dispatcher, marks, keyMember: args.key, lines, dispatchedByType, progress });
     } catch (error) {
       // What was read before the input broke off is handled all the same.
       if (signal.aborted || !(error instanceof Failure)) throw error;
       problems.push(error.message);
     }
-    await dispatcher.drain({ signal });
+    await crew.drain();
   } catch (error) {
+    if (startedAt === undefined) throw error;
     ending.abort(error);
   } finally {
     progress.end();
   }
   const elapsedMs = performance.now() - startedAt;
 
-  const deadLetters = await listDead(queue, deadBefore, shownDeadLetters);
-  const dead = await countDead(queue);
-  const { deadLettered } = await dispatcher.stats();
-  const stop = await dispatcher.stop({ deadlineMs: stopDeadlineMs });
-  const stats = await dispatcher.stats();
+  const dispatched = [...dispatchedByType.values()].reduce((sum, count) => sum + count, 0);
+  const tally = await crew.end(found + dispatched).catch((error: unknown) => {
+    // The queue may be out of reach by now, which is then why the run has ended, too.
+    const why = signal.aborted ? `${messageOf(signal.reason)}; ` : '';
+    throw new Failure(`${why}what became of the events cannot be told: ${messageOf(error)}`, 1, error);
+  });
 
   const endedBy = typeof signal.reason === 'string' ? signal.reason : undefined;
   if (signal.aborted && endedBy === undefined) problems.push(messageOf(signal.reason));
-  return summarize({
-    lines,
-    found,
-    dispatchedByType,
-    results,
-    retries,
-    stats,
-    elapsedMs,
-    // After a signal, events may have become dead letters while the dispatcher stopped.
-    deadLettered: dead - deadBefore + stats.deadLettered - deadLettered,
-    deadLetters,
-    left: await countLeft(args.queue, queue, stop, signal.aborted),
-    stop,
-    audit: { path: audit.path, lines: await audit.close() },
-    endedBy,
-    problems,
-  });
-}
-
-/** What `make` makes. @throws {Failure} in the words of the library, with the exit code of a wrong call for a wrong URL. */
-async function orFailure<Made>(make: () => Made | Promise<Made>): Promise<Made> {
-  try {
-    return await make();
-  } catch (error) {
-    const isMisuse = error instanceof TypeError || error instanceof RangeError;
-    const isWrongUrl = isMisuse || isNqError(error, 'NQ_CONFIG') || isNqError(error, 'NQ_NOT_INSTALLED');
-    throw new Failure(messageOf(error), isWrongUrl ? 2 : 1, error);
-  }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return summarize({ lines, found, dispatchedByType, tally, elapsedMs, endedBy, problems });
 }

@@ -1,8 +1,9 @@
-import type { DeadLetter, DispatcherStats, StopReport } from '@nq/core';
+import type { StopReport } from '@nq/core';
+import type { Tally } from './crew.ts';
 import { formatCount, formatNumberOf } from './format.ts';
 import type { Grade } from './grade.ts';
 import type { Retries } from './handlers.ts';
-import type { Alert, KeyStatistics, Results } from './results.ts';
+import type { Alert, KeyStatistics } from './results.ts';
 
 /** How many dead letters are shown. */
 export const shownDeadLetters = 5;
@@ -14,6 +15,7 @@ export interface Summary {
   readonly found: number;
   readonly dispatched: number;
   readonly handled: number;
+  readonly duplicates: number;
   readonly deadLettered: number;
   /** Events that are neither, because the run was ended early. */
   readonly left: number;
@@ -28,14 +30,15 @@ export interface Summary {
   readonly grades: Readonly<Record<Grade, number>>;
   readonly elapsedMs: number;
   readonly eventsPerSecond: number;
-  readonly timeInQueueMs: DispatcherStats['timeInQueueMs'];
+  readonly timeInQueueMs: Tally['timeInQueueMs'];
   /** How often a handler failed. */
   readonly failed: number;
   readonly retries: Retries & { readonly total: number };
   /** The oldest dead letters of this run. */
   readonly deadLetters: readonly { readonly id: string; readonly attempts: number; readonly reason: string }[];
   readonly stop: StopReport;
-  readonly audit: { readonly path: string; readonly lines: number };
+  readonly audit: Tally['audit'];
+  readonly workers: Tally['workers'];
   /** The signal that ended the run, if one did. */
   readonly endedBy: string | undefined;
   /** What went wrong, in sentences. */
@@ -55,36 +58,25 @@ export interface SummaryParts {
   readonly lines: { readonly read: number; readonly broken: number };
   readonly found: number;
   readonly dispatchedByType: ReadonlyMap<string, number>;
-  readonly results: Results;
-  readonly retries: Retries;
-  readonly stats: DispatcherStats;
+  readonly tally: Tally;
   readonly elapsedMs: number;
-  readonly deadLettered: number;
-  readonly deadLetters: readonly DeadLetter[];
-  readonly left: number;
-  readonly stop: StopReport;
-  readonly audit: { readonly path: string; readonly lines: number };
   readonly endedBy: string | undefined;
   readonly problems: readonly string[];
 }
 
 /** Adds up, and finds what does not add up. */
 export function summarize(parts: SummaryParts): Summary {
-  const { lines, found, dispatchedByType, results, retries, stats, elapsedMs, deadLettered, left, audit } = parts;
-  const { handled, failed, timeInQueueMs } = stats;
+  const { lines, found, dispatchedByType, tally, elapsedMs } = parts;
+  const { results, handled, deadLettered, left, retries } = tally;
   const dispatched = [...dispatchedByType.values()].reduce((sum, count) => sum + count, 0);
   const accounted = handled + deadLettered + left;
   const expected = found + dispatched;
 
-  const problems = [...parts.problems];
+  const problems = [...parts.problems, ...tally.problems];
   if (lines.broken > 0) problems.push(`${formatNumberOf(lines.broken, 'line')} of the input could not be dispatched`);
   if (accounted !== expected) {
-    problems.push(`only ${formatCount(accounted)} of ${formatNumberOf(expected, 'event')} are accounted for`);
-  }
-  if (audit.lines !== handled) {
-    problems.push(
-      `the audit log has ${formatNumberOf(audit.lines, 'line')} for ${formatNumberOf(handled, 'handled event')}`,
-    );
+    const only = accounted < expected ? 'only ' : '';
+    problems.push(`${only}${formatCount(accounted)} of ${formatNumberOf(expected, 'event')} are accounted for`);
   }
 
   const types = new Set([...dispatchedByType.keys(), ...results.handledByType.keys()]);
@@ -93,6 +85,7 @@ export function summarize(parts: SummaryParts): Summary {
     found,
     dispatched,
     handled,
+    duplicates: tally.duplicates,
     deadLettered,
     left,
     accounted,
@@ -111,12 +104,13 @@ export function summarize(parts: SummaryParts): Summary {
     grades: Object.fromEntries(results.grades) as Record<Grade, number>,
     elapsedMs,
     eventsPerSecond: elapsedMs === 0 ? 0 : ((handled + deadLettered) * 1000) / elapsedMs,
-    timeInQueueMs,
-    failed,
+    timeInQueueMs: tally.timeInQueueMs,
+    failed: tally.failed,
     retries: { ...retries, total: retries.inPlace + retries.redelivered },
-    deadLetters: parts.deadLetters.map(({ event: { id }, attempts, reason }) => ({ id, attempts, reason })),
-    stop: parts.stop,
-    audit,
+    deadLetters: tally.deadLetters.map(({ event: { id }, attempts, reason }) => ({ id, attempts, reason })),
+    stop: tally.stop,
+    audit: tally.audit,
+    workers: tally.workers,
     endedBy: parts.endedBy,
     problems,
   };

@@ -8,7 +8,8 @@ const shownRows = 12;
 
 /** A summary for people: what came in, by whom, and what became of it. */
 export function renderSummary(summary: Summary): string {
-  return `${[typesTable(summary), keysTable(summary), runTable(summary), deadLetterLines(summary)].filter(Boolean).join('\n')}\n`;
+  const parts = [typesTable, keysTable, workersTable, runTable, deadLetterLines].map((render) => render(summary));
+  return `${parts.filter(Boolean).join('\n')}\n`;
 }
 
 function typesTable(summary: Summary): string {
@@ -37,13 +38,27 @@ function keysTable(summary: Summary): string {
   return keys.length === 0 ? '' : table.toString();
 }
 
+function workersTable({ workers }: Summary): string {
+  const head = ['worker', 'process', 'handled', 'time in queue', 'end'];
+  const table = new Table({ head, style: plain, colAligns: ['right', 'right', 'right', 'left', 'left'] });
+  for (const { number, pid, handled, timeInQueueMs, end } of workers) {
+    const time = timeInQueueMs === undefined ? 'not told' : quantiles(timeInQueueMs);
+    table.push([`${number}`, `${pid ?? ''}`, formatCount(handled), time, end]);
+  }
+  return workers.length === 0 ? '' : table.toString();
+}
+
+function quantiles({ p50, p99 }: { readonly p50: number; readonly p99: number }): string {
+  return `p50 ${formatMs(p50)}, p99 ${formatMs(p99)}`;
+}
+
 /** Whether a report was among the handled events. Without one there are no alerts and no grades to show. */
 function hasGraded({ grades }: Summary): boolean {
   return Object.values(grades).some((count) => count > 0);
 }
 
 function runTable(summary: Summary): string {
-  const { lines, found, handled, deadLettered, left, accounted, expected } = summary;
+  const { lines, found, handled, duplicates, deadLettered, left, accounted, expected } = summary;
   const { alerts, strongest, grades, failed, retries, timeInQueueMs, elapsedMs, stop, audit } = summary;
   const table = new Table({ style: plain, colAligns: ['left', 'left'] });
   const row = (name: string, text: string): void => void table.push([name, text]);
@@ -51,6 +66,7 @@ function runTable(summary: Summary): string {
   row('lines read', `${formatCount(lines.read)} (${formatCount(lines.broken)} broken)`);
   if (found > 0) row('found in the queue', formatCount(found));
   row('handled', formatCount(handled));
+  if (summary.workers.length > 0) row('duplicates', `${formatCount(duplicates)} handled again, and counted once`);
   row('dead letters', formatCount(deadLettered));
   if (left > 0) row('left', formatCount(left));
   row('accounted for', `${formatCount(accounted)} of ${formatCount(expected)}`);
@@ -63,11 +79,12 @@ function runTable(summary: Summary): string {
     row('solutions by grade', counts.join(', '));
   } else row('alerts', 'nothing to alert on: no report was handled');
   row('throughput', `${formatCount(Math.round(summary.eventsPerSecond))} events/s, ${formatMs(elapsedMs)} in all`);
-  row('time in queue', `p50 ${formatMs(timeInQueueMs.p50)}, p99 ${formatMs(timeInQueueMs.p99)}`);
-  row('failed handler runs', formatCount(failed));
+  if (timeInQueueMs !== undefined) row('time in queue', quantiles(timeInQueueMs));
+  const known = summary.workers.some(({ timeInQueueMs: told }) => told === undefined) ? ', as far as workers told' : '';
+  row('failed handler runs', `${formatCount(failed)}${known}`);
   row(
     'retries',
-    `${formatCount(retries.total)}: ${formatCount(retries.inPlace)} in place, ${formatCount(retries.redelivered)} redelivered`,
+    `${formatCount(retries.total)}: ${formatCount(retries.inPlace)} in place, ${formatCount(retries.redelivered)} redelivered${known}`,
   );
   const { completed, returned, abandoned, deadLetters } = stop;
   row('stop', `${completed} completed, ${returned} returned, ${abandoned} abandoned, ${deadLetters} dead letters`);

@@ -1,34 +1,6 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { makeFolder, reportLine, runForSummary } from './run-program.ts';
-
-/**
- * A folder in which a package `odd` is installed, a queue type that differs from a channel.
- *
- * @param source a module with `channelQueue`, `NqError` and `change` in scope, that exports `open`
- */
-function makeOddQueue(source: string): string {
-  const folder = makeFolder();
-  const odd = join(folder, 'node_modules/odd');
-  mkdirSync(odd, { recursive: true });
-  writeFileSync(join(odd, 'package.json'), '{"type":"module","exports":"./odd.js"}');
-  writeFileSync(
-    join(odd, 'odd.js'),
-    `import { channelQueue } from ${JSON.stringify(import.meta.resolve('@nq/channel'))};
-     import { NqError } from ${JSON.stringify(import.meta.resolve('@nq/core'))};
-     const change = (target, changes) => new Proxy(target, {
-       get(_, name) {
-         if (name in changes) return changes[name];
-         const value = Reflect.get(target, name, target);
-         return typeof value === 'function' ? value.bind(target) : value;
-       },
-     });
-     ${source}
-     export const queueType = { type: 'odd', options: {}, open };`,
-  );
-  return folder;
-}
+import { makeOddQueue } from './odd-queue.ts';
+import { reportLine, runForSummary } from './run-program.ts';
 
 describe('a queue that outlives the program', () => {
   test('has its events found, its dead letters not counted again, and what is left counted', async () => {

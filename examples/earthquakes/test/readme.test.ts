@@ -1,11 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { redisOffer, until } from 'nq-testbed';
 import { describe, expect, test } from 'vitest';
+import { firstHalf, kill, ProcessesRun, secondHalf } from './processes.ts';
 import { makeFolder, runProgram } from './run-program.ts';
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
-/** The blocks that are no commands: what a run prints, and what `--help` prints. */
-const [report = '', help = ''] = [...readme.matchAll(/^```(\w*)\n([^]*?)^```$/gm)]
+/** The blocks that are no commands: what a run prints, one with a worker that is killed, and `--help`. */
+const [report = '', progress = '', killed = '', help = ''] = [...readme.matchAll(/^```(\w*)\n([^]*?)^```$/gm)]
   .filter((match) => match[1] === '')
   .map((match) => match[2] ?? '');
 
@@ -15,11 +17,39 @@ function constant(text: string): string[] {
   return lines.map((line) => line.replace(/[│ ]+/g, ' ').trim()).sort();
 }
 
+/** What is the same in every run of several processes: no counts of one of them, nor of what happened to be in hand. */
+function constantOfProcesses(text: string): string[] {
+  const rows = constant(text).map((row) => row.replace(/^(\d) .*(ended|killed.*)$/, '$1 … $2'));
+  return rows
+    .filter((row) => !/^(failed|retries)/.test(row))
+    .map((row) => row.replace(/\d+(?= handled again|\)|$)/g, '#').replace(/process \d+/g, 'process #'));
+}
+
+const redis = await redisOffer();
+
 describe('the README', () => {
   test('shows what a run prints', async () => {
     const { stdout, stderr } = await runProgram(['--audit', join(makeFolder(), 'audit.ndjson')]);
     expect(constant(report)).toEqual(constant(stderr + stdout));
   });
+
+  test.skipIf(redis.missing !== undefined)(
+    'shows what a run of several processes prints of which one is killed',
+    { timeout: 60_000 },
+    async () => {
+      await using server = await redis.start({ config: ['appendonly yes'] });
+      const queue = `${server.url}/0?queueKey=notification:events&capacity=5000&leaseMs=2000`;
+      const run = new ProcessesRun(['--processes', '3', '--queue', queue]);
+      const pids = await run.pids(3);
+      run.child.stdin.write(firstHalf);
+      await until('worker 2 to have handled some', () => run.records(2).length >= 100);
+      kill(pids[1]);
+      run.child.stdin.end(secondHalf);
+      const { stdout, stderr } = await run.ended;
+      expect(constantOfProcesses(progress)).toEqual(constantOfProcesses(stderr));
+      expect(constantOfProcesses(stdout)).toEqual(expect.arrayContaining(constantOfProcesses(killed)));
+    },
+  );
 
   test('shows what --help prints', async () => {
     const { stdout } = await runProgram(['--help']);

@@ -25,7 +25,7 @@ export interface Run {
   readonly stderr: string;
 }
 
-/** Starts the program from its sources, against the sources of the workspace. */
+/** Starts the program from its sources. If it still runs when the test is over, it is killed. */
 export function startProgram(
   args: readonly string[],
   { cwd, env = {}, stdin = 'pipe' }: RunOptions = {},
@@ -34,6 +34,7 @@ export function startProgram(
   const { INIT_CWD: _, ...inherited } = process.env;
   const options: SpawnOptions = { cwd, env: { ...inherited, ...env }, stdio: [stdin, 'pipe', 'pipe'] };
   const child = spawn(process.execPath, ['--conditions=@nq/source', main, ...args], options);
+  onTestFinished(() => void child.kill('SIGKILL'));
   // Whoever asks for another stdin does not write to it.
   return child as ChildProcessWithoutNullStreams;
 }

@@ -48,7 +48,7 @@ describe('the shipped week', () => {
       { type: 'quarry blast', dispatched: 13, handled: 13, alerts: 0 },
     ]);
     expect(Object.values(summary.grades).reduce((sum, count) => sum + count)).toBe(1702);
-    expect(summary.timeInQueueMs.count).toBe(1707);
+    expect(summary.timeInQueueMs?.count).toBe(1707);
     expect(stderr).not.toContain('error');
   });
 
@@ -92,6 +92,7 @@ describe('the shipped week', () => {
     ['channel://?capacity=0', '1'],
     ['channel://?isolation=copy', '3'],
     ['channel://?maxAttempts=2', '4'],
+    ['{ "type": "channel", "bufferSize": 100, "extra": { "isolation": "copy" } }', '4'],
   ] as const)('adds up with --queue %s --workers %s', async ([queue, workers]) => {
     const { code, summary } = await runForSummary(['--queue', queue, '--workers', workers]);
     expect(code).toBe(0);

@@ -7,7 +7,7 @@ describe('--help', () => {
   test('tells all options, the input, the retries and the exit codes on stdout', async () => {
     const { code, stdout, stderr } = await runProgram(['--help']);
     expect([code, stderr]).toEqual([0, '']);
-    for (const option of ['--input', '--queue', '--workers', '--key', '--audit', '--json', '--help']) {
+    for (const option of ['--input', '--queue', '--workers', '--processes', '--key', '--audit', '--json', '--help']) {
       expect(stdout).toContain(`${option} `);
     }
     expect(stdout).toContain('channel://?capacity=1000');
@@ -31,6 +31,11 @@ describe('a wrong call', () => {
     ['--queue channel://?capcity=5', 'unknown URL parameter "capcity"; known are capacity'],
     ['--queue channel://?capacity=-5', 'capacity must be a number, got "-5"'],
     ['--queue channel://?isolation=none', 'isolation must be one of reference, copy'],
+    ['--queue {"type":', 'Cannot read --queue: it begins as JSON and is none'],
+    ['--queue {"type":5}', 'type must be a non-empty string'],
+    ['--queue {"type":"channel","size":5}', 'unknown member "size"; known are type, bufferSize'],
+    ['--queue {"type":"channel","extra":{"addr":""}}', 'unknown member of extra "addr"'],
+    ['--processes 0', 'must be a whole number >= 1'],
     ['--queue nosuchqueue://', 'Run: npm install @nq/nosuchqueue'],
   ];
 
@@ -39,6 +44,12 @@ describe('a wrong call', () => {
     expect([code, stdout]).toEqual([2, '']);
     expect(stderr).toContain(message);
     expect(stderr).not.toMatch(/^ +at /m);
+  });
+
+  test('with a configuration that is no JSON shows nothing of it, for it may hold a password', async () => {
+    const { stderr } = await runProgram(['--queue', '{"type":"redis","extra":{"password":"secret"}']);
+    expect(stderr).toMatch(/^error: Cannot read --queue: .*\n$/);
+    expect(stderr).not.toContain('secret');
   });
 
   test('that would write the audit log over the input ends with exit code 2, and the input is as before', async () => {
