@@ -1,7 +1,7 @@
 import { NqError } from '@nq/core';
 
 /** What a queue object keeps in Redis for as long as it may send its last request again. */
-export type MemoryKind = 'push' | 'consume' | 'letters';
+type MemoryKind = 'push' | 'consume' | 'letters';
 
 /** The names under which every queue is in Redis. All of them are in one slot of a cluster. */
 export interface QueueKeys {

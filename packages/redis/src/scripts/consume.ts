@@ -17,7 +17,7 @@ export interface ReadyParts {
 }
 
 /** The keys of the script that every mode has, in their order. */
-export const consumeKeys = ['held', 'leases', 'delayed', 'dead', 'memory'] as const;
+const consumeKeys = ['held', 'leases', 'delayed', 'dead', 'memory'] as const;
 
 /**
  * Everything that a consumer asks for, in one step: it acknowledges, gives back, renews, and takes.
@@ -33,7 +33,7 @@ export const consumeKeys = ['held', 'leases', 'delayed', 'dead', 'memory'] as co
  * The first write is one that Redis allows when it is out of memory (ZREM): only then may the others follow, and a full
  * server can be emptied. What is moved is stored before it is forgotten, for a script that fails half-way is not undone.
  *
- * - KEYS: those of {@link consumeKeys}, then those of the mode
+ * - KEYS: those of `consumeKeys`, then those of the mode
  * - ARGV: consumer, request number, how long the memory is kept in ms, lease in ms, how many to take at most, number of the
  *   first hand-out, whether to look for what is over, then how many of each follow: ended leases, acknowledgements, returns,
  *   renewals; then these: the members of leases, fields of held, (field, delay in ms, head of the dead letter or '') and

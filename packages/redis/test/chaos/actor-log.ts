@@ -8,7 +8,7 @@ export function machineTime(): number {
 }
 
 /** What an actor does: a call of its queue. */
-export type CallKind = 'push' | 'pop' | 'ack' | 'nack';
+type CallKind = 'push' | 'pop' | 'ack' | 'nack';
 
 /** What is known of a call before it is made. */
 export interface CallBegin {
