@@ -60,13 +60,12 @@ export class Flow {
   }
 
   #arrive(chunk: Buffer | undefined): void {
-    // Never before those that came earlier, though the delay may have become shorter.
-    const dueAt = Math.max(performance.now() + this.#rules.delayMs(), this.#queue.at(-1)?.dueAt ?? 0);
-    this.#queue.push({ chunk, dueAt });
+    this.#queue.push({ chunk, dueAt: performance.now() + this.#rules.delayMs() });
     this.#queuedBytes += chunk?.length ?? 0;
     this.update();
   }
 
+  /** In order: what is due waits for what came before it, also if the delay has become shorter in between. */
   #send(): void {
     for (let next = this.#queue[0]; next !== undefined; next = this.#queue[0]) {
       const waitMs = next.dueAt - performance.now();

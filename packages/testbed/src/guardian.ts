@@ -40,10 +40,11 @@ export class Guardian {
   /** Starts one: rather than that, take the one of this process, with {@link guardian}. */
   static async start(): Promise<Guardian> {
     const program = fileURLToPath(new URL('guardian-process.ts', import.meta.url));
-    // A session of its own: Ctrl-C in a terminal, or a signal to the group of the tests, does not reach it.
+    // A session of its own: Ctrl-C in a terminal, or a signal to the group of the tests, does not reach it. It holds no
+    // output of ours either: whoever reads that would wait for the guardian to end.
     const child = spawn(process.execPath, [program], {
       detached: true,
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
       env: { ...process.env, NODE_OPTIONS: '' },
     });
     await once(child, 'spawn');

@@ -30,6 +30,8 @@ interface Connection {
   asked: boolean;
   /** Whether answers go on; those of a connection that will be cut do not. */
   answers: boolean;
+  /** Whether one side was reset, which the other side is told when the link is no longer frozen. */
+  isBroken: boolean;
 }
 
 /** How long the server may take to close a connection whose last answer is dropped, in milliseconds. */
@@ -151,7 +153,9 @@ export class Link implements Address, AsyncDisposable {
     this.#isFrozen = false;
     this.#dropsReplies = false;
     this.#delayMs = 0;
-    for (const connection of this.#connections) if (!connection.answers) this.#reset(connection);
+    for (const connection of this.#connections) {
+      if (!connection.answers || connection.isBroken) this.#reset(connection);
+    }
     this.#update();
   }
 
@@ -176,6 +180,7 @@ export class Link implements Address, AsyncDisposable {
       toClient: undefined,
       asked: false,
       answers: true,
+      isBroken: false,
     };
     this.#connections.add(connection);
     this.#watch(connection, client);
@@ -235,7 +240,10 @@ export class Link implements Address, AsyncDisposable {
 
   /** An error on one side is one on the other; that both have ended in peace is the work of the flows. */
   #watch(connection: Connection, socket: Socket): void {
-    socket.on('error', () => this.#reset(connection));
+    socket.on('error', () => {
+      if (this.#isFrozen) connection.isBroken = true;
+      else this.#reset(connection);
+    });
     socket.on('close', () => {
       const { client, server } = connection;
       if (client.destroyed && (server?.destroyed ?? true)) this.#connections.delete(connection);

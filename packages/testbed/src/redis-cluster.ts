@@ -55,11 +55,7 @@ export class RedisCluster implements AsyncDisposable {
  */
 export async function redisCluster({ nodes: count = 3, config = [] }: RedisClusterOptions = {}): Promise<RedisCluster> {
   if (!(count >= 1)) throw new RangeError(`Cannot start a cluster: nodes must be >= 1, got ${count}`);
-  const ports: number[] = [];
-  while (ports.length < count) {
-    const port = await freePort(busOffset);
-    if (!ports.includes(port)) ports.push(port);
-  }
+  const ports = await Promise.all(Array.from({ length: count }, () => freePort(busOffset)));
   const lines = ['cluster-enabled yes', 'cluster-config-file nodes.conf', 'cluster-node-timeout 1000', ...config];
   const nodes = await startNativeRedises(
     `a cluster of ${count}`,

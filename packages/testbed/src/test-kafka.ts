@@ -51,8 +51,7 @@ export class TestKafka implements AsyncDisposable {
       if (config.length > 0) throw new Error(`Cannot configure Kafka: ${source.from} names one that is not ours`);
       return new TestKafka(source, await versionOf(source, source.given), { given: source.given, nodes: [] });
     }
-    const ports: KafkaPorts[] = [];
-    for (let i = 0; i < brokers; i++) ports.push(await freePorts(ports));
+    const ports = await Promise.all(Array.from({ length: brokers }, freePorts));
     const links = await Promise.all(ports.map(({ linked }) => Link.open({ host: '127.0.0.1', port: linked })));
     const controllers = ports.map(({ controller }) => controller);
     const cluster = { clusterId: newClusterId(), controllers, config, javaOptions };
@@ -111,16 +110,7 @@ function addressOf({ host, port }: Address): string {
   return `${host}:${port}`;
 }
 
-/** Four ports that nobody has, those in `taken` included. */
-async function freePorts(taken: readonly KafkaPorts[]): Promise<KafkaPorts> {
-  const used = new Set(taken.flatMap((ports) => Object.values(ports) as number[]));
-  const next = async (): Promise<number> => {
-    for (;;) {
-      const port = await freePort();
-      if (used.has(port)) continue;
-      used.add(port);
-      return port;
-    }
-  };
-  return { client: await next(), linked: await next(), internal: await next(), controller: await next() };
+async function freePorts(): Promise<KafkaPorts> {
+  const [client, linked, internal, controller] = await Promise.all([freePort(), freePort(), freePort(), freePort()]);
+  return { client, linked, internal, controller };
 }

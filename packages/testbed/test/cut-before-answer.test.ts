@@ -65,14 +65,18 @@ test('cutBeforeAnswer() on a connection with several requests under way cuts at 
   let go = (): void => {};
   const released = new Promise<void>((resolve) => (go = resolve));
   await using server = await echoServer({
-    // One after the other, as servers do, and some time after they were read.
+    // Like those that are meant: acts on requests one after the other, on none when the connection is gone, and closes its
+    // side when it has acted on all that came before the end of the other.
+    keepsHalfOpen: true,
     answer: async (chunk, socket) => {
       await released;
       for (const request of chunk.toString()) {
-        await nextTurn();
+        for (let turn = 0; turn < 20; turn++) await nextTurn();
+        if (socket.destroyed) return;
         acted.push(request);
         socket.write('.');
       }
+      if (socket.readableEnded) socket.end();
     },
   });
   await using link = await Link.open(server);
@@ -100,6 +104,23 @@ test('cutBeforeAnswer() first sends on what a delay still holds, and cuts althou
   client.send('c');
   expect(await client.closes()).toBe('ECONNRESET');
   expect([client.text, server.received()]).toEqual(['a', 'abc']);
+});
+
+test('cutBeforeAnswer() that was healed and called again leaves alone what was asked in between', async () => {
+  let answerLater = (): void => {};
+  await using server = await echoServer({
+    answer: (_chunk, socket) => (answerLater = () => void socket.write('late')),
+  });
+  await using link = await Link.open(server);
+  using client = new Client(link);
+  link.cutBeforeAnswer();
+  client.send('wait');
+  await until('the server to have the request', () => server.received() === 'wait');
+  link.heal();
+  link.cutBeforeAnswer();
+  answerLater();
+  await client.reads('late');
+  expect(link.isCut).toBe(false);
 });
 
 test('heal() disarms cutBeforeAnswer()', async () => {

@@ -122,6 +122,19 @@ describe('delay()', () => {
     expect(client.text).toBe('slowfast');
   });
 
+  test('is taken back by heal(), and what is under way then arrives at once', async () => {
+    await using server = await echoServer();
+    await using link = await Link.open(server);
+    using client = new Client(link);
+    await client.send('a').reads('a');
+    link.delay(60_000);
+    client.send('b');
+    await roundTrips(server);
+    expect(server.received()).not.toContain('b');
+    link.heal();
+    await client.reads('b');
+  });
+
   test('refuses a delay below 0', async () => {
     await using link = await Link.open({ host: '127.0.0.1', port: 1 });
     expect(() => link.delay(-1)).toThrow('Cannot delay: ms must be >= 0, got -1');
@@ -175,17 +188,27 @@ describe('freeze()', () => {
     expect(before.text).toBe('ab');
   });
 
-  test('does not tell of a client that has gone', async () => {
+  test('tells neither side that the other has ended or was reset, until heal()', async () => {
     await using server = await echoServer();
     await using link = await Link.open(server);
-    using client = new Client(link);
-    await client.send('a').reads('a');
+    using ending = new Client(link);
+    await ending.send('a').reads('a');
+    using reset = new Client(link);
+    await reset.send('b').reads('b');
+    using left = new Client(link);
+    await left.send('c').reads('c');
+    const [endingSide, resetSide, leftSide] = server.sockets;
     link.freeze();
-    client.socket.end();
+    ending.socket.end();
+    reset.socket.resetAndDestroy();
+    leftSide?.resetAndDestroy();
     await roundTrips(server);
-    expect(server.sockets[0]?.readableEnded).toBe(false);
+    expect([endingSide?.readableEnded, resetSide?.destroyed, left.closed]).toEqual([false, false, undefined]);
+
     link.heal();
-    await until('the server to see the end', () => server.sockets[0]?.readableEnded);
+    await until('the server to see the end', () => endingSide?.readableEnded);
+    await until('the server to see the reset', () => resetSide?.errored);
+    expect(await left.closes()).toBe('ECONNRESET');
   });
 });
 

@@ -142,9 +142,13 @@ export function checkPrivate(manifest: Manifest): string[] {
   return problems.map((problem) => `${manifest.name}: ${problem}`);
 }
 
-/** Checks that tools are pinned: what CI ran is what everybody runs. */
+/** Checks that tools are pinned: what CI ran is what everybody runs. Those of a private package are its dependencies too. */
 export function checkPins(manifest: Manifest): string[] {
-  return Object.entries(manifest.devDependencies ?? {})
-    .filter(([, range]) => !/^(?:(?:npm:[\w@/-]+@)?\d+\.\d+\.\d+$|catalog:|workspace:)/.test(range))
-    .map(([name, range]) => `${manifest.name}: devDependency ${name} is ${range}, not one exact version`);
+  const fields =
+    manifest.private === true ? (['dependencies', 'devDependencies'] as const) : (['devDependencies'] as const);
+  return fields.flatMap((field) =>
+    Object.entries(manifest[field] ?? {})
+      .filter(([, range]) => !/^(?:(?:npm:[\w@/-]+@)?\d+\.\d+\.\d+$|catalog:|workspace:)/.test(range))
+      .map(([name, range]) => `${manifest.name}: ${field} has ${name} as ${range}, not as one exact version`),
+  );
 }

@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { checkBrokerTests } from '../rules/broker-tests.ts';
 import { checkPins, checkPrivate, checkPublished, type Manifest } from '../rules/manifests.ts';
+import { readRepositoryFile } from '../rules/repository.ts';
 import { publishedWorkspaces, readManifest, root, workspaces } from '../scripts/workspaces.mjs';
 
 const rootManifest: Manifest = readManifest('.');
@@ -26,6 +28,11 @@ describe('in this repository', () => {
 
   test.for([{ manifest: rootManifest }, ...workspaces()])('$manifest.name pins its tools', ({ manifest }) => {
     expect(checkPins(manifest)).toEqual([]);
+  });
+
+  test('tests on brokers are never taken from the cache', () => {
+    const manifests = workspaces().map(({ manifest }) => manifest);
+    expect(checkBrokerTests(manifests, readRepositoryFile('turbo.json'))).toEqual([]);
   });
 
   test('package.json pins pnpm to one version', () => {
@@ -136,6 +143,22 @@ describe('checkPins()', () => {
   test('finds a range', () => {
     expect(checkPins({ devDependencies: { a: '^1.2.3', b: 'latest', c: 'npm:d@^5.0.0' } })).toHaveLength(3);
   });
+
+  test('looks at the dependencies of private packages, which nobody installs with others', () => {
+    expect(checkPins({ private: true, dependencies: { a: '^1.2.3' } })).toHaveLength(1);
+    expect(checkPins({ dependencies: { a: '^1.2.3' } })).toEqual([]);
+  });
+});
+
+describe('checkBrokerTests()', () => {
+  const check = (tasks: object) =>
+    checkBrokerTests([{ name: 'a', devDependencies: { 'nq-testbed': 'workspace:*' } }, { name: 'b' }], {
+      path: 'turbo.json',
+      text: `{\n  // why\n  "tasks": ${JSON.stringify(tasks)}\n}`,
+    });
+
+  test('accepts those that are not cached', () => expect(check({ 'a#test': { cache: false } })).toEqual([]));
+  test('finds those that are', () => expect(check({ 'a#test': {}, 'b#test': {} })).toHaveLength(1));
 });
 
 function without(manifest: Manifest, field: string): Manifest {
