@@ -28,7 +28,8 @@ export function runTests(args) {
     }
     const startedAt = Date.now();
     const { code, output } = await step(`Testing ${tested.map(({ manifest }) => manifest.name).join(', ')}`, () =>
-      runTurbo(['test', '--continue=dependencies-successful']),
+      // Two at a time: tests with real brokers, processes that are killed and links that are cut have deadlines.
+      runTurbo(['test', '--continue=dependencies-successful', '--concurrency=2']),
     );
     if (code !== 0) say(`\n${output.trimEnd()}\n\n`);
 
