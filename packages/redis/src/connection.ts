@@ -1,7 +1,13 @@
 import { type Clock, NqError, type Timer } from '@nq/core';
 import { failureOf, redisError, withoutCommand } from './errors.ts';
 import type { MakeClient } from './open-client.ts';
+import type { Redis } from 'ioredis';
 import type { RedisClient } from './script.ts';
+
+/** How long a connection that no time mends is waited for all the same, in milliseconds. */
+const refusalMs = 5;
+/** After how long a client that has given up is replaced, in milliseconds. */
+const renewMs = 200;
 
 const noSuchDatabase = /^ERR (?:DB index|invalid DB)/;
 
@@ -38,6 +44,8 @@ export class Connection {
     if (!this.#isReady) await this.#wait(limitMs);
     if (this.#closed) throw new NqError('NQ_CLOSED', `Cannot ${verb}: the queue is closed`);
     if (this.#isReady) return this.#client;
+    // It says that it is ready, and has no way to send anything.
+    if (this.#client.status === 'ready' && !this.#isMisled) this.replace();
     throw this.#refusal(verb);
   }
 
@@ -70,7 +78,9 @@ export class Connection {
   }
 
   get #isReady(): boolean {
-    return this.#client.status === 'ready' && !this.#isMisled;
+    if (this.#client.status !== 'ready' || this.#isMisled) return false;
+    // A connection that is being given up, by us or by the server, takes nothing any more.
+    return this.#client.isCluster || (this.#client as Redis).stream.writable;
   }
 
   #connect(): RedisClient {
@@ -90,6 +100,14 @@ export class Connection {
       this.#losses++;
       this.#isMisled = false;
     });
+    // It has given up, whatever its strategy says.
+    client.on('end', () => {
+      if (!isOurs()) return;
+      const renew = (): void => {
+        if (isOurs()) this.#client = this.#connect();
+      };
+      this.#clock.schedule(renew, renewMs, { keepAlive: false });
+    });
     client.on('ready', () => {
       if (!isOurs()) return;
       if (!this.#isMisled) this.#trouble = undefined;
@@ -105,14 +123,16 @@ export class Connection {
   }
 
   #wait(limitMs: number): Promise<void> {
-    if (this.#closed || failureOf(this.#trouble)?.code === 'NQ_CONFIG') return Promise.resolve();
+    if (this.#closed) return Promise.resolve();
+    // What no time mends is told at once; but not so soon that who asks again and again leaves no turn to the connection.
+    const waitMs = failureOf(this.#trouble)?.code === 'NQ_CONFIG' ? Math.min(limitMs, refusalMs) : limitMs;
     return new Promise((resolve) => {
       const end = (): void => {
         timer.cancel();
         this.#waiting.delete(end);
         resolve();
       };
-      const timer: Timer = this.#clock.schedule(end, limitMs);
+      const timer: Timer = this.#clock.schedule(end, waitMs);
       this.#waiting.add(end);
     });
   }

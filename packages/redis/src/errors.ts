@@ -79,10 +79,17 @@ export const redisFailures: readonly RedisFailure[] = [
   },
 ];
 
+/** What ioredis puts into the error of a cluster of which no node could be asked. */
+interface FailedCluster {
+  readonly lastNodeError?: unknown;
+}
+
 /** What `error`, thrown by a client of ioredis, means. `undefined` for one that is not known. */
 export function failureOf(error: unknown): RedisFailure | undefined {
   if (!(error instanceof Error)) return undefined;
-  const { code } = error as NodeJS.ErrnoException;
+  const { code, lastNodeError } = error as NodeJS.ErrnoException & FailedCluster;
+  // That no node of a cluster could be asked says less than why the last one could not.
+  if (lastNodeError !== undefined) return failureOf(lastNodeError);
   // Redis 6 puts what went wrong in a script behind a sentence about the script.
   const [, inScript = ''] = /^ERR Error running script .*?: -?([A-Z]+ .*)$/s.exec(error.message) ?? [];
   const texts = [error.message, inScript, ...(typeof code === 'string' ? [code] : [])];
@@ -98,7 +105,9 @@ export function redisError(verb: string, error: unknown): NqError {
 
 /** ioredis tells with an error what it had sent: a password, or events. They are not to end up in a log. */
 export function withoutCommand(error: unknown): unknown {
-  if (error instanceof Error) Reflect.deleteProperty(error, 'command');
+  if (!(error instanceof Error)) return error;
+  Reflect.deleteProperty(error, 'command');
+  withoutCommand((error as FailedCluster).lastNodeError);
   return error;
 }
 

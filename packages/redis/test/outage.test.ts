@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { until } from 'nq-testbed';
 import { describe, expect, test } from 'vitest';
 import { codeOf, countsOf, drain, nothing, openQueue, take } from './support/queue.ts';
+import { Program } from './support/process.ts';
 import { newKey, notOurs, offer, useServer } from './support/server.ts';
 
 const event = (type: string) => ({ type, data: null });
@@ -30,6 +31,31 @@ describe.skipIf(notOurs !== undefined)(`a server in trouble: ${notOurs ?? offer.
     await (await popped).ack();
     await waiting.close();
   });
+
+  test('who pushes again without a pause does not keep the queue from connecting to a primary again', async () => {
+    const queueKey = newKey();
+    // In a process of its own, for one that does nothing else cannot be stopped otherwise.
+    await using program = new Program(`
+      const queue = await redisQueue({ url: '${server().url}', queueKey: '${queueKey}', onWarning: () => {} });
+      console.log('open');
+      const codes = new Set();
+      for (let isDone = false; !isDone || !codes.has('NQ_UNAVAILABLE');) {
+        isDone = await queue.push({ type: 'a' }, { timeoutMs: 0 }).then(() => true, ({ code }) => void codes.add(code));
+      }
+      console.log('pushed', [...codes].join());
+      await queue.close();`);
+    await until('it to be open', () => program.output.includes('open'));
+    await server().command('REPLICAOF', '127.0.0.1', '1');
+    try {
+      await until('it to be refused', async () =>
+        /errorstat_READONLY:count=[1-9]/.test(String(await server().command('INFO', 'errorstats'))),
+      );
+    } finally {
+      await server().command('REPLICAOF', 'NO', 'ONE');
+    }
+    await until('it to push', () => program.output.includes('pushed'), { deadlineMs: 10_000 });
+    expect(await program.ended).toBe(0);
+  }, 20_000);
 
   test('a push whose answer was lost is not called unavailable because it is refused when it is sent again', async () => {
     const queueKey = newKey();

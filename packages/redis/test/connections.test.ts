@@ -1,0 +1,150 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { Redis } from 'ioredis';
+import { until } from 'nq-testbed';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { redisQueue, type RedisQueueOptions } from '../src/index.ts';
+import { clients, codeOf, drain, openQueue, take } from './support/queue.ts';
+import { newKey, notOurs, offer, useServer } from './support/server.ts';
+
+const event = (type: string) => ({ type, data: null });
+
+/** How opening fails. */
+const failureOf = (opening: Promise<unknown>): Promise<unknown> => opening.catch((error: unknown) => error);
+
+describe.skipIf(notOurs !== undefined)(`TLS with ${notOurs ?? offer.name}`, () => {
+  let server: Awaited<ReturnType<typeof offer.start>>;
+  beforeAll(async () => {
+    server = await offer.start({ tls: true });
+  });
+  afterAll(() => server?.stop());
+
+  const open = (options: Partial<RedisQueueOptions>) =>
+    redisQueue({ queueKey: newKey(), openTimeoutMs: 1500, onWarning: () => {}, ...options });
+  const addr = () => `${server.host}:${server.port}`;
+  const ca = () => server.ca as string;
+
+  test.each<[string, () => Partial<RedisQueueOptions>]>([
+    ['an address and the certificate', () => ({ addr: addr(), tls: { ca: ca() } })],
+    ['a rediss: URL and the certificate', () => ({ url: `rediss://${addr()}/1`, tls: { ca: ca() } })],
+    [
+      'a client of the user',
+      () => ({ client: new Redis({ host: server.host, port: server.port, tls: { ca: ca() }, lazyConnect: true }) }),
+    ],
+  ])('works with %s', async (_what, options) => {
+    await using queue = await open(options());
+    const popped = take(queue);
+    await queue.push(event('a'));
+    expect(await codeOf((await popped).ack())).toBe('done');
+  });
+
+  test.each<[string, () => Partial<RedisQueueOptions>]>([
+    ['tls: true', () => ({ addr: addr(), tls: true })],
+    ['a rediss: URL', () => ({ url: `rediss://${addr()}` })],
+  ])('%s alone does not trust a certificate that nobody has signed, and says so at once', async (_what, options) => {
+    const startedAt = performance.now();
+    const failure = await failureOf(open({ ...options(), openTimeoutMs: 10_000 }));
+    expect(failure).toMatchObject({ code: 'NQ_CONFIG', message: expect.stringContaining('TLS') });
+    expect(performance.now() - startedAt).toBeLessThan(3000);
+  });
+
+  test('a port that speaks it does not answer who does not, in time', async () => {
+    expect(await failureOf(open({ addr: addr() }))).toMatchObject({ code: 'NQ_UNAVAILABLE' });
+  });
+});
+
+describe.skipIf(offer.missing !== undefined)(`who connects to ${offer.name}`, () => {
+  const server = useServer('databases 4');
+
+  test('speaks the second version of the protocol to a server that knows no HELLO', async () => {
+    const refused: string[] = [];
+    const proxy = createServer((client) => refuseHello(client, server(), refused)).listen(0, '127.0.0.1');
+    await once(proxy, 'listening');
+    const { port } = proxy.address() as AddressInfo;
+    const queue = await openQueue({ host: '127.0.0.1', port }, { db: 2 });
+    const popped = take(queue);
+    await queue.pushMany([event('a'), event('b')]);
+    await (await popped).nack({ deadLetter: true });
+    expect(await drain(queue)).toEqual(['b']);
+    expect(await queue.deadLetters.list()).toMatchObject([{ event: { type: 'a' } }]);
+    expect(refused.length).toBeGreaterThan(0);
+    await queue.close();
+    proxy.close();
+  });
+
+  test.each(clients)('selects the database again after a reconnect, with $name', async ({ at, name }) => {
+    const queueKey = newKey();
+    const link = await server().link();
+    const own =
+      name === 'ioredis 5' ? { client: (at(link).client as Redis).duplicate({ db: 3, lazyConnect: true }) } : { db: 3 };
+    const queue = await openQueue(link, { queueKey, ...own });
+    await queue.push(event('a'));
+    link.cut();
+    link.heal();
+    await until('a push', () => queue.push(event('b')).then(() => true));
+    expect(await server().command('EXISTS', queueKey)).toBe(0);
+    expect(await drain(queue)).toEqual(['a', 'b']);
+    await queue.close();
+  });
+
+  test.each<[string, object]>([
+    ['numbers that are strings', { stringNumbers: true }],
+    ['no support for buffers', { dropBufferSupport: true }],
+    ['time-outs', { commandTimeout: 50, socketTimeout: 50, blockingTimeout: 50 }],
+    ['retries that end', { maxRetriesPerRequest: 0, retryStrategy: null }],
+    ['automatic pipelining', { enableAutoPipelining: true }],
+    ['answers as the third version of the protocol has them', { replyMapping: 'resp3' }],
+  ])('may bring a client with %s', async (_what, options) => {
+    const link = await server().link();
+    const client = new Redis({ host: link.host, port: link.port, lazyConnect: true, ...options });
+    await using queue = await openQueue(link, { client });
+    const popped = take(queue);
+    // Longer than its time-outs.
+    await until('the pop to have waited', async () =>
+      / flags=\S*b/.test(String(await server().command('CLIENT', 'LIST'))),
+    );
+    link.cut();
+    link.heal();
+    await until('a push', () => queue.push(event('a')).then(() => true));
+    const delivery = await popped;
+    await delivery.extend(1000);
+    await delivery.ack();
+    expect(await queue.size()).toMatchObject({ ready: 0, inFlight: 0, exact: true });
+    expect(await queue.deadLetters.count()).toBe(0);
+    expect(client.status).toBe('wait');
+  });
+
+  test('keeps its client, which the queue neither uses nor closes', async () => {
+    const client = new Redis(server().url);
+    const queue = await openQueue(server(), { client });
+    await queue.push(event('a'));
+    expect(await codeOf(queue.close())).toBe('done');
+    expect(await client.ping()).toBe('PONG');
+    client.disconnect();
+  });
+});
+
+/** Passes everything on but HELLO, which it answers as a server before Redis 6 does. */
+function refuseHello(client: Socket, { host, port }: { host: string; port: number }, refused: string[]): void {
+  const behind = connect({ host, port });
+  client.on('data', (chunk) => {
+    // ioredis sends HELLO first, and by itself or together with what follows.
+    const text = chunk.toString('latin1');
+    const hello = /^\*(\d+)\r\n\$5\r\nhello\r\n(?:\$\d+\r\n.*\r\n)*?(?=\*|$)/i.exec(text);
+    if (hello === null) {
+      behind.write(chunk);
+      return;
+    }
+    refused.push(hello[0]);
+    client.write("-ERR unknown command 'HELLO'\r\n");
+    behind.write(Buffer.from(text.slice(hello[0].length), 'latin1'));
+  });
+  behind.on('data', (chunk) => client.write(chunk));
+  for (const [one, other] of [
+    [client, behind],
+    [behind, client],
+  ] as const) {
+    one.on('close', () => other.destroy());
+    one.on('error', () => other.destroy());
+  }
+}

@@ -1,0 +1,208 @@
+import { inspect } from 'node:util';
+import { Cluster } from 'ioredis';
+import { redisCluster, type RedisCluster, redisOffer, redisSentinel, type TestRedis, until } from 'nq-testbed';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { aclRules, redisQueue, type RedisQueueOptions } from '../src/index.ts';
+import { codeOf, drain, take } from './support/queue.ts';
+import { newKey } from './support/server.ts';
+
+const { name, missing } = await redisOffer({ provider: 'native' });
+const event = (type: string) => ({ type, data: null });
+const common = { requestTimeoutMs: 2000, onWarning: () => {} };
+const addrOf = ({ host, port }: TestRedis): string => `${host}:${port}`;
+
+describe.skipIf(missing !== undefined)(`a cluster of three nodes of ${name}`, () => {
+  let cluster: RedisCluster;
+  let users: Cluster;
+  beforeAll(async () => {
+    cluster = await redisCluster({ config: ['appendonly yes'] });
+    users = new Cluster(cluster.nodes.map(({ host, port }) => ({ host, port })));
+  }, 30_000);
+  afterAll(async () => {
+    users?.disconnect();
+    await cluster?.stop();
+  });
+
+  const open = (queueKey: string, options: Partial<RedisQueueOptions> = {}) =>
+    redisQueue({ queueKey, ...common, ...(options.client ? {} : { cluster: cluster.nodes.map(addrOf) }), ...options });
+
+  /** The node that has the slot of `key`. */
+  async function nodeOf(key: string): Promise<{ readonly node: TestRedis; readonly slot: number }> {
+    const slot = Number(await cluster.nodes[0]?.command('CLUSTER', 'KEYSLOT', key));
+    for (const node of cluster.nodes) {
+      const answer = await node.command('CLUSTER', 'COUNTKEYSINSLOT', slot).catch(() => undefined);
+      const moved = await node.command('EXISTS', key).catch((error: Error) => error);
+      if (answer !== undefined && !(moved instanceof Error)) return { node, slot };
+    }
+    throw new Error('no node has it');
+  }
+
+  /** Everything that a queue is for. */
+  async function useAll(queueKey: string, options: Partial<RedisQueueOptions> = {}): Promise<void> {
+    await using queue = await open(queueKey, options);
+    await using other = await open(queueKey, options);
+    const popped = take(other, 10_000);
+    await queue.push(event('woken'));
+    await (await popped).ack();
+    await queue.pushMany(['a', 'b', 'c'].map(event));
+    const [a, b, c] = await other.popMany(3);
+    await a?.nack({ delayMs: 10 });
+    await b?.nack({ deadLetter: true });
+    await c?.ack();
+    await (await take(queue)).ack();
+    expect(await queue.deadLetters.replay()).toBe(1);
+    expect(await drain(queue)).toEqual(['b']);
+    expect(await queue.size()).toMatchObject({ ready: 0, inFlight: 0, delayed: 0 });
+  }
+
+  test('has queues on each node, with whatever key', async () => {
+    const tagged = ['{a}:q', '{b}', 'x{c}y', 'notification:{d}', 'a{b'].map((key) => `${key}:${newKey()}`);
+    const keys = [...tagged, newKey(), 'plain'];
+    const nodes = new Set<TestRedis>();
+    for (const key of keys) {
+      await useAll(key);
+      nodes.add((await nodeOf(key)).node);
+    }
+    // Those of a, b and c are on three of them.
+    expect(nodes.size).toBe(3);
+  });
+
+  test('is reached as a client of the user is, which is not used', async () => {
+    await useAll(newKey(), { client: users });
+    expect(users.status).toBe('ready');
+  });
+
+  test('needs no other permissions than those of aclRules()', async () => {
+    const queueKey = newKey();
+    for (const node of cluster.nodes) {
+      await node.command('ACL', 'SETUSER', 'nq', 'reset', 'on', '>pw', ...aclRules(queueKey));
+      await node.command('ACL', 'LOG', 'RESET');
+    }
+    await useAll(queueKey, { username: 'nq', password: 'pw' });
+    for (const node of cluster.nodes) expect(await node.command('ACL', 'LOG')).toEqual([]);
+  });
+
+  test('a wrong password is told as such', async () => {
+    const failure = await open(newKey(), { username: 'nobody', password: 's3cr3t', openTimeoutMs: 10_000 }).catch(
+      (error: unknown) => error,
+    );
+    expect(inspect(failure, { depth: 20 })).not.toContain('s3cr3t');
+    expect(failure).toMatchObject({ code: 'NQ_CONFIG', message: expect.stringContaining('username or the password') });
+  });
+
+  test('no replica confirms what there is no replica for', async () => {
+    const queueKey = newKey();
+    await using queue = await open(queueKey, { durability: { replicas: 1, timeoutMs: 100 } });
+    const failure = await queue.push(event('a')).catch((error: unknown) => error);
+    expect(failure).toMatchObject({ code: 'NQ_OUTCOME_UNKNOWN', message: expect.stringContaining('0 of 1 replicas') });
+    expect(await drain(queue)).toEqual(['a']);
+  });
+
+  test('a queue goes on, and loses nothing, while its slot moves to another node', async () => {
+    const queueKey = newKey();
+    await using queue = await open(queueKey, { capacity: Infinity });
+    const { node: from, slot } = await nodeOf(queueKey);
+    const to = cluster.nodes.find((one) => one !== from) as TestRedis;
+    const ids = await Promise.all([from, to].map(async (node) => String(await node.command('CLUSTER', 'MYID'))));
+    const [fromId, toId] = ids as [string, string];
+    const pushed = new Set<string>();
+    const seen: string[] = [];
+    const isPushed = new AbortController();
+    const over = new AbortController();
+    const isOver = (): boolean => over.signal.aborted;
+    const pushing = (async () => {
+      for (let number = 0; !isOver(); number++) {
+        // What is refused while the keys are on both nodes is pushed again.
+        const code = await codeOf(queue.push(event(`e${number}`)));
+        if (code === 'done') pushed.add(`e${number}`);
+        else if (code === 'NQ_UNAVAILABLE') number--;
+        else throw new Error(`push: ${code}`);
+      }
+    })();
+    const popping = (async () => {
+      while (!isPushed.signal.aborted || seen.length < pushed.size) {
+        const delivery = await queue.pop({ timeoutMs: 200 }).catch(() => undefined);
+        if (delivery === undefined) continue;
+        await until('the ack', () => delivery.ack().then(() => true));
+        seen.push(delivery.event.type);
+      }
+    })();
+    await until('some to be done', () => seen.length > 100);
+    await to.command('CLUSTER', 'SETSLOT', slot, 'IMPORTING', fromId);
+    await from.command('CLUSTER', 'SETSLOT', slot, 'MIGRATING', toId);
+    await until('all keys to have moved', async () => {
+      const keys = (await from.command('CLUSTER', 'GETKEYSINSLOT', slot, 100)) as string[];
+      if (keys.length > 0) await from.command('MIGRATE', to.host, to.port, '', 0, 5000, 'KEYS', ...keys);
+      return keys.length === 0;
+    });
+    for (const node of [to, from]) await node.command('CLUSTER', 'SETSLOT', slot, 'NODE', toId);
+    const before = seen.length;
+    await until('some to be done after that', () => seen.length > before + 100);
+    over.abort();
+    await pushing;
+    isPushed.abort();
+    await popping;
+    expect(new Set(seen)).toEqual(pushed);
+    expect(seen.length).toBe(pushed.size);
+  }, 60_000);
+
+  test('a queue whose node was killed works again when it is back', async () => {
+    const queueKey = newKey();
+    await using queue = await open(queueKey, { requestTimeoutMs: 500 });
+    await queue.push(event('a'));
+    const held = await take(queue);
+    const { node } = await nodeOf(queueKey);
+    await node.kill();
+    expect(await codeOf(queue.push(event('b')))).toBeOneOf(['NQ_UNAVAILABLE', 'NQ_OUTCOME_UNKNOWN']);
+    await node.start();
+    await cluster.untilOk();
+    await until('a push', () => queue.push(event('c')).then(() => true));
+    await until('the ack', () => held.ack().then(() => true));
+    expect((await drain(queue)).filter((type) => type !== 'b')).toEqual(['c']);
+  }, 60_000);
+});
+
+describe.skipIf(missing !== undefined)(`sentinels of ${name}`, () => {
+  test('lead to the primary, and after a failover to the next one, where everything is that a replica has confirmed', async () => {
+    await using group = await redisSentinel();
+    const queueKey = newKey();
+    const sentinel = { name: group.name, addrs: group.sentinels.map(addrOf) };
+    const options = { queueKey, sentinel, capacity: Infinity, durability: { replicas: 1, timeoutMs: 300 } };
+    await using queue = await redisQueue({ ...common, ...options, requestTimeoutMs: 1000 });
+    const confirmed = new Set<string>();
+    const unconfirmed = new Set<string>();
+    const codes = new Set<string>();
+    const over = new AbortController();
+    const isOver = (): boolean => over.signal.aborted;
+    const pushing = (async () => {
+      for (let number = 0; !isOver() && unconfirmed.size < 10_000; number++) {
+        const code = await codeOf(queue.push(event(`e${number}`)));
+        (code === 'done' ? confirmed : unconfirmed).add(`e${number}`);
+        codes.add(code);
+      }
+    })();
+    await until('some to be confirmed', () => confirmed.size > 200);
+    const primary = await group.primary();
+    const next = group.servers.find((server) => server !== primary) as TestRedis;
+    await primary.kill();
+    await group.untilPrimary(next);
+    await primary.start();
+    const before = confirmed.size;
+    await until('some to be confirmed by the other one', () => confirmed.size > before + 50, { deadlineMs: 45_000 });
+    over.abort();
+    await pushing;
+    for (const code of codes) expect(code).toBeOneOf(['done', 'NQ_OUTCOME_UNKNOWN', 'NQ_UNAVAILABLE']);
+    const there = new Set(await drain(queue));
+    expect([...confirmed].filter((type) => !there.has(type))).toEqual([]);
+    expect([...there].filter((type) => !confirmed.has(type) && !unconfirmed.has(type))).toEqual([]);
+  }, 90_000);
+
+  test('that know no primary of that name are told, in time', async () => {
+    await using group = await redisSentinel({ sentinels: 1 });
+    const sentinel = { name: 'nobody', addrs: group.sentinels.map(addrOf) };
+    const startedAt = performance.now();
+    const opened = redisQueue({ queueKey: 'q', sentinel, openTimeoutMs: 700, ...common });
+    expect(await codeOf(opened)).toBe('NQ_UNAVAILABLE');
+    expect(performance.now() - startedAt).toBeLessThan(2000);
+  }, 60_000);
+});
