@@ -385,9 +385,10 @@ describe('decodeEvent() of foreign plain JSON', () => {
   });
 
   test('writes a time in its own way, whatever way it was read in', () => {
-    const { time } = decodeEvent(cloudEvent({ time: '2024-01-01T02:00:00+02:00' }));
-    expect(decodeEvent(cloudEvent({ time: '2024-01-01T02:00:00+02:00' })).time).toBe(time);
-    expect(wire({ ...base, time })['time']).toBe('2024-01-01T00:00:00.000Z');
+    const written = cloudEvent({ time: '2024-01-01T02:00:00+02:00' });
+    const first = decodeEvent(written);
+    expect(decodeEvent(written)).toEqual(first);
+    expect(wire(first)['time']).toBe('2024-01-01T00:00:00.000Z');
   });
 
   test('reads times of either kind', () => {
