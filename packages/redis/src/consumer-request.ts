@@ -141,6 +141,7 @@ export class ConsumerRequest {
     const counts = [ended.length, this.#acks.length, this.#returns.length, this.#renewals.length];
     const args = [max > 0 || this.tends ? 1 : 0, ...counts, ...ended];
     for (const call of this.#receiptCalls()) args.push(...call.args);
+    args.push(...this.#tellingLeases());
     return args;
   }
 
@@ -178,6 +179,16 @@ export class ConsumerRequest {
     const late = this.#calls().filter(({ abandoned, deadline }) => !abandoned && deadline <= now);
     for (const call of late) call.abandon(makeError);
     return late.length > 0;
+  }
+
+  /** The leases under which all was handed out that is acknowledged; none where that of some tells nothing. */
+  #tellingLeases(): Iterable<string> {
+    const members = new Set<string>();
+    for (const { receipt } of this.#acks) {
+      if (receipt.renewed || receipt.doubtful) return [];
+      members.add(receipt.lease.member);
+    }
+    return this.#acks.length > 1 ? members : [];
   }
 
   /** In the order in which the script is given them. */

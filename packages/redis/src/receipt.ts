@@ -18,6 +18,8 @@ export class Receipt {
   told: { readonly id: string; readonly attempt: number } | undefined;
   /** Whether it was renewed, and so has a lease of its own. */
   renewed = false;
+  /** Whether a request that settles it has failed, although it may have been done: its lease tells nothing any more. */
+  doubtful = false;
   /** Whether a request has said that it is settled: its lease may end with it. */
   leaving = false;
   /**
@@ -41,6 +43,7 @@ export class Receipt {
 
   /** The request that said so has failed: the lease must not end with the others that share it. */
   stay(): void {
+    this.doubtful = true;
     if (!this.leaving) return;
     this.leaving = false;
     this.lease.held++;
