@@ -22,6 +22,8 @@ export interface Suite {
   /** How it is measured and what has to be known about it: Markdown paragraphs or list items. */
   readonly method: readonly string[];
   readonly cases: readonly Case[];
+  /** What a run of a case may take, where it is not a quick one. @default fullBudget */
+  readonly budget?: Budget;
   /** Starts what the cases need beside themselves. Called once, before the first case. */
   readonly startService?: () => Promise<Service>;
   readonly targets: readonly Target[];

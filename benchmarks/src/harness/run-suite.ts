@@ -61,7 +61,7 @@ async function measure(suite: Suite, program: string, args: Arguments): Promise<
     startedAt: new Date().toISOString(),
     seed: args.seed ?? Math.ceil(Math.random() * 1e6),
     rounds: args.rounds ?? (args.quick ? quickRounds : fullRounds),
-    budget: args.quick ? quickBudget : fullBudget,
+    budget: args.quick ? quickBudget : (suite.budget ?? fullBudget),
     machine: describeMachine(),
     packages: packageVersions(suite.ours, suite.peers),
     commit: cleanCommit(workspace, `docs/${suite.docsFile}`),

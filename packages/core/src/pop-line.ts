@@ -184,8 +184,11 @@ export class PopLine {
       if (next < leases.length || (once && asked)) {
         this.line.leave(waiter);
         // At once, not when the caller hears of it: a close in between finds the delivery.
-        waiter.resolve(leases.slice(next, next + max).map((lease) => this.#owner.handOut(lease)));
-        next = Math.min(leases.length, next + max);
+        const deliveries: DriverDelivery[] = [];
+        for (const end = Math.min(leases.length, next + max); next < end; next++) {
+          deliveries.push(this.#owner.handOut(leases[next] as LeasedEvent));
+        }
+        waiter.resolve(deliveries);
       }
       waiter = following;
     }

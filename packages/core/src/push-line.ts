@@ -123,9 +123,9 @@ export class PushLine {
     const events: unknown[] = [];
     for (let waiter = this.line.first; waiter !== null && events.length < largestBatch; waiter = waiter.next) {
       const call = waiter.item;
-      const part = call.events.slice(call.stored, call.stored + largestBatch - events.length);
-      call.sent = part.length;
-      events.push(...part);
+      const end = Math.min(call.events.length, call.stored + largestBatch - events.length);
+      call.sent = end - call.stored;
+      for (let index = call.stored; index < end; index++) events.push(call.events[index]);
       waiters.push(waiter);
     }
     this.#pace.count(events.length);
@@ -157,9 +157,11 @@ export class PushLine {
     call.sent = 0;
     const { stored, givenUp, events } = call;
     givenUp?.grace.cancel();
-    if (stored === events.length) this.#end(waiter, () => waiter.resolve());
-    else if (failure !== undefined) this.#end(waiter, () => waiter.reject(withStored(failure, call)));
-    else if (givenUp !== undefined) this.#end(waiter, () => waiter.reject(givenUp.reason(call)));
+    const isStored = stored === events.length;
+    if (!isStored && failure === undefined && givenUp === undefined) return;
+    if (waiter.line !== null) this.line.leave(waiter);
+    if (isStored) waiter.resolve();
+    else waiter.reject(failure === undefined ? givenUp?.reason(call) : withStored(failure, call));
   }
 
   /** There is no room for those in front, so there is none for those behind them either, sent or not. */
@@ -172,11 +174,6 @@ export class PushLine {
       }
       waiter = next;
     }
-  }
-
-  #end(waiter: PushWaiter, settle: () => void): void {
-    if (waiter.line !== null) this.line.leave(waiter);
-    settle();
   }
 
   /** `waiter` has left the line. If its request is under way, the answer decides, unless it does not come. */

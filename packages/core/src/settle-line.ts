@@ -78,7 +78,8 @@ export class SettleLine<Item> {
     try {
       const ours: unknown = await this.#settle(calls.map(({ item }) => item));
       if (!Array.isArray(ours) || ours.length !== calls.length) throw wrongLeaseAnswer(this.#verb, calls.length, ours);
-      for (const [index, call] of calls.entries()) {
+      for (let index = 0; index < calls.length; index++) {
+        const call = calls[index] as Call<Item>;
         const one: unknown = ours[index];
         if (typeof one === 'boolean') call.resolve(one);
         else call.reject(wrongLeaseAnswer(this.#verb, calls.length, ours));

@@ -384,6 +384,13 @@ describe('decodeEvent() of foreign plain JSON', () => {
     expect(error.message).toMatch(/: (id|key) is a number that is too large to be exact: write it as a string$/);
   });
 
+  test('writes a time in its own way, whatever way it was read in', () => {
+    const written = cloudEvent({ time: '2024-01-01T02:00:00+02:00' });
+    const first = decodeEvent(written);
+    expect(decodeEvent(written)).toEqual(first);
+    expect(wire(first)['time']).toBe('2024-01-01T00:00:00.000Z');
+  });
+
   test('reads times of either kind', () => {
     expect(foreign({ type: 't', time: '1970-01-01T00:00:01Z' }).time).toBe(1000);
     expect(foreign({ type: 't', time: '1970-01-01t02:00:01.25+02:00' }).time).toBe(1250);

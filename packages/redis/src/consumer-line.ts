@@ -58,7 +58,8 @@ export class ConsumerLine {
 
   /** Forgets elements. @returns for each whether it was still ours. */
   ack(receipts: readonly Receipt[]): Promise<boolean[]> {
-    return this.#together(receipts.map((receipt) => this.#next.ack(receipt, this.#deadline())));
+    const deadline = this.#deadline();
+    return this.#together(receipts.map((receipt) => this.#next.ack(receipt, deadline)));
   }
 
   /** Gives elements back, or makes dead letters of them. @returns for each whether it was still ours. */

@@ -123,8 +123,7 @@ export class ConsumerRequest {
 
   /** Whether there is nothing to ask for. */
   get isEmpty(): boolean {
-    const waits = this.#calls().some(({ abandoned }) => !abandoned);
-    return !waits && !this.tends;
+    return !this.tends && this.#calls().every(({ abandoned }) => abandoned);
   }
 
   /** What the script is given after its first six arguments. Answers at once what is known already. */
@@ -133,14 +132,16 @@ export class ConsumerRequest {
     this.#returns = this.#returns.filter(isOpen).sort(inOrderOfHandOuts);
     this.#renewals = this.#renewals.filter(isOpen);
     if (this.#claim?.abandoned === true) this.#claim = undefined;
-    const ended = [...this.#acks, ...this.#returns].flatMap(({ receipt }) => [...receipt.leave()]);
+    const ended: string[] = [];
+    for (const { receipt } of this.#acks) receipt.leave(ended);
+    for (const { receipt } of this.#returns) receipt.leave(ended);
     for (const { receipt } of this.#renewals) receipt.renewed = true;
     const max = this.#claim?.max ?? 0;
-    return [
-      ...[max > 0 || this.tends ? 1 : 0, ended.length, this.#acks.length, this.#returns.length, this.#renewals.length],
-      ...ended,
-      ...this.#receiptCalls().flatMap(({ args }) => args),
-    ];
+    const counts = [ended.length, this.#acks.length, this.#returns.length, this.#renewals.length];
+    const args = [max > 0 || this.tends ? 1 : 0, ...counts, ...ended];
+    for (const call of this.#receiptCalls()) args.push(...call.args);
+    args.push(...this.#tellingLeases());
+    return args;
   }
 
   /** How many elements are asked for. */
@@ -151,12 +152,16 @@ export class ConsumerRequest {
   /** @returns what was taken, and nobody waits for. @param first the number of the first hand-out. */
   answer(consumer: string, first: number, { late, nextMs, elements }: ConsumerAnswer): readonly ClaimedElement[] {
     const lost = new Set(late === '' ? [] : late.split(',').map(Number));
-    for (const [index, call] of this.#receiptCalls().entries()) call.answer(!lost.has(index + 1));
+    let place = 0;
+    for (const call of this.#receiptCalls()) call.answer(!lost.has(++place));
     if (this.#claim === undefined) return [];
     const lease = new SharedLease(consumer, first, elements.length);
-    const claimed = elements.flatMap((bytes, index) =>
-      bytes === null ? [] : { receipt: new Receipt(consumer, first + index, lease), bytes },
-    );
+    const claimed: ClaimedElement[] = [];
+    let number = first;
+    for (const bytes of elements) {
+      if (bytes !== null) claimed.push({ receipt: new Receipt(consumer, number, lease), bytes });
+      number++;
+    }
     if (this.#claim.abandoned) return claimed;
     this.#claim.resolve({ elements: claimed, nextMs });
     return [];
@@ -173,6 +178,16 @@ export class ConsumerRequest {
     const late = this.#calls().filter(({ abandoned, deadline }) => !abandoned && deadline <= now);
     for (const call of late) call.abandon(makeError);
     return late.length > 0;
+  }
+
+  /** The leases under which all was handed out that is acknowledged; none where that of some tells nothing. */
+  #tellingLeases(): Iterable<string> {
+    const members = new Set<string>();
+    for (const { receipt } of this.#acks) {
+      if (receipt.renewed || receipt.doubtful) return [];
+      members.add(receipt.lease.member);
+    }
+    return this.#acks.length > 1 ? members : [];
   }
 
   /** In the order in which the script is given them. */

@@ -20,6 +20,8 @@ export class Receipt {
   told: { readonly id: string; readonly attempt: number } | undefined;
   /** Whether it was renewed, and so has a lease of its own. */
   renewed = false;
+  /** Whether a request that settles it has failed, although it may have been done: its lease tells nothing any more. */
+  doubtful = false;
   /** Whether a request has said that it is settled: its lease may end with it. */
   leaving = false;
   /**
@@ -34,16 +36,17 @@ export class Receipt {
     this.lease = lease;
   }
 
-  /** The members of `leases` that end when this hand-out is settled. Each is told once, unless it has to {@link stay}. */
-  *leave(): Generator<string> {
+  /** Adds to `ended` the members of `leases` that end when this hand-out is settled: once, unless it has to {@link stay}. */
+  leave(ended: string[]): void {
     if (this.leaving) return;
     this.leaving = true;
-    if (this.renewed) yield `${this.field}:1`;
-    if (--this.lease.held === 0) yield this.lease.member;
+    if (this.renewed) ended.push(`${this.field}:1`);
+    if (--this.lease.held === 0) ended.push(this.lease.member);
   }
 
   /** The request that said so has failed: the lease must not end with the others that share it. */
   stay(): void {
+    this.doubtful = true;
     if (!this.leaving) return;
     this.leaving = false;
     this.lease.held++;

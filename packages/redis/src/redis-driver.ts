@@ -109,19 +109,21 @@ export class RedisDriver implements QueueDriver<string> {
   #read(elements: readonly ClaimedElement[]): readonly LeasedEvent[] {
     const { options, clock } = this.#parts;
     const now = clock.date();
-    return elements.flatMap(({ receipt, bytes }) => {
+    const leases: LeasedEvent[] = [];
+    for (const { receipt, bytes } of elements) {
       const element = decodeElement(bytes, options.foreign);
       const attempt = element.handOuts + 1;
       if ('flaw' in element) {
         const letter = letterHead(receipt.field, attempt, element.flaw, now);
         void this.#consumer.giveBack([{ receipt, delayMs: 0, letter }]).catch(() => {});
-        return [];
+        continue;
       }
       const { event, pushedAt } = element;
       receipt.told = { id: event.id, attempt };
-      const waited = pushedAt === undefined ? {} : { waitedMs: Math.max(0, now - pushedAt) };
-      return { receipt, event, attempt, ...waited };
-    });
+      if (pushedAt === undefined) leases.push({ receipt, event, attempt });
+      else leases.push({ receipt, event, attempt, waitedMs: Math.max(0, now - pushedAt) });
+    }
+    return leases;
   }
 
   ack(receipts: readonly unknown[]): Promise<readonly boolean[]> {

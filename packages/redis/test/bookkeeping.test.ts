@@ -119,6 +119,25 @@ describe.skipIf(offer.missing !== undefined)(`what is held on ${offer.name}`, ()
     expect(await countsOf(server(), queueKey)).toEqual(nothing);
   });
 
+  test('of many that are acknowledged together, those are late whose lease has ended, and no others', async () => {
+    const queueKey = newKey();
+    await using queue = await openQueue(server(), { queueKey });
+    await queue.pushMany([...three, ...three]);
+    const ended = await queue.popMany(3);
+    const held = await queue.popMany(3);
+    // What another process does that looks for leases which have ended, as if its clock were ahead.
+    const key = (name: string): string => `{${queueKey}}:nq:${name}`;
+    const leases = (await server().command('ZRANGE', key('leases'), 0, -1)) as string[];
+    const lease = leases.find((member) => member.endsWith(':1:3')) ?? '';
+    await server().command('HDEL', key('held'), ...[1, 3].map((number) => lease.replace('1:3', String(number))));
+    await server().command('ZREM', key('leases'), lease);
+
+    const acks = [...ended, ...held].map((delivery) => codeOf(delivery.ack()));
+    const lost = 'NQ_LEASE_LOST';
+    expect(await Promise.all(acks)).toEqual([lost, 'done', lost, 'done', 'done', 'done']);
+    expect(await countsOf(server(), queueKey)).toEqual(nothing);
+  });
+
   test('two equal elements that are delayed stay two', async () => {
     const queueKey = newKey();
     await using queue = await openQueue(server(), { queueKey });

@@ -32,6 +32,7 @@ return count
 export const listConsume = consumeScript({
   keys: ['ready', 'staged'],
   lua: `
+local leasesTell = true
 local function elementOf(record) return record end
 local counted = handedOut
 local function giveBack(records)

@@ -102,6 +102,8 @@ return count
 export const streamConsume = consumeScript({
   keys: ['stream', 'returned', 'replayed', 'groupKey'],
   lua: `
+-- A rewind forgets what is held.
+local leasesTell = false
 local group = string.match(groupKey, '([^:]*):$')
 local function elementOf(record) return string.sub(record, string.find(record, ' ', 1, true) + 1) end
 local function counted(record)
