@@ -1,4 +1,5 @@
-import { type DeadLetter, type DeadLetters, NqError } from '@nq/core';
+import { createHash } from 'node:crypto';
+import type { DeadLetter, DeadLetters } from '@nq/core';
 import { decodeElement } from './element.ts';
 import { memoryMs } from './consumer-line.ts';
 import type { Layout } from './layout.ts';
@@ -89,8 +90,8 @@ export class RedisDeadLetters implements DeadLetters {
 
   #read(letter: Buffer): DeadLetter {
     const line = letter.indexOf('\n');
+    const { id, attempts, reason, deadAt } = readHead(letter.toString('utf8', 0, Math.max(0, line))) ?? strange(letter);
     const body = letter.subarray(line + 1);
-    const { id, attempts, reason, deadAt } = readHead(letter.toString('utf8', 0, Math.max(0, line)));
     const element = decodeElement(body, this.#parts.options.foreign);
     const event =
       'flaw' in element
@@ -100,13 +101,21 @@ export class RedisDeadLetters implements DeadLetters {
   }
 }
 
-/** @throws {NqError} `NQ_BACKEND` for a dead letter that is none of ours. */
-function readHead(text: string): Omit<DeadLetter, 'event'> & { readonly id: string } {
+type Head = Omit<DeadLetter, 'event'> & { readonly id: string };
+
+/** What the head of a dead letter says; `undefined` if it is none of ours. */
+function readHead(text: string): Head | undefined {
   try {
-    const head = JSON.parse(text) as Omit<DeadLetter, 'event'> & { readonly id: string };
-    if (typeof head.id === 'string') return head;
+    const { id, attempts, reason, deadAt } = JSON.parse(text) as Partial<Record<keyof Head, unknown>>;
+    const isOurs = typeof id === 'string' && typeof reason === 'string';
+    return isOurs && Number.isSafeInteger(attempts) && Number.isFinite(deadAt) ? (JSON.parse(text) as Head) : undefined;
   } catch {
-    // Told below.
+    return undefined;
   }
-  throw new NqError('NQ_BACKEND', 'Cannot list dead letters: somebody else has written into their list');
+}
+
+/** What is known of something that somebody else has put among the dead letters. The script knows it by the same id. */
+function strange(letter: Buffer): Head {
+  const id = createHash('sha1').update(letter).digest('hex');
+  return { id, attempts: 0, reason: 'it was not put there by nq', deadAt: 0 };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { drain, openQueue } from './support/queue.ts';
+import { drain, openQueue, take } from './support/queue.ts';
 import { notOurs, offer, useServer } from './support/server.ts';
 
 describe.skipIf(notOurs !== undefined)(`a list on ${offer.name}`, () => {
@@ -31,5 +31,21 @@ describe.skipIf(notOurs !== undefined)(`a list on ${offer.name}`, () => {
     await Promise.all(held.toReversed().map((delivery) => delivery.nack({ deadLetter: true })));
     const letters = await queue.deadLetters.list();
     expect(letters.map(({ event }) => event.type)).toEqual(types.toReversed());
+  });
+
+  test('shows what somebody else has put among the dead letters, and lets it be removed', async () => {
+    const queueKey = 'events:strange';
+    await using queue = await openQueue(server(), { queueKey });
+    const dead = `{${queueKey}}:nq:dead`;
+    for (const strange of ['rubbish', '{"id":1}\n{"type":"a"}', '[]\n', ''])
+      await server().command('RPUSH', dead, strange);
+    await queue.push({ id: 'ours', type: 'a' });
+    await (await take(queue)).nack({ deadLetter: true, reason: 'a test' });
+    const letters = await queue.deadLetters.list();
+    expect(letters.map(({ reason }) => reason)).toEqual([...Array(4).fill('it was not put there by nq'), 'a test']);
+    const strangers = letters.slice(0, 4).map(({ event }) => event.id);
+    expect(new Set(strangers).size).toBe(4);
+    expect(await queue.deadLetters.remove(strangers)).toBe(4);
+    expect((await queue.deadLetters.list()).map(({ event }) => event.id)).toEqual(['ours']);
   });
 });

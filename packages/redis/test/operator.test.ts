@@ -141,17 +141,6 @@ describe.skipIf(offer.missing !== undefined)(`who looks at ${offer.name} from ou
     expect((await queue.deadLetters.list())[0]?.event.data).toEqual(new Uint8Array(Buffer.from('no JSON')));
   });
 
-  test('may write a dead letter that is none, which is told until all are removed', async () => {
-    const queueKey = newKey();
-    await using queue = await openQueue(server(), { queueKey });
-    await run('RPUSH', `{${queueKey}}:nq:dead`, 'hello');
-    expect(await codeOf(queue.deadLetters.list())).toBe('NQ_BACKEND');
-    expect(await queue.deadLetters.count()).toBe(1);
-    expect(await queue.deadLetters.remove(['none'])).toBe(0);
-    expect(await queue.deadLetters.remove()).toBe(1);
-    expect(await queue.deadLetters.list()).toEqual([]);
-  });
-
   test('sees the connections of a queue by their names', async () => {
     const queueKey = newKey();
     await using queue = await openQueue(server(), { queueKey });

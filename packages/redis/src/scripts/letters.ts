@@ -13,7 +13,8 @@ export interface ReplayParts {
  * Replays or removes dead letters: those with the given ids, or the first so many.
  *
  * A dead letter is a line of JSON, its head, and the element as it was pushed. Replayed, it goes behind everything that is
- * ready, as if it were new, also where the queue is full: it was accepted before.
+ * ready, as if it were new, also where the queue is full: it was accepted before. What somebody else has put there is known
+ * by its SHA-1.
  *
  * - KEYS: memory of the requests, dead, then those of the mode
  * - ARGV: request number, how long the memory is kept in ms, `replay` or `remove`, how many at most where no ids follow,
@@ -52,7 +53,8 @@ else
     for place, letter in ipairs(redis.call('LRANGE', dead, from, from + 199)) do
       local line = string.find(letter, '\\n', 1, true)
       local read, head = pcall(cjson.decode, string.sub(letter, 1, (line or 1) - 1))
-      if read and type(head) == 'table' and wanted[head.id] then
+      local isOurs = read and type(head) == 'table' and type(head.id) == 'string'
+      if wanted[isOurs and head.id or redis.sha1hex(letter)] then
         use(letter)
         redis.call('LSET', dead, from + place - 1, '')
       end
