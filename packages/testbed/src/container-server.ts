@@ -97,14 +97,13 @@ export class ContainerServer implements Server {
 
   async end(): Promise<void> {
     if (!(await this.isRunning())) return;
-    await this.thaw();
+    // The engine thaws one that is frozen, so that the signal reaches it; also when it kills one.
     await this.#container().stop({ t: endSeconds });
   }
 
   async kill(): Promise<void> {
     if (!(await this.isRunning())) return;
     const gone = this.#container().wait();
-    // The engine thaws one that is frozen, so that the signal reaches it.
     await this.#container().kill({ signal: 'SIGKILL' });
     await gone;
   }

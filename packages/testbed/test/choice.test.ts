@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
@@ -59,12 +59,6 @@ describe.skipIf(native.missing !== undefined)(`where there is a native server: $
     await external.stop();
     expect(await server.command('PING')).toBe('PONG');
     await expect(offer.start({ config: ['appendonly yes'] })).rejects.toThrow('Cannot configure');
-  });
-
-  test('the line about it is left beside the results of the tests', async () => {
-    await using server = await native.start();
-    const lines = readFileSync('test-results/testbed.txt', 'utf8').split('\n');
-    expect(lines).toContain(`${server.product} ${server.version} from native (${server.from})`);
   });
 });
 

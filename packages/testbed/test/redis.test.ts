@@ -29,6 +29,7 @@ describe.each([native, ...images.slice(0, 1)])('a Redis of our own: $name', ({ n
 
     test('speaks TLS when asked to, also through a link, and nothing else', async () => {
       await using server = await start({ tls: true });
+      expect(await server.command('CONFIG', 'GET', 'port')).toEqual(['port', '0']);
       const link = await server.link();
       expect(server.urlAt(link)).toBe(`rediss://127.0.0.1:${link.port}`);
       expect(await redisCommand({ host: link.host, port: link.port, tls: server.ca }, ['PING'])).toBe('PONG');
