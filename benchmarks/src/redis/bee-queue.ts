@@ -1,10 +1,8 @@
 import type BeeQueue from 'bee-queue';
-import type { Contender } from './contender.ts';
+import { type Contender, together } from './contender.ts';
 import type { Notification } from './notification.ts';
 
 const name = 'bench';
-/** As many jobs at once as the dispatcher of nq has workers. */
-const listeners = 8;
 
 async function openQueue(address: string, isWorker: boolean): Promise<BeeQueue<Notification>> {
   const { default: Queue } = await import('bee-queue');
@@ -48,14 +46,14 @@ export const beeQueue: Contender = {
           queue?.on('succeeded', () => {
             if (--left === 0) resolve();
           });
-          queue?.process(way === 'one at a time' ? 1 : 100, async ({ data }) => receive(data));
+          queue?.process(way === 'one at a time' ? 1 : together, async ({ data }) => receive(data));
         }),
       stop: async () => queue?.close(),
     };
   },
   async listen(address, receive) {
     const queue = await openQueue(address, true);
-    queue.process(listeners, async ({ data }) => receive(data));
+    queue.process(together, async ({ data }) => receive(data));
   },
   count: (control) => control.llen(`bq:${name}:waiting`),
 };

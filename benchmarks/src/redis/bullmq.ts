@@ -1,10 +1,8 @@
 import type { Worker } from 'bullmq';
-import type { Contender, Receive } from './contender.ts';
+import { type Contender, type Receive, together } from './contender.ts';
 import { notificationType, type Notification } from './notification.ts';
 
 const name = 'bench';
-/** As many jobs at once as the dispatcher of nq has workers. */
-const listeners = 8;
 
 async function openQueue(address: string) {
   const { Queue } = await import('bullmq');
@@ -42,7 +40,7 @@ export const bullMq: Contender = {
     let worker: Worker<Notification> | undefined;
     return {
       async prepare() {
-        worker = await openWorker(address, receive, way === 'one at a time' ? 1 : 100);
+        worker = await openWorker(address, receive, way === 'one at a time' ? 1 : together);
       },
       run: (count) =>
         new Promise<void>((resolve, reject) => {
@@ -56,7 +54,7 @@ export const bullMq: Contender = {
     };
   },
   async listen(address, receive) {
-    const worker = await openWorker(address, receive, listeners);
+    const worker = await openWorker(address, receive, together);
     void worker.run();
   },
   count: (control) => control.llen(`bull:${name}:wait`),

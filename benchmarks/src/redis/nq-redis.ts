@@ -8,8 +8,6 @@ type Mode = 'list' | 'stream';
 type Queue = MessageQueue<Notification>;
 
 const key = 'bench';
-/** Of the dispatcher. */
-const workers = 8;
 
 /** With its defaults, but for a capacity that no case reaches, and without the warning that nothing is kept on disk. */
 async function openQueue<Data = Notification>(address: string, mode: Mode): Promise<MessageQueue<Data>> {
@@ -54,7 +52,7 @@ function nqOf(mode: Mode): Contender {
       };
     },
     openConsumer: async (address, way, receive) => consumerOf(await openQueue(address, mode), way, receive),
-    listen: async (address, receive) => startDispatcher(await openQueue(address, mode), receive, workers),
+    listen: async (address, receive) => startDispatcher(await openQueue(address, mode), receive, together),
     count: (control: Control) => (mode === 'list' ? control.llen(key) : control.xlen(key)),
   };
 }

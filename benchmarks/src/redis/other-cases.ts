@@ -16,10 +16,10 @@ const contenders: readonly Contender[] = [rawIoredis, nqList, nqStream, bullMq, 
 /** What each has that waits for messages. */
 const waiting: ReadonlyMap<Contender, string> = new Map([
   [rawIoredis, 'One `BRPOP` after the other.'],
-  [nqList, 'A dispatcher with 8 workers.'],
-  [nqStream, 'A dispatcher with 8 workers.'],
-  [bullMq, 'A worker with concurrency 8.'],
-  [beeQueue, '`process` with concurrency 8.'],
+  [nqList, 'A dispatcher with 100 workers.'],
+  [nqStream, 'A dispatcher with 100 workers.'],
+  [bullMq, 'A worker with concurrency 100.'],
+  [beeQueue, '`process` with concurrency 100.'],
 ]);
 
 /** Empties the server, and opens a queue with somebody who waits for messages. @returns what puts one in. */

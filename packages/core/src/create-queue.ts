@@ -125,18 +125,19 @@ class DriverQueue<Data> implements MessageQueue<Data>, DeliveryOwner, LeaseOwner
   }
 
   async pop(options: WaitOptions = {}): Promise<Delivery<Data> | undefined> {
-    return (await this.popMany(1, options))[0];
+    return (await this.#take(1, options))[0];
   }
 
   async popMany(max: number, options: WaitOptions = {}): Promise<readonly Delivery<Data>[]> {
+    return this.#take(max, options);
+  }
+
+  #take(max: number, options: WaitOptions): Promise<readonly DriverDelivery<Data>[]> {
     checkWaiting('Cannot pop', options);
     checkCount('Cannot pop', 'max', max, 1, Infinity);
     options.signal?.throwIfAborted();
     this.#refuseIfClosing('pop');
-    const deliveries = await this.#pops.pop(max, options);
-    // What was popped leaves room for what waits to be pushed.
-    if (deliveries.length > 0) this.#pushes.roomFreed();
-    return deliveries as readonly DriverDelivery<Data>[];
+    return this.#pops.pop(max, options) as Promise<readonly DriverDelivery<Data>[]>;
   }
 
   async size(): Promise<QueueSize> {
@@ -224,6 +225,8 @@ class DriverQueue<Data> implements MessageQueue<Data>, DeliveryOwner, LeaseOwner
     const delivery = new DriverDelivery(this, lease);
     this.#open.set(lease.receipt, delivery);
     if (this.#ticker !== undefined) delivery.expiresAt = this.#ticker.deadline();
+    // What was popped leaves room for what waits to be pushed.
+    this.#pushes.roomFreed();
     return delivery;
   }
 

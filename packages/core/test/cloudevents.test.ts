@@ -364,7 +364,7 @@ describe('decodeEvent() of foreign plain JSON', () => {
     expect(event.time).toBe(99);
     expect(event.id).not.toBe('');
     expect(foreign({ type: 't' }).id).not.toBe(event.id);
-    for (const id of ['', null, {}, [], true]) expect(foreign({ type: 't', id }).id).toMatch(/^[0-9a-f]{8}-/);
+    for (const id of ['', null, {}, [], true]) expect(foreign({ type: 't', id }).id).toMatch(/^[0-9a-f]{24}-/);
   });
 
   test('reads an id that is a string or a number', () => {

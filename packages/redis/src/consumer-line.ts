@@ -58,18 +58,23 @@ export class ConsumerLine {
 
   /** Forgets elements. @returns for each whether it was still ours. */
   ack(receipts: readonly Receipt[]): Promise<boolean[]> {
-    const deadline = this.#deadline();
-    return this.#together(receipts.map((receipt) => this.#next.ack(receipt, deadline)));
+    const answers = this.#next.ack(receipts, this.#deadline());
+    this.#schedule();
+    return answers;
   }
 
   /** Gives elements back, or makes dead letters of them. @returns for each whether it was still ours. */
   giveBack(returns: readonly ReturnedElement[]): Promise<boolean[]> {
-    return this.#together(returns.map((back) => this.#next.giveBack(back, this.#deadline())));
+    const answers = this.#next.giveBack(returns, this.#deadline());
+    this.#schedule();
+    return answers;
   }
 
   /** Makes leases end `ms` from now. @returns for each whether it was still ours. */
   renew(receipts: readonly Receipt[], ms: number): Promise<boolean[]> {
-    return this.#together(receipts.map((receipt) => this.#next.renew(receipt, ms, this.#deadline())));
+    const answers = this.#next.renew(receipts, ms, this.#deadline());
+    this.#schedule();
+    return answers;
   }
 
   /**
@@ -107,11 +112,6 @@ export class ConsumerLine {
     return this.#clock.now() + this.#options.requestTimeoutMs;
   }
 
-  #together(calls: readonly Promise<boolean>[]): Promise<boolean[]> {
-    this.#schedule();
-    return Promise.all(calls);
-  }
-
   #schedule(): void {
     this.#watchOver();
     if (this.#scheduled || this.#sent !== undefined || this.#closed) return;
@@ -134,7 +134,7 @@ export class ConsumerLine {
         this.#handOuts += answer.elements.length;
         // What nobody waits for any more.
         for (const { receipt } of request.answer(this.#options.consumer, first, answer)) {
-          void this.#next.giveBack({ receipt, delayMs: 0, letter: '' }, Infinity).catch(() => {});
+          void this.#next.giveBack([{ receipt, delayMs: 0, letter: '' }], Infinity).catch(() => {});
         }
       } catch (error) {
         const makeError = this.#isLost ? lostError : redisError;

@@ -34,55 +34,95 @@ export interface ConsumerAnswer {
 type MakeError = (verb: string) => NqError;
 
 /** Somebody who waits for an answer. */
-class Call<Result> {
-  readonly verb: 'ack' | 'nack' | 'extend' | 'pop';
-  /** When nobody waits any more, in the time of the clock. */
-  readonly deadline: number;
+class Waiting<Result> {
   readonly promise: Promise<Result>;
   resolve!: (result: Result) => void;
   reject!: (error: unknown) => void;
-  /** Whether nobody waits any more. */
-  abandoned = false;
 
-  constructor(verb: Call<Result>['verb'], deadline: number) {
-    this.verb = verb;
-    this.deadline = deadline;
+  constructor() {
     this.promise = new Promise((resolve, reject) => {
       this.resolve = resolve;
       this.reject = reject;
     });
   }
+}
+
+/** The answers for several receipts that one caller waits for: of each, whether it was still ours. */
+class Answers extends Waiting<boolean[]> {
+  readonly #answers: boolean[] = [];
+  #left: number;
+
+  constructor(count: number) {
+    super();
+    this.#left = count;
+    if (count === 0) this.resolve(this.#answers);
+  }
+
+  set(place: number, ours: boolean): void {
+    this.#answers[place] = ours;
+    if (--this.#left === 0) this.resolve(this.#answers);
+  }
+}
+
+type Verb = 'ack' | 'nack' | 'extend';
+
+/** What is asked for one receipt. */
+class ReceiptCall {
+  readonly verb: Verb;
+  readonly receipt: Receipt;
+  /** What the script is given for it. */
+  readonly args: readonly (string | number)[];
+  /** When nobody waits any more, in the time of the clock. */
+  readonly deadline: number;
+  /** Whether nobody waits any more. */
+  abandoned = false;
+  readonly #answers: Answers;
+  readonly #place: number;
+
+  constructor(ask: Asked, receipt: Receipt, args: readonly (string | number)[], place: number) {
+    this.verb = ask.verb;
+    this.deadline = ask.deadline;
+    this.receipt = receipt;
+    this.args = args;
+    this.#answers = ask.answers;
+    this.#place = place;
+  }
+
+  answer(ours: boolean): void {
+    if (!this.abandoned) this.#answers.set(this.#place, ours);
+    else if (ours && this.verb !== 'extend') this.receipt.settledBy = this.verb;
+  }
+
+  abandon(makeError: MakeError): void {
+    this.abandoned = true;
+    this.#answers.reject(makeError(this.verb));
+  }
+}
+
+/** What the calls for several receipts share. */
+interface Asked {
+  readonly verb: Verb;
+  readonly deadline: number;
+  readonly answers: Answers;
+}
+
+/** Whoever waits for elements. */
+class ClaimCall extends Waiting<Claimed | undefined> {
+  readonly verb = 'pop';
+  readonly max: number;
+  /** As of a {@link ReceiptCall}. */
+  readonly deadline: number;
+  abandoned = false;
+
+  constructor(max: number, deadline: number) {
+    super();
+    this.max = max;
+    this.deadline = deadline;
+  }
 
   abandon(makeError: MakeError): void {
     this.abandoned = true;
     this.reject(makeError(this.verb));
-  }
-}
-
-class ReceiptCall extends Call<boolean> {
-  declare readonly verb: 'ack' | 'nack' | 'extend';
-  readonly receipt: Receipt;
-  /** What the script is given for it. */
-  readonly args: readonly (string | number)[];
-
-  constructor(verb: 'ack' | 'nack' | 'extend', receipt: Receipt, args: readonly (string | number)[], deadline: number) {
-    super(verb, deadline);
-    this.receipt = receipt;
-    this.args = args;
-  }
-
-  answer(ours: boolean): void {
-    if (!this.abandoned) this.resolve(ours);
-    else if (ours && this.verb !== 'extend') this.receipt.settledBy = this.verb;
-  }
-}
-
-class ClaimCall extends Call<Claimed | undefined> {
-  readonly max: number;
-
-  constructor(max: number, deadline: number) {
-    super('pop', deadline);
-    this.max = max;
   }
 }
 
@@ -95,16 +135,29 @@ export class ConsumerRequest {
   #renewals: ReceiptCall[] = [];
   #claim: ClaimCall | undefined;
 
-  ack(receipt: Receipt, deadline: number): Promise<boolean> {
-    return add(this.#acks, new ReceiptCall('ack', receipt, [receipt.field], deadline));
+  /** Each resolves whether the receipts were still ours. */
+  ack(receipts: readonly Receipt[], deadline: number): Promise<boolean[]> {
+    const asked: Asked = { verb: 'ack', deadline, answers: new Answers(receipts.length) };
+    for (const [place, receipt] of receipts.entries()) {
+      this.#acks.push(new ReceiptCall(asked, receipt, [receipt.field], place));
+    }
+    return asked.answers.promise;
   }
 
-  giveBack({ receipt, delayMs, letter }: ReturnedElement, deadline: number): Promise<boolean> {
-    return add(this.#returns, new ReceiptCall('nack', receipt, [receipt.field, delayMs, letter], deadline));
+  giveBack(returns: readonly ReturnedElement[], deadline: number): Promise<boolean[]> {
+    const asked: Asked = { verb: 'nack', deadline, answers: new Answers(returns.length) };
+    for (const [place, { receipt, delayMs, letter }] of returns.entries()) {
+      this.#returns.push(new ReceiptCall(asked, receipt, [receipt.field, delayMs, letter], place));
+    }
+    return asked.answers.promise;
   }
 
-  renew(receipt: Receipt, ms: number, deadline: number): Promise<boolean> {
-    return add(this.#renewals, new ReceiptCall('extend', receipt, [receipt.field, ms], deadline));
+  renew(receipts: readonly Receipt[], ms: number, deadline: number): Promise<boolean[]> {
+    const asked: Asked = { verb: 'extend', deadline, answers: new Answers(receipts.length) };
+    for (const [place, receipt] of receipts.entries()) {
+      this.#renewals.push(new ReceiptCall(asked, receipt, [receipt.field, ms], place));
+    }
+    return asked.answers.promise;
   }
 
   /** Takes the place of a claim before it, for which nobody waits any more. */
@@ -198,11 +251,6 @@ export class ConsumerRequest {
   #calls(): readonly (ReceiptCall | ClaimCall)[] {
     return this.#claim === undefined ? this.#receiptCalls() : [...this.#receiptCalls(), this.#claim];
   }
-}
-
-function add(calls: ReceiptCall[], call: ReceiptCall): Promise<boolean> {
-  calls.push(call);
-  return call.promise;
 }
 
 /** What goes back together is taken again as it was taken before; dead letters stay in the order in which they died. */
