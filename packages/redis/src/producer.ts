@@ -59,7 +59,7 @@ export class Producer {
     } catch (cause) {
       throw unknown('replicas cannot be waited for', { cause: withoutCommand(cause) });
     }
-    // A connection on which nothing was written waits for nothing.
+    // Whoever answers now may be another server, which never had it, and whose replicas confirm that.
     if (connection.losses !== losses) throw unknown('the connection was lost while replicas were waited for');
     if (confirmed < replicas) throw unknown(`${confirmed} of ${replicas} replicas have it after ${timeoutMs} ms`);
   }
