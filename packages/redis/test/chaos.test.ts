@@ -10,7 +10,7 @@ import { Cast } from './chaos/cast.ts';
 /** How long there are faults, in seconds; also set by `NQ_CHAOS_SECONDS`. */
 const seconds = Number(process.env['NQ_CHAOS_SECONDS'] ?? 45);
 /** How many events are pushed at the least. */
-const events = Number(process.env['NQ_CHAOS_EVENTS'] ?? 40_000);
+const events = Number(process.env['NQ_CHAOS_EVENTS'] ?? 41_000);
 const capacity = 500;
 const leaseMs = 1500;
 
@@ -42,7 +42,8 @@ describe.skipIf(missing !== undefined)('five processes whose consumers are kille
           capacity,
           patienceMs: 10_000,
           drained: true,
-          minimum: { stored: events, acknowledged: events * 0.98, redeliveries: 50, cutsFelt: 5 },
+          // Of some pushes nobody knows.
+          minimum: { stored: events * 0.99, acknowledged: events * 0.98, redeliveries: 50, cutsFelt: 5 },
         });
         console.log(`${mode}: ${cast.kills} kills, ${cast.cuts} cuts, ${JSON.stringify(counts)}`);
         expect(anomalies.slice(0, 3).map(showAnomaly)).toEqual([]);

@@ -24,7 +24,7 @@ export async function embeddedRedis(): Promise<string> {
 
 async function fetch(folder: string): Promise<void> {
   const jar = join(folder, 'jar');
-  await mavenDependency('unpack', { artifact, outputDirectory: jar });
+  await mavenDependency(folder, 'unpack', { artifact, outputDirectory: jar });
   const system = `${process.platform}-${processors[process.arch]}`;
   const name = (await readdir(jar)).find((file) => file.startsWith('redis-server-') && file.endsWith(system));
   if (name === undefined) throw new Error(`${artifact} has no server for ${system}`);

@@ -26,10 +26,11 @@ export async function findProgram(name: string): Promise<string | undefined> {
 export async function runProgram(
   command: string,
   args: readonly string[],
-  { timeoutMs = 20_000 }: { readonly timeoutMs?: number } = {},
+  { timeoutMs = 20_000, cwd }: { readonly timeoutMs?: number; readonly cwd?: string } = {},
 ): Promise<string> {
   try {
-    const { stdout, stderr } = await promisify(execFile)(command, args, { timeout: timeoutMs, killSignal: 'SIGKILL' });
+    const options = { timeout: timeoutMs, killSignal: 'SIGKILL', cwd } as const;
+    const { stdout, stderr } = await promisify(execFile)(command, args, options);
     return stdout + stderr;
   } catch (error) {
     const { killed, message } = error as Error & { killed?: boolean };

@@ -10,7 +10,7 @@ const pom = fileURLToPath(new URL('../kafka/pom.xml', import.meta.url));
 export async function kafkaJars(version: KafkaVersion): Promise<string> {
   return cacheFolder(`kafka-${version}`, async (folder) => {
     const properties = { 'kafka.version': version, includeScope: 'runtime', outputDirectory: folder };
-    await mavenDependency('copy-dependencies', properties, ['-f', pom]);
+    await mavenDependency(folder, 'copy-dependencies', properties, ['-f', pom]);
   });
 }
 
