@@ -326,7 +326,7 @@ describe('--processes', { timeout }, () => {
       run.child.kill('SIGINT');
       return run.child.signalCode;
     });
-    await untilGone(pids, { deadlineMs: 5000 });
+    await untilGone(pids, { deadlineMs: 8000 });
     expect(run.child.signalCode).toBe('SIGINT');
   });
 });

@@ -64,7 +64,9 @@ describe.skipIf(offer.missing !== undefined)(`many at once on ${offer.name}`, ()
   test('of two hundred idle consumers one is woken for each event, and the server has little to do meanwhile', async () => {
     const queueKey = newKey();
     await using producer = await openQueue(server(), { queueKey });
-    const queues = await Promise.all(Array.from({ length: 200 }, () => openQueue(server(), { queueKey })));
+    const queues = await Promise.all(
+      Array.from({ length: 200 }, () => openQueue(server(), { queueKey, requestTimeoutMs: 10_000 })),
+    );
     const popped: Delivery[] = [];
     const popping = queues.map(async (queue) => {
       popped.push(await take(queue, 20_000));

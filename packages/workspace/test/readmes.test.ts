@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { redisOffer, type TestRedis } from 'nq-testbed';
@@ -32,16 +32,19 @@ function write(file: string, { code }: Program): void {
 }
 
 /** Runs a program against the sources of the workspace; check-tarballs.mjs runs it against what is published. */
-function run(file: string, program: Program) {
+function run(file: string, program: Program): Promise<{ code: number | null; stdout: string; stderr: string }> {
   const path = join(folder, file);
   const args = needsVitest(program) ? [vitest, 'run', '--root', dirname(path), path] : [path];
-  const result = spawnSync(process.execPath, args, {
+  const options = {
     cwd: dirname(path),
     env: { ...process.env, NODE_OPTIONS: '--conditions=@nq/source', NQ_ONLY },
-    encoding: 'utf8',
     timeout: timeoutMs,
+  };
+  return new Promise((resolve) => {
+    execFile(process.execPath, args, options, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : typeof error.code === 'number' ? error.code : null, stdout, stderr });
+    });
   });
-  return { code: result.status, stdout: result.stdout, stderr: result.stderr };
 }
 
 describe('in this repository', () => {
@@ -79,9 +82,9 @@ describe('in this repository', () => {
   test.for(programs)(
     'the program of $path in line $line runs, and prints what it says',
     { timeout: timeoutMs },
-    ({ program, file }, { skip }) => {
+    async ({ program, file }, { skip }) => {
       if (needsRedis(program) && redis.missing !== undefined) skip(`it needs a Redis: ${redis.missing}`);
-      expect(checkRun(program, run(file, program))).toEqual([]);
+      expect(checkRun(program, await run(file, program))).toEqual([]);
     },
   );
 });
@@ -120,25 +123,27 @@ describe('programsOf()', () => {
 
 describe('checkRun()', () => {
   const program = (code: string) => programsOf(`\`\`\`js\n${code}\n\`\`\`\n`)[0] as Program;
-  const check = (code: string) => {
+  const check = async (code: string) => {
     write('broken.js', program(code));
-    return checkRun(program(code), run('broken.js', program(code)));
+    return checkRun(program(code), await run('broken.js', program(code)));
   };
 
-  test('accepts a program that prints what it says', () => {
-    expect(check("console.log('a'); // prints: a")).toEqual([]);
+  test('accepts a program that prints what it says', async () => {
+    expect(await check("console.log('a'); // prints: a")).toEqual([]);
   });
 
-  test('finds a program that fails', () => {
-    expect(check("throw new Error('oops');")).toEqual([expect.stringContaining('oops')]);
+  test('finds a program that fails', async () => {
+    expect(await check("throw new Error('oops');")).toEqual([expect.stringContaining('oops')]);
   });
 
-  test('finds a program that imports what does not exist', () => {
-    expect(check("import { nothing } from '@nq/core';\nnothing();")).toEqual([expect.stringContaining('nothing')]);
+  test('finds a program that imports what does not exist', async () => {
+    expect(await check("import { nothing } from '@nq/core';\nnothing();")).toEqual([
+      expect.stringContaining('nothing'),
+    ]);
   });
 
   test.for(["console.log('b'); // prints: a", "console.log('a\\nb'); // prints: a", '// prints: a'])(
     'finds a program that prints something else: %s',
-    (code) => expect(check(code)).toHaveLength(1),
+    async (code) => expect(await check(code)).toHaveLength(1),
   );
 });
