@@ -28,8 +28,8 @@ export function runTests(args) {
     }
     const startedAt = Date.now();
     const { code, output } = await step(`Testing ${tested.map(({ manifest }) => manifest.name).join(', ')}`, () =>
-      // Two at a time: tests with real brokers, processes that are killed and links that are cut have deadlines.
-      runTurbo(['test', '--continue=dependencies-successful', '--concurrency=2']),
+      // No more packages at a time than there are processors: tests watch the clock, and brokers take their share.
+      runTurbo(['test', '--continue=dependencies-successful', '--concurrency=100%']),
     );
     if (code !== 0) say(`\n${output.trimEnd()}\n\n`);
 

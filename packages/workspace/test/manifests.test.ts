@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { checkBrokerTests } from '../rules/broker-tests.ts';
+import { checkNeverCached, usesBrokers } from '../rules/broker-tests.ts';
 import { checkPins, checkPrivate, checkPublished, type Manifest } from '../rules/manifests.ts';
 import { readRepositoryFile } from '../rules/repository.ts';
 import { publishedWorkspaces, readManifest, root, workspaces } from '../scripts/workspaces.mjs';
@@ -30,10 +30,15 @@ describe('in this repository', () => {
     expect(checkPins(manifest)).toEqual([]);
   });
 
-  test('tests on brokers are never taken from the cache', () => {
-    const manifests = workspaces().map(({ manifest }) => manifest);
-    expect(checkBrokerTests(manifests, readRepositoryFile('turbo.json'))).toEqual([]);
-  });
+  test.for(workspaces().filter(({ manifest }) => usesBrokers(manifest)))(
+    '$manifest.name, which tests on brokers, never takes these tests from the cache',
+    ({ folder }) => {
+      const path = join(folder, 'turbo.json');
+      expect(checkNeverCached(existsSync(join(root, path)) ? readRepositoryFile(path) : { path, text: '{}' })).toEqual(
+        [],
+      );
+    },
+  );
 
   test('package.json pins pnpm to one version', () => {
     expect(rootManifest.packageManager).toMatch(/^pnpm@\d+\.\d+\.\d+$/);
@@ -150,15 +155,27 @@ describe('checkPins()', () => {
   });
 });
 
-describe('checkBrokerTests()', () => {
-  const check = (tasks: object) =>
-    checkBrokerTests([{ name: 'a', devDependencies: { 'nq-testbed': 'workspace:*' } }, { name: 'b' }], {
-      path: 'turbo.json',
-      text: `{\n  // why\n  "tasks": ${JSON.stringify(tasks)}\n}`,
-    });
+describe('usesBrokers()', () => {
+  test('is true of the testbed and of those that use it', () => {
+    expect(usesBrokers({ name: 'nq-testbed' })).toBe(true);
+    expect(usesBrokers({ name: 'a', devDependencies: { 'nq-testbed': 'workspace:*' } })).toBe(true);
+    expect(usesBrokers({ name: 'a', dependencies: { 'nq-testbed': 'workspace:*' } })).toBe(true);
+    expect(usesBrokers({ name: 'a', devDependencies: { vitest: '1.2.3' } })).toBe(false);
+  });
+});
 
-  test('accepts those that are not cached', () => expect(check({ 'a#test': { cache: false } })).toEqual([]));
-  test('finds those that are', () => expect(check({ 'a#test': {}, 'b#test': {} })).toHaveLength(1));
+describe('checkNeverCached()', () => {
+  const check = (turbo: object) => checkNeverCached({ path: 'turbo.json', text: `// why\n${JSON.stringify(turbo)}` });
+  const never = { test: { cache: false } };
+
+  test('accepts what extends the whole and is not cached', () => {
+    expect(check({ extends: ['//'], tasks: never })).toEqual([]);
+  });
+
+  test.for([{}, { tasks: never }, { extends: ['//'] }, { extends: ['//'], tasks: { test: {} } }])(
+    'finds what is cached, or has lost which variables are passed on: %o',
+    (turbo) => expect(check(turbo)).toHaveLength(1),
+  );
 });
 
 function without(manifest: Manifest, field: string): Manifest {
