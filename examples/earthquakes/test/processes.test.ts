@@ -322,6 +322,8 @@ describe('--processes', { timeout }, () => {
     const run = new ProcessesRun(args, { cwd });
     const pids = await run.pids(2);
     await until('both workers to have it', () => [1, 2].every((number) => run.records(number).length > 0));
+    // A terminal tells every process of the program. What the program alone is told reaches nobody if it ends just then.
+    for (const pid of pids) process.kill(pid, 'SIGINT');
     await until('the program to be gone', () => {
       run.child.kill('SIGINT');
       return run.child.signalCode;

@@ -7,8 +7,11 @@ import { newKey, notOurs, offer, useServer } from './support/server.ts';
 const event = (type: string) => ({ type, data: null });
 
 const untilFollows = (replica: TestRedis): Promise<unknown> =>
-  until('the replica to follow', async () =>
-    String(await replica.command('INFO', 'replication')).includes('master_link_status:up'),
+  until(
+    'the replica to follow',
+    async () => String(await replica.command('INFO', 'replication')).includes('master_link_status:up'),
+    // A synchronisation that a busy machine breaks off is tried again after `repl-timeout`.
+    { deadlineMs: 50_000 },
   );
 
 describe.skipIf(notOurs !== undefined)(`waiting for a replica of ${notOurs ?? offer.name}`, () => {
