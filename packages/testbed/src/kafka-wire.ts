@@ -60,6 +60,7 @@ export async function askRelease(address: Address, timeoutMs?: number): Promise<
 /** What a broker knows of its cluster. */
 export interface Metadata {
   readonly brokers: readonly KnownBroker[];
+  /** Those that can be used. */
   readonly topics: readonly string[];
 }
 
@@ -83,21 +84,22 @@ export async function askMetadata(address: Address, topic?: string, timeoutMs?: 
   });
   answer.int32(); // the id of the controller
   const topics = answer.array(() => {
-    answer.int16(); // error
+    const error = answer.int16();
     const name = answer.string();
     answer.int8(); // whether it is internal
-    answer.array(() => [
-      answer.int16(),
-      answer.int32(),
-      answer.int32(),
-      ...twice(() => answer.array(() => answer.int32())),
-    ]);
-    return name;
+    // Error, number, leader, replicas and those in sync of each partition.
+    answer.array(() => {
+      answer.int16();
+      answer.int32();
+      answer.int32();
+      for (let list = 0; list < 2; list++) answer.array(() => answer.int32());
+    });
+    return { error, name };
   });
-  return { brokers, topics };
+  // One that is only being made comes with an error.
+  const there = topics.filter(({ error }) => error === 0).map(({ name }) => name);
+  return { brokers, topics: there };
 }
-
-const twice = <Value>(read: () => Value): readonly Value[] => [read(), read()];
 
 interface KafkaRequest {
   /** What is asked. */

@@ -1,4 +1,5 @@
 import { startNativeRedises, stopAll } from './redis-group.ts';
+import type { RedisReply } from './resp.ts';
 import type { TestRedis } from './test-redis.ts';
 import { until } from './until.ts';
 
@@ -29,20 +30,15 @@ export class RedisSentinel implements AsyncDisposable {
     this.sentinels = sentinels;
   }
 
-  /** The one of `servers` that the first sentinel which runs takes for the primary. */
-  async primary(): Promise<TestRedis> {
-    const sentinel = this.sentinels.find(({ pid }) => pid !== undefined);
-    if (sentinel === undefined) throw new Error('Cannot tell the primary: no sentinel runs');
-    const port = await primaryPort(sentinel);
-    return this.#serverAt(port);
+  /** The one of `servers` that all sentinels that run take for the primary. Resolves once they agree. */
+  primary(): Promise<TestRedis> {
+    return until('the sentinels to agree on a primary', () => this.#agreed());
   }
 
   /** Resolves once `server` serves as the primary, and every sentinel that runs says so. */
   async untilPrimary(server: TestRedis): Promise<void> {
-    await until('the sentinels to agree on the primary', async () => {
-      const running = this.sentinels.filter(({ pid }) => pid !== undefined);
-      const ports = await Promise.all(running.map(primaryPort));
-      return ports.every((port) => port === server.port) && (await roleOf(server)) === 'master';
+    await until('the sentinels to agree on the next primary', async () => {
+      return (await this.#agreed()) === server && (await roleOf(server)) === 'master';
     });
   }
 
@@ -54,7 +50,8 @@ export class RedisSentinel implements AsyncDisposable {
     const before = await this.primary();
     const next = this.servers.find((server) => server !== before) as TestRedis;
     await until('the sentinels to begin a failover', async () => {
-      return (await this.sentinels[0]?.command('SENTINEL', 'FAILOVER', name)) === 'OK';
+      const sentinel = this.sentinels.find(({ pid }) => pid !== undefined);
+      return (await sentinel?.command('SENTINEL', 'FAILOVER', name)) === 'OK';
     });
     await this.untilPrimary(next);
     return next;
@@ -62,22 +59,36 @@ export class RedisSentinel implements AsyncDisposable {
 
   /**
    * Resolves once the replica has all that the primary was told before, and every sentinel that runs knows it as one that
-   * could be promoted.
+   * could be promoted. A former primary that takes itself for one still is told to follow: sentinels do that too, 8 s after
+   * a failover.
    */
   async untilReplicated(): Promise<void> {
     // Adds to what is replicated, without a trace in the data: a replica that has just come gets nothing until it has
     // asked for more, and up to then nothing seems to be missing.
     await (await this.primary()).command('PUBLISH', 'nq-testbed', 'anything');
     const promotable = async (): Promise<boolean> => {
-      const primary = await this.primary();
-      const replica = this.servers.find((server) => server !== primary) as TestRedis;
+      const primary = await this.#agreed();
+      const replica = this.servers.find((server) => server !== primary);
+      if (primary === undefined || replica === undefined) return false;
+      if ((await roleOf(replica)) === 'master') await replica.command('REPLICAOF', primary.host, primary.port);
       if (!hasAll(await primary.command('INFO', 'replication'), replica)) return false;
-      const running = this.sentinels.filter(({ pid }) => pid !== undefined);
-      const known = await Promise.all(running.map((sentinel) => sentinel.command('SENTINEL', 'REPLICAS', name)));
+      const known = await this.#ask('REPLICAS');
       return known.every((replicas) => canBePromoted(replicas, replica));
     };
-    // After a failover, a Redis before 7 takes its time: sentinels look every ten seconds, and twice.
+    // A Redis before 7 takes its time: sentinels look every ten seconds, and twice.
     await until('a replica that the sentinels can promote', promotable, { deadlineMs: 45_000 });
+  }
+
+  /** The server that all sentinels that run take for the primary; `undefined` while they do not agree. */
+  async #agreed(): Promise<TestRedis | undefined> {
+    const ports = (await this.#ask('GET-MASTER-ADDR-BY-NAME')).map(portOf);
+    return ports.every((port) => port === ports[0]) ? this.servers.find(({ port }) => port === ports[0]) : undefined;
+  }
+
+  /** What each sentinel that runs answers. */
+  #ask(question: string): Promise<readonly RedisReply[]> {
+    const running = this.sentinels.filter(({ pid }) => pid !== undefined);
+    return Promise.all(running.map((sentinel) => sentinel.command('SENTINEL', question, name)));
   }
 
   async stop(): Promise<void> {
@@ -86,12 +97,6 @@ export class RedisSentinel implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
-  }
-
-  #serverAt(port: number): TestRedis {
-    const found = this.servers.find((server) => server.port === port);
-    if (found === undefined) throw new Error(`Cannot tell the primary: nothing of ours is at port ${port}`);
-    return found;
   }
 }
 
@@ -147,18 +152,16 @@ export async function redisSentinel({
 }
 
 /**
- * Has a sentinel look every second, not every ten, where it can be told to: since Redis 7. No oftener: it promotes only
- * replicas of which it knows something that is younger than three of these periods, and during a failover asks them once
- * a second.
+ * Has a sentinel look every second, not every ten, where it can be told to: since Redis 7. No oftener, and nothing else
+ * that others wait for: it promotes only replicas of which it knows something that is younger than three of these periods,
+ * and one that has not heard of a failover within four periods of publishing takes it back.
  */
 async function hurry(sentinel: TestRedis): Promise<void> {
-  const periods = ['INFO-PERIOD', 1000, 'ASK-PERIOD', 100, 'PUBLISH-PERIOD', 200];
-  await sentinel.command('SENTINEL', 'DEBUG', ...periods).catch(() => {});
+  await sentinel.command('SENTINEL', 'DEBUG', 'INFO-PERIOD', 1000, 'ASK-PERIOD', 100).catch(() => {});
 }
 
-/** The port of the primary, as a sentinel knows it. */
-async function primaryPort(sentinel: TestRedis): Promise<number> {
-  const address = await sentinel.command('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', name);
+/** The port in an address that a sentinel answers. */
+function portOf(address: RedisReply): number {
   return Number(Array.isArray(address) ? address[1] : Number.NaN);
 }
 
