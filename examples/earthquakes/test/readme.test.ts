@@ -20,9 +20,12 @@ function constant(text: string): string[] {
 /** What is the same in every run of several processes: no counts of one of them, nor of what happened to be in hand. */
 function constantOfProcesses(text: string): string[] {
   const rows = constant(text).map((row) => row.replace(/^(\d) .*(ended|killed.*)$/, '$1 … $2'));
-  return rows
-    .filter((row) => !/^(failed|retries)/.test(row))
-    .map((row) => row.replace(/\d+(?= handled again|\)|$)/g, '#').replace(/process \d+/g, 'process #'));
+  return (
+    rows
+      // Whether the last answers came before a worker was told to end is chance, too.
+      .filter((row) => !/^(failed|retries|stop)/.test(row))
+      .map((row) => row.replace(/\d+(?= handled again|\)|$)/g, '#').replace(/process \d+/g, 'process #'))
+  );
 }
 
 const redis = await redisOffer();
