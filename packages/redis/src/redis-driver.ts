@@ -91,18 +91,19 @@ export class RedisDriver implements QueueDriver<string> {
   async pop(max: number, waitMs: number, signal: AbortSignal): Promise<readonly LeasedEvent[]> {
     const { clock } = this.#parts;
     const deadline = clock.now() + waitMs;
-    for (;;) {
+    // Nobody waits for what a claim takes after that, and until it is given back there would seem to be room for as many.
+    while (!signal.aborted) {
       const claimed = await this.#consumer.claim(max, signal);
       if (claimed === undefined) return [];
       const leases = this.#read(claimed.elements);
       const leftMs = deadline - clock.now();
-      const isOver = leftMs <= 0 || signal.aborted;
       // What was no event has made room for what is behind it.
       const mayBeMore = claimed.elements.length > 0;
-      if (leases.length > 0 || (isOver && !mayBeMore)) return leases;
+      if (leases.length > 0 || (leftMs <= 0 && !mayBeMore)) return leases;
       if (mayBeMore) continue;
       await this.#alarm.wait(claimed.nextMs < 0 ? leftMs : Math.min(leftMs, claimed.nextMs + 1), signal);
     }
+    return [];
   }
 
   /** The leases of what is an event. The rest becomes dead letters. */

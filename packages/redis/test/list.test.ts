@@ -14,6 +14,18 @@ describe.skipIf(notOurs !== undefined)(`a list on ${offer.name}`, () => {
     expect(await drain(queue)).toEqual([...types, 'later']);
   });
 
+  test('takes nothing any more once a pop has ended', async () => {
+    const scripts = async (): Promise<number> =>
+      Number(/cmdstat_evalsha:calls=(\d+)/.exec(String(await server().command('INFO', 'commandstats')))?.[1]);
+    await using queue = await openQueue(server());
+    await queue.size();
+    const before = await scripts();
+    expect(await queue.pop({ timeoutMs: 30 })).toBeUndefined();
+    // Behind everything that the pop has sent.
+    await queue.size();
+    expect((await scripts()) - before).toBe(2);
+  });
+
   test('hands out what a closed queue held in its order', async () => {
     const options = { queueKey: 'events:closed' };
     await using queue = await openQueue(server(), options);
