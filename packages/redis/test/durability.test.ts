@@ -20,7 +20,7 @@ describe.skipIf(notOurs !== undefined)(`waiting for a replica of ${notOurs ?? of
   /** The way of the replica to its primary. */
   let way: Link;
   beforeAll(async () => {
-    way = await server().link();
+    way = await server().link('servers');
     replica = await offer.start({ config: [`replicaof ${way.host} ${way.port}`, 'repl-timeout 10'] });
     await untilFollows(replica);
   });
@@ -136,7 +136,8 @@ describe.skipIf(notOurs !== undefined)(`waiting for a replica of ${notOurs ?? of
   test('what the replica has confirmed is there when the primary is gone for good', async () => {
     const primary = await offer.start({ config: ['repl-diskless-sync-delay 0'] });
     await using _primary = primary;
-    await using follower = await offer.start({ config: [`replicaof ${primary.host} ${primary.port}`] });
+    const path = await primary.link('servers');
+    await using follower = await offer.start({ config: [`replicaof ${path.host} ${path.port}`] });
     await untilFollows(follower);
     const queueKey = newKey();
     const queue = await openQueue(primary, { queueKey, durability, capacity: Infinity, requestTimeoutMs: 300 });

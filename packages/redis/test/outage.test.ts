@@ -34,6 +34,8 @@ describe.skipIf(notOurs !== undefined)(`a server in trouble: ${notOurs ?? offer.
 
   test('who pushes again without a pause does not keep the queue from connecting to a primary again', async () => {
     const queueKey = newKey();
+    // Tests before this one were refused too.
+    await server().command('CONFIG', 'RESETSTAT');
     // In a process of its own, for one that does nothing else cannot be stopped otherwise.
     await using program = new Program(`
       const queue = await redisQueue({ url: '${server().url}', queueKey: '${queueKey}', onWarning: () => {} });

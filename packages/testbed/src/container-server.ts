@@ -116,6 +116,14 @@ export class ContainerServer implements Server {
     if ((await this.#container().inspect()).State.Paused) await this.#container().unpause();
   }
 
+  async hostOfMachine(): Promise<string> {
+    const { Networks } = (await this.#container().inspect()).NetworkSettings;
+    const gateway = Object.values(Networks)[0]?.Gateway;
+    if (gateway === undefined || gateway === '')
+      throw new Error(`${this.#name} has no network that leads to this machine`);
+    return gateway;
+  }
+
   async remove(): Promise<void> {
     if (this.#isRemoved) return;
     this.#isRemoved = true;

@@ -38,11 +38,11 @@ interface Connection {
 const finishMs = 1000;
 
 /**
- * A way from clients to a server, as a port of the loopback interface, on which connections can be hurt. Each fault holds
+ * A way from clients to a server, as a port of this machine, on which connections can be hurt. Each fault holds
  * for open and new connections until `heal()`; several hold at once.
  */
 export class Link implements Address, AsyncDisposable {
-  readonly host = '127.0.0.1';
+  readonly host: string;
   readonly #target: Address;
   readonly #listener: Server;
   readonly #connections = new Set<Connection>();
@@ -58,18 +58,23 @@ export class Link implements Address, AsyncDisposable {
   #bytesToClient = 0;
   #droppedBytes = 0;
 
-  private constructor(target: Address) {
+  private constructor(target: Address, host: string) {
     this.#target = target;
+    this.host = host;
     // Paused until the way to the server is there; half-open, because an end is passed on, not answered.
     this.#listener = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, (client) =>
       this.#accept(client),
     );
   }
 
-  /** Opens a link to `target`, which need not be there yet, on a port of its own. */
-  static async open(target: Address): Promise<Link> {
-    const link = new Link(target);
-    link.#listener.listen(0, link.host);
+  /**
+   * Opens a link to `target`, which need not be there yet, on a port of its own.
+   *
+   * @param host the address of this machine to listen on: by default only this machine reaches it.
+   */
+  static async open(target: Address, host = '127.0.0.1'): Promise<Link> {
+    const link = new Link(target, host);
+    link.#listener.listen(0, host);
     await once(link.#listener, 'listening');
     // A link that nobody closed keeps no process alive.
     link.#listener.unref();

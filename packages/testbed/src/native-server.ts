@@ -95,6 +95,10 @@ export class NativeServer implements Server {
     await this.#signal('SIGCONT');
   }
 
+  hostOfMachine(): string {
+    return this.host;
+  }
+
   async remove(): Promise<void> {
     await this.kill();
     await this.#guardian.removeFolder(this.folder);

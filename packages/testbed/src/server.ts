@@ -19,6 +19,8 @@ export interface Server {
   /** SIGSTOP, or a pause of the container: connections stay open, nothing is answered. */
   freeze(): Promise<void>;
   thaw(): Promise<void>;
+  /** The address of this machine at which the server, and others like it, reach what listens here. It has to run. */
+  hostOfMachine(): string | Promise<string>;
   /** Kills it and removes its data. */
   remove(): Promise<void>;
   /** The last lines it has written, for the message of a failure. */

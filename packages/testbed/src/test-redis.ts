@@ -89,9 +89,14 @@ export class TestRedis implements Address, AsyncDisposable {
     return redisCommand(this.#address, args);
   }
 
-  /** Opens a way to it on which connections can be hurt. `stop()` closes it. */
-  async link(): Promise<Link> {
-    const link = await Link.open(this);
+  /**
+   * Opens a way to it on which connections can be hurt. `stop()` closes it.
+   *
+   * @param from whose way it is: that of programs on this machine, or of servers such as this one, which may run in
+   *   containers. @default 'programs'
+   */
+  async link(from: 'programs' | 'servers' = 'programs'): Promise<Link> {
+    const link = await Link.open(this, from === 'servers' ? await this.#server?.hostOfMachine() : undefined);
     this.#links.add(link);
     return link;
   }
