@@ -198,6 +198,29 @@ describe.skipIf(notOurs !== undefined)(`a server in trouble: ${notOurs ?? offer.
     expect(await queue.size()).toMatchObject({ ready: 0, inFlight: 0, delayed: 0 });
   }, 20_000);
 
+  test('a server that loads its data is unavailable until it has, and then has everything', async () => {
+    // It reads slowly, and answers after every two megabytes.
+    const config = ['save ""', 'key-load-delay 2000', 'rdbcompression no'];
+    await using loading = await offer.start({ config });
+    const queueKey = newKey();
+    await using queue = await openQueue(loading, { queueKey, requestTimeoutMs: 300 });
+    await queue.pushMany(numbered(3));
+    const [held] = await queue.popMany(1);
+    const fill = `for key = 1, 1000 do redis.call('SET', key, string.rep('x', 20000)) end`;
+    await loading.command('EVAL', fill, 0);
+    await loading.command('SAVE');
+    await loading.kill();
+    const loaded = loading.start();
+    await until('it to load', async () => /LOADING/.test(await loading.command('PING').then(String, String)));
+    expect(await Promise.all([queue.push(event('refused')), queue.pop(), held?.ack()].map(codeOf))).toEqual(
+      Array(3).fill('NQ_UNAVAILABLE'),
+    );
+    await loaded;
+    await until('the ack', () => held?.ack().then(() => true));
+    expect(await drain(queue)).toEqual(['e1', 'e2']);
+    expect(await countsOf(loading, queueKey)).toEqual(nothing);
+  }, 30_000);
+
   test('connections that are killed at random lose nothing and double nothing, for a hundred callers', async () => {
     const queueKey = newKey();
     const random = seeded(20_261_127);
