@@ -13,8 +13,12 @@ export interface RequestParts {
 
 const late = Symbol('late');
 
+/** What is kept of the time for the answer, in parts of all of it: a connection that has just come back has earned a try. */
+const answerPart = 1 / 4;
+
 /**
- * One request, bounded: what `ask` resolves.
+ * One request, bounded: what `ask` resolves. Of `requestTimeoutMs`, a quarter is kept for the answer when the rest has gone
+ * into waiting for a connection.
  *
  * @throws {NqError} `NQ_UNAVAILABLE` if it was not sent; `NQ_OUTCOME_UNKNOWN` if it has no answer in time, the connection
  * is then made anew, or if its connection was lost and what was sent again has failed; otherwise what Redis has answered.
@@ -25,17 +29,17 @@ export async function request<Answer>(
   ask: (client: RedisClient) => Promise<Answer>,
 ): Promise<Answer> {
   const deadline = clock.now() + requestTimeoutMs;
+  const leftMs = (): number => Math.max(0, deadline - clock.now());
   for (;;) {
-    const leftMs = Math.max(0, deadline - clock.now());
-    const client = await connection.ready(leftMs, verb);
+    const client = await connection.ready(leftMs() * (1 - answerPart), verb);
     const { losses } = connection;
     try {
-      const answer = await within(ask(client), leftMs, late, clock);
+      const answer = await within(ask(client), leftMs(), late, clock);
       if (answer !== late) return answer as Answer;
     } catch (error) {
       if (error instanceof NqError) throw error;
       if (connection.losses !== losses) throw lostError(verb, error);
-      if (!isUnsent(error) || clock.now() >= deadline) throw redisError(verb, error);
+      if (!isUnsent(error) || leftMs() === 0) throw redisError(verb, error);
       await pause(clock);
       continue;
     }

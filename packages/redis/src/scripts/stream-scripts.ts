@@ -59,8 +59,10 @@ if capacity > 0 then
   local most = #groups == 0 and length or 0
   for _, group in ipairs(groups) do
     local own = base .. group.name .. ':'
-    local waits = unread(group, capacity + 1) + group.pending + redis.call('ZCARD', own .. 'returned')
+    local waits = group.pending + redis.call('ZCARD', own .. 'returned')
       + redis.call('LLEN', own .. 'replayed') + redis.call('ZCARD', own .. 'delayed')
+    -- Where there is room even if nothing was read, nobody has to count.
+    if group.lag or waits + length + count > capacity then waits = waits + unread(group, capacity + 1) end
     if waits > most then most = waits end
   end
   count = math.max(0, math.min(count, capacity - most))
