@@ -46,7 +46,8 @@ export interface QueueDriver<Encoded = unknown> {
    */
   encode(event: QueueEvent): Encoded;
   /**
-   * Stores the first of `events`, in order, as far as there is room. Must not wait for room.
+   * Stores the first of `events`, in order, as far as there is room. Must not wait for room. There are 500 at the most; and
+   * no more once those before, if they are encoded as strings or bytes, have a length of 1,048,576 together.
    *
    * @returns how many are stored. Any other answer fails the calls with `NQ_OUTCOME_UNKNOWN`.
    */

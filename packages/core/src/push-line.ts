@@ -30,6 +30,11 @@ type PushWaiter = Waiter<PushCall, void>;
 
 /** The most events in one request. More hardly make a round trip cheaper per event, but longer for who waits behind it. */
 const largestBatch = 500;
+/**
+ * How large a request is before no more events join it, in characters or bytes: as large as the default of Kafka's
+ * `message.max.bytes`. Large events gain nothing from company, and a client writes a request as a whole.
+ */
+const largestRequest = 1_048_576;
 /** A full backend is tried again after so long, doubled up to the longest, in milliseconds, and at once after a pop of ours. */
 const firstRetryMs = 1;
 const longestRetryMs = 50;
@@ -74,7 +79,7 @@ export class PushLine {
     if (once && this.#retry !== undefined) return Promise.reject(full(waiter.item));
     this.line.join(waiter);
     // A single try is bounded by the answers to its requests, not by a deadline that has passed already.
-    const timeoutMs = once ? answerMs * Math.ceil(events.length / largestBatch) : options.timeoutMs;
+    const timeoutMs = once ? answerMs * requestsFor(events) : options.timeoutMs;
     this.#limits().apply(waiter, { signal: options.signal, timeoutMs });
     this.#schedule();
     return waiter.promise;
@@ -121,11 +126,17 @@ export class PushLine {
   async #send(): Promise<void> {
     const waiters: PushWaiter[] = [];
     const events: unknown[] = [];
-    for (let waiter = this.line.first; waiter !== null && events.length < largestBatch; waiter = waiter.next) {
+    let size = 0;
+    const hasRoom = (): boolean => events.length < largestBatch && size < largestRequest;
+    for (let waiter = this.line.first; waiter !== null && hasRoom(); waiter = waiter.next) {
       const call = waiter.item;
-      const end = Math.min(call.events.length, call.stored + largestBatch - events.length);
-      call.sent = end - call.stored;
-      for (let index = call.stored; index < end; index++) events.push(call.events[index]);
+      let next = call.stored;
+      while (next < call.events.length && hasRoom()) {
+        const event = call.events[next++];
+        events.push(event);
+        size += sizeOf(event);
+      }
+      call.sent = next - call.stored;
       waiters.push(waiter);
     }
     this.#pace.count(events.length);
@@ -204,6 +215,18 @@ export class PushLine {
       this.#schedule();
     }, delayMs);
   }
+}
+
+/** How much of a request `event` is; what is encoded otherwise counts by number alone. */
+function sizeOf(event: unknown): number {
+  if (typeof event === 'string') return event.length;
+  return event instanceof Uint8Array ? event.byteLength : 0;
+}
+
+/** How many requests `events` may take. */
+function requestsFor(events: readonly unknown[]): number {
+  const size = events.reduce((sum: number, event) => sum + sizeOf(event), 0);
+  return Math.ceil(events.length / largestBatch) + Math.floor(size / largestRequest);
 }
 
 function noRoom(code: NqErrorCode, when: string, call: PushCall): NqError {

@@ -15,10 +15,10 @@ const common = [
 
 /** What only a queue in that mode calls. */
 const ofMode = {
-  list: ['lpush', 'rpop', 'blmove', 'lmove'],
+  list: ['lpush', 'blmove', 'lmove'],
   stream: [
     ...['xadd', 'xlen', 'xrange', 'xtrim', 'xreadgroup', 'xack', 'xpending', 'xinfo|groups', 'xinfo|stream'],
-    ...['xgroup|create', 'xgroup|setid', 'exists', 'lpop', 'zpopmin', 'zremrangebylex', 'hgetall'],
+    ...['xgroup|create', 'xgroup|setid', 'exists', 'lpop', 'zpopmin', 'hgetall'],
   ],
 } as const;
 

@@ -9,7 +9,8 @@ const refusalMs = 5;
 /** After how long a client that has given up is replaced, in milliseconds. */
 const renewMs = 200;
 
-const noSuchDatabase = /^ERR (?:DB index|invalid DB)/;
+/** How long a server may take from the connection to its last word about itself, in milliseconds: as long as to connect. */
+const greetingMs = 10_000;
 
 /**
  * A connection to Redis that is ours: it comes back by itself when it was lost, and is given up for a new one when it does
@@ -23,8 +24,6 @@ export class Connection {
   #trouble: unknown;
   /** Who waits until commands can be sent. */
   readonly #waiting = new Set<() => void>();
-  /** Whether the server refused to select the database: the client goes on in database 0, where nothing may be sent. */
-  #isMisled = false;
   #losses = 0;
   #closed = false;
 
@@ -45,7 +44,7 @@ export class Connection {
     if (this.#closed) throw new NqError('NQ_CLOSED', `Cannot ${verb}: the queue is closed`);
     if (this.#isReady) return this.#client;
     // It says that it is ready, and has no way to send anything.
-    if (this.#client.status === 'ready' && !this.#isMisled) this.replace();
+    if (this.#client.status === 'ready') this.replace();
     throw this.#refusal(verb);
   }
 
@@ -78,7 +77,7 @@ export class Connection {
   }
 
   get #isReady(): boolean {
-    if (this.#client.status !== 'ready' || this.#isMisled) return false;
+    if (this.#client.status !== 'ready') return false;
     // A connection that is being given up, by us or by the server, takes nothing any more.
     return this.#client.isCluster || (this.#client as Redis).stream.writable;
   }
@@ -90,15 +89,25 @@ export class Connection {
       if (!isOurs()) return;
       // That the connection was lost as well tells less than why.
       if (tells(error) || !tells(this.#trouble)) this.#trouble = error;
-      this.#isMisled ||= error instanceof Error && noSuchDatabase.test(error.message);
+      // It would go on in database 0, and send again there what has no answer.
+      if (isOfSelect(error)) client.disconnect();
       // What no time mends is told at once.
       if (failureOf(error)?.code === 'NQ_CONFIG') this.#wake();
     });
+    // ioredis waits for ever for a server that has accepted the connection, and says nothing.
+    let greeting: Timer | undefined;
+    client.on('connect', () => {
+      if (!isOurs()) return;
+      const giveUp = (): void => {
+        if (isOurs()) this.replace();
+      };
+      greeting = this.#clock.schedule(giveUp, greetingMs, { keepAlive: false });
+    });
+    for (const end of ['ready', 'close', 'end']) client.on(end, () => greeting?.cancel());
     // A cluster has a connection to each node.
     client.on(client.isCluster ? '-node' : 'close', () => {
       if (!isOurs()) return;
       this.#losses++;
-      this.#isMisled = false;
     });
     // It has given up, whatever its strategy says.
     client.on('end', () => {
@@ -110,7 +119,7 @@ export class Connection {
     });
     client.on('ready', () => {
       if (!isOurs()) return;
-      if (!this.#isMisled) this.#trouble = undefined;
+      this.#trouble = undefined;
       this.#wake();
     });
     // What fails is told by the events.
@@ -145,6 +154,12 @@ export class Connection {
     }
     return redisError(verb, this.#trouble);
   }
+}
+
+/** Whether it is the database that was refused. */
+function isOfSelect(error: unknown): boolean {
+  const { name, command } = error as { readonly name?: unknown; readonly command?: { readonly name?: unknown } };
+  return name === 'ReplyError' && command?.name === 'select';
 }
 
 /** Whether `trouble` says why there is no connection. */

@@ -1,6 +1,12 @@
 import { type Clock, NqError, type Timer } from '@nq/core';
 import type { Connection } from './connection.ts';
-import { type Claimed, type ConsumerAnswer, ConsumerRequest, type ReturnedElement } from './consumer-request.ts';
+import {
+  type Claimed,
+  type ConsumerAnswer,
+  ConsumerRequest,
+  type ReturnedElement,
+  unseen,
+} from './consumer-request.ts';
 import { failureOf, isUnsent, lostError, redisError } from './errors.ts';
 import type { Receipt } from './receipt.ts';
 import { pause } from './request.ts';
@@ -134,7 +140,7 @@ export class ConsumerLine {
         this.#handOuts += answer.elements.length;
         // What nobody waits for any more.
         for (const { receipt } of request.answer(this.#options.consumer, first, answer)) {
-          void this.#next.giveBack([{ receipt, delayMs: 0, letter: '' }], Infinity).catch(() => {});
+          void this.#next.giveBack([{ receipt, delayMs: unseen, letter: '' }], Infinity).catch(() => {});
         }
       } catch (error) {
         const makeError = this.#isLost ? lostError : redisError;

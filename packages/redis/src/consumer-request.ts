@@ -1,9 +1,13 @@
 import type { NqError } from '@nq/core';
 import { Receipt, SharedLease } from './receipt.ts';
 
+/** In place of a delay: nobody was given the element, so that it goes back as it was. */
+export const unseen = -1;
+
 /** An element on its way back. */
 export interface ReturnedElement {
   readonly receipt: Receipt;
+  /** In milliseconds; or {@link unseen}. */
   readonly delayMs: number;
   /** The head of the dead letter that it becomes; empty if it becomes none. */
   readonly letter: string;

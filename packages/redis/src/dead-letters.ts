@@ -6,6 +6,7 @@ import type { Layout } from './layout.ts';
 import type { ResolvedRedisOptions } from './redis-options.ts';
 import { request, type RequestParts } from './request.ts';
 import { runScript } from './script.ts';
+import { Turns } from './turns.ts';
 
 /** The type under which a dead letter that is no event is shown; its data are its bytes. */
 const undecodableType = 'nq.undecodable';
@@ -32,8 +33,7 @@ export class RedisDeadLetters implements DeadLetters {
   readonly #parts: LetterParts;
   readonly #keys: readonly string[];
   #requests = 0;
-  /** One request after the other, so that Redis has to remember only one. */
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
 
   constructor(parts: LetterParts, id: string) {
     const { keys, letters } = parts.layout;
@@ -63,7 +63,7 @@ export class RedisDeadLetters implements DeadLetters {
   }
 
   #use(verb: 'replay' | 'remove', ids: readonly string[] | undefined): Promise<number> {
-    const use = async (): Promise<number> => {
+    return this.#turns.take(async () => {
       if (ids !== undefined) return ids.length === 0 ? 0 : this.#ask(verb, 0, ids);
       // Not until none is left: what is replayed may die again meanwhile.
       let left = await this.count();
@@ -75,10 +75,7 @@ export class RedisDeadLetters implements DeadLetters {
         left -= count;
       }
       return used;
-    };
-    const used = this.#last.then(use);
-    this.#last = used.catch(() => {});
-    return used;
+    });
   }
 
   async #ask(verb: 'replay' | 'remove', max: number, ids: readonly string[]): Promise<number> {

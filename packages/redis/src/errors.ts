@@ -18,7 +18,10 @@ export const redisFailures: readonly RedisFailure[] = [
   { signs: ['NOAUTH'], code: 'NQ_CONFIG', meaning: 'the server wants a password, and none was given' },
   {
     // The last ones are of scripts, in Redis 7.2 and in those before.
-    signs: ['NOPERM', 'ACL failure in script', 'ERR ACL failure in script', 'ERR The user executing the script'],
+    signs: [
+      ...['NOPERM', 'ACL failure in script', 'ERR ACL failure in script'],
+      ...['ERR The user executing the script', 'The user executing the script'],
+    ],
     code: 'NQ_CONFIG',
     meaning: 'the user lacks a permission: docs/redis.md has the line of the ACL',
   },
@@ -71,7 +74,17 @@ export const redisFailures: readonly RedisFailure[] = [
   { signs: ['ECONNREFUSED'], code: 'NQ_UNAVAILABLE', meaning: 'nothing listens at the address' },
   { signs: ['ENOTFOUND', 'EAI_AGAIN'], code: 'NQ_UNAVAILABLE', meaning: 'the host is not known' },
   { signs: ['EHOSTUNREACH', 'ENETUNREACH'], code: 'NQ_UNAVAILABLE', meaning: 'there is no way to the host' },
-  { signs: ["Stream isn't writeable"], code: 'NQ_UNAVAILABLE', meaning: 'there is no connection' },
+  {
+    signs: ["Stream isn't writeable", "Cluster isn't ready"],
+    code: 'NQ_UNAVAILABLE',
+    meaning: 'there is no connection',
+  },
+  {
+    // Among the tries may be one whose connection was lost.
+    signs: ['Too many Cluster redirections'],
+    code: 'NQ_OUTCOME_UNKNOWN',
+    meaning: 'the nodes of the cluster have sent the request on too often, as while a slot moves',
+  },
   {
     signs: ['ETIMEDOUT', 'ECONNRESET', 'EPIPE', 'Connection is closed', 'Command aborted due to connection close'],
     code: 'NQ_OUTCOME_UNKNOWN',
@@ -91,7 +104,7 @@ export function failureOf(error: unknown): RedisFailure | undefined {
   // That no node of a cluster could be asked says less than why the last one could not.
   if (lastNodeError !== undefined) return failureOf(lastNodeError);
   // Redis 6 puts what went wrong in a script behind a sentence about the script.
-  const [, inScript = ''] = /^ERR Error running script .*?: -?([A-Z]+ .*)$/s.exec(error.message) ?? [];
+  const [, inScript = ''] = /^ERR Error running script .*?(?:@user_script: ?\d+: )+-?(.*)$/s.exec(error.message) ?? [];
   const texts = [error.message, inScript, ...(typeof code === 'string' ? [code] : [])];
   return redisFailures.find(({ signs }) => signs.some((sign) => texts.some((text) => text.startsWith(sign))));
 }
@@ -116,7 +129,7 @@ export function withoutCommand(error: unknown): unknown {
  * another one.
  */
 export function isUnsent(error: unknown): boolean {
-  return error instanceof Error && error.message.startsWith("Stream isn't writeable");
+  return error instanceof Error && /^(?:Stream isn't writeable|Cluster isn't ready)/.test(error.message);
 }
 
 /** The error of what was sent, lost its connection, and failed when it was sent again: the first time it may have been done. */

@@ -1,7 +1,9 @@
 import { NqError } from '@nq/core';
 
 /** What a queue object keeps in Redis for as long as it may send its last request again. */
-type MemoryKind = 'push' | 'consume' | 'letters';
+export const memoryKinds = ['push', 'consume', 'letters', 'rewind'] as const;
+
+type MemoryKind = (typeof memoryKinds)[number];
 
 /** The names under which every queue is in Redis. All of them are in one slot of a cluster. */
 export interface QueueKeys {
@@ -63,19 +65,21 @@ function keysFrom(base: string, own: string): QueueKeys {
   };
 }
 
+const onlyTag = /^\{[^}]+\}(?:\{\})*$/;
+
 /**
  * What the names that belong to `key` begin with.
  *
  * A cluster puts a key where the text between its first `{` and the next `}` says, if there is any (Redis Cluster
  * specification, "Hash tags"). A key without such a tag becomes the tag of the others; one that has a tag is kept as their
- * beginning.
+ * beginning. So that no two queues share a name, one that is nothing but a tag, as `{x}`, is told from `x` by braces behind.
  *
  * @throws {NqError} `NQ_CONFIG` for a key with braces that are no tag, for then no other key could be in its slot.
  */
 function baseOf(key: string): string {
   const open = key.indexOf('{');
   const close = key.indexOf('}', open + 1);
-  if (open !== -1 && close > open + 1) return `${key}:nq:`;
+  if (open !== -1 && close > open + 1) return onlyTag.test(key) ? `${key}{}:nq:` : `${key}:nq:`;
   if (!key.includes('}')) return `{${key}}:nq:`;
   throw new NqError(
     'NQ_CONFIG',

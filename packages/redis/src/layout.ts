@@ -21,7 +21,7 @@ export interface Layout {
   readonly letters: BoundScript;
   /** The longest that Redis is asked to block, in milliseconds. */
   readonly longestBlockMs: number;
-  /** Hands out again from an entry on; its keys, and then the two numbers of its id. */
+  /** Hands out again from an entry on. Its first key is the memory, its first argument the number; then the two numbers of the id. */
   readonly rewind?: BoundScript;
   /** Makes what must be there before the first request. */
   prepare?(client: RedisClient): Promise<void>;

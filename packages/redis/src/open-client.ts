@@ -24,6 +24,8 @@ const ours = {
   disableClientInfo: true,
   keepAlive: 10_000,
   connectTimeout: 10_000,
+  // A Sentinel that accepts a connection and says nothing is passed over.
+  sentinelCommandTimeout: 3000,
   // A socket that is given up may not be able to end in peace, and what waits for its answers should not have to either.
   disconnectTimeout: 100,
   // Quick at first, for most cuts are short; up to 2 seconds, with chance in it, so that not all come back at once.
@@ -43,6 +45,7 @@ const notTheirs = {
   dropBufferSupport: false,
   monitor: false,
   readOnly: false,
+  role: 'master',
 } as const;
 
 const action = 'Cannot open a Redis queue';

@@ -17,15 +17,17 @@ import { within } from '@nq/core/parts';
 import { Alarm } from './alarm.ts';
 import type { Connection } from './connection.ts';
 import type { ClaimedElement } from './consumer-request.ts';
-import { ConsumerLine } from './consumer-line.ts';
+import { ConsumerLine, memoryMs } from './consumer-line.ts';
 import { letterHead, RedisDeadLetters } from './dead-letters.ts';
 import { decodeElement, encodeElement, pushTimeOf } from './element.ts';
+import { memoryKinds } from './keys.ts';
 import type { Layout } from './layout.ts';
 import { Producer } from './producer.ts';
 import type { Receipt } from './receipt.ts';
 import type { ResolvedRedisOptions } from './redis-options.ts';
 import { request } from './request.ts';
 import { runScript } from './script.ts';
+import { Turns } from './turns.ts';
 
 /** How long a server that does not answer is waited for when the queue is closed, in milliseconds. */
 const leaveMs = 500;
@@ -53,8 +55,12 @@ export class RedisDriver implements QueueDriver<string> {
   readonly #parts: DriverParts;
   readonly #id = randomBytes(9).toString('hex');
   readonly #producer: Producer;
+  /** That of the producer: WAIT would keep everybody else waiting. */
+  readonly #pushConnection: Connection;
   readonly #consumer: ConsumerLine;
   readonly #alarm: Alarm;
+  #rewinds = 0;
+  readonly #turnsOfRewinds = new Turns();
   /** When the next delay of ours is over, and who tells Redis then. */
   #due: { readonly at: number; readonly timer: Timer } | undefined;
 
@@ -64,7 +70,9 @@ export class RedisDriver implements QueueDriver<string> {
     this.#parts = parts;
     this.capabilities = capabilities;
     this.capacity = options.capacity;
-    this.#producer = new Producer(parts, { ...push, keys: [keys.memory('push', this.#id), ...push.keys] });
+    this.#pushConnection = options.durability === undefined ? connection : connect();
+    const producerParts = { ...parts, connection: this.#pushConnection };
+    this.#producer = new Producer(producerParts, { ...push, keys: [keys.memory('push', this.#id), ...push.keys] });
     this.#consumer = new ConsumerLine(
       connection,
       {
@@ -171,10 +179,14 @@ export class RedisDriver implements QueueDriver<string> {
   }
 
   async rewind(position: RewindPosition): Promise<void> {
-    const { rewind } = this.#parts.layout;
+    const { rewind, keys } = this.#parts.layout;
     if (rewind === undefined) throw new NqError('NQ_UNSUPPORTED', 'Cannot rewind: a list keeps nothing that was taken');
+    const names = [keys.memory('rewind', this.#id), ...rewind.keys];
     const id = readPosition(position);
-    await request(this.#parts, 'rewind', (client) => runScript(client, rewind.script, rewind.keys, id));
+    await this.#turnsOfRewinds.take(() => {
+      const args = [++this.#rewinds, memoryMs, ...id];
+      return request(this.#parts, 'rewind', (client) => runScript(client, rewind.script, names, args));
+    });
     this.#alarm.stir();
   }
 
@@ -192,6 +204,7 @@ export class RedisDriver implements QueueDriver<string> {
       if (connection.isReady) await within(this.#leave(mayBeStaged), leaveMs, undefined, clock);
     } finally {
       this.#consumer.close();
+      this.#pushConnection.close();
       connection.close();
     }
   }
@@ -201,7 +214,7 @@ export class RedisDriver implements QueueDriver<string> {
     // What a claim brings for which nobody waits any more goes back, or it would be away until its lease ends.
     await this.#consumer.idle();
     if (mayBeStaged) await this.#unstage();
-    const memories = (['push', 'consume', 'letters'] as const).map((kind) => keys.memory(kind, this.#id));
+    const memories = memoryKinds.map((kind) => keys.memory(kind, this.#id));
     await request(this.#parts, 'close', (client) => client.del(...memories));
   }
 

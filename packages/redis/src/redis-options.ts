@@ -19,7 +19,11 @@ export interface SentinelOptions {
 export interface DurabilityOptions {
   /** How many replicas must have what was written before a call resolves. */
   readonly replicas: number;
-  /** How long to wait for them, in milliseconds; then a push rejects `NQ_OUTCOME_UNKNOWN`. @default 1000 */
+  /**
+   * How long to wait for them, in whole milliseconds, at most `requestTimeoutMs`; then a push rejects `NQ_OUTCOME_UNKNOWN`.
+   *
+   * @default 1000, or half of `requestTimeoutMs` if that is less
+   */
   readonly timeoutMs?: number | undefined;
 }
 
@@ -68,7 +72,7 @@ export interface RedisQueueOptions {
   readonly durability?: DurabilityOptions | undefined;
   /** How long opening may take, in milliseconds. @default 10_000 */
   readonly openTimeoutMs?: number | undefined;
-  /** How long a request may be without an answer, reconnecting included, in milliseconds. @default 5000 */
+  /** How long a request may be without an answer, reconnecting included, in milliseconds; at most 300,000. @default 5000 */
   readonly requestTimeoutMs?: number | undefined;
   /** Told what the server does not keep, and what else is worth knowing. @default a warning of the process */
   readonly onWarning?: ((warning: string) => void) | undefined;
@@ -107,6 +111,9 @@ export const defaultRedisOptions = {
   openTimeoutMs: 10_000,
   requestTimeoutMs: 5000,
 } as const;
+
+/** Half as long as Redis remembers a request: who waits longer could send one again that it has forgotten. */
+const longestRequestMs = 300_000;
 
 const action = 'Cannot open a Redis queue';
 const known = [
@@ -170,6 +177,9 @@ export function resolveOptions(options: RedisQueueOptions): ResolvedRedisOptions
   if (foreignKey !== undefined) checkText('foreignKey', foreignKey);
   checkMs(action, 'openTimeoutMs', openTimeoutMs, 1);
   checkMs(action, 'requestTimeoutMs', requestTimeoutMs, 1);
+  if (requestTimeoutMs > longestRequestMs) {
+    throw new RangeError(`${action}: requestTimeoutMs must be at most ${longestRequestMs}, got ${requestTimeoutMs}`);
+  }
   checkFunction(action, 'onWarning', onWarning);
   checkServer(server as RedisQueueOptions);
   return {
@@ -180,7 +190,7 @@ export function resolveOptions(options: RedisQueueOptions): ResolvedRedisOptions
     leaseMs,
     maxPayloadBytes,
     foreign: foreignKey === undefined ? undefined : { key: foreignKey },
-    durability: resolveDurability(durability),
+    durability: resolveDurability(durability, requestTimeoutMs),
     openTimeoutMs,
     requestTimeoutMs,
     onWarning,
@@ -213,12 +223,20 @@ function resolveStream(
   return { group, startFrom, retain };
 }
 
-function resolveDurability(durability: DurabilityOptions | undefined): ResolvedDurability | undefined {
+function resolveDurability(
+  durability: DurabilityOptions | undefined,
+  requestTimeoutMs: number,
+): ResolvedDurability | undefined {
   if (durability === undefined) return undefined;
   checkOptions(`${action}: durability`, durability, ['replicas', 'timeoutMs']);
-  const { replicas, timeoutMs = 1000 } = durability;
+  const { replicas, timeoutMs = Math.min(1000, Math.ceil(requestTimeoutMs / 2)) } = durability;
   checkCount(action, 'durability.replicas', replicas, 1);
-  checkMs(action, 'durability.timeoutMs', timeoutMs, 1);
+  checkCount(action, 'durability.timeoutMs', timeoutMs, 1);
+  if (timeoutMs > requestTimeoutMs) {
+    throw new RangeError(
+      `${action}: durability.timeoutMs must be at most requestTimeoutMs, which is ${requestTimeoutMs}, got ${timeoutMs}`,
+    );
+  }
   return { replicas, timeoutMs };
 }
 

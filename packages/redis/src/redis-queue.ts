@@ -8,7 +8,7 @@ import { RedisDriver } from './redis-driver.ts';
 import { type RedisQueueOptions, resolveOptions } from './redis-options.ts';
 import { request } from './request.ts';
 import type { RedisClient } from './script.ts';
-import { serverFactsOf, warningsOf } from './server-facts.ts';
+import { type ServerFacts, serverFactsOf, warningsOf } from './server-facts.ts';
 import { streamLayout } from './stream-layout.ts';
 
 const verb = 'open a Redis queue';
@@ -35,22 +35,37 @@ export async function redisQueue<Data = unknown>(options: RedisQueueOptions): Pr
     const requestTimeoutMs = Math.min(resolved.requestTimeoutMs, Math.max(1, deadline - clock.now()));
     return request({ connection, clock, options: { requestTimeoutMs } }, verb, question);
   };
+  let facts: ServerFacts;
   try {
     await connection.ready(resolved.openTimeoutMs, verb);
     const type = await ask((client) => client.type(queueKey));
     if (type !== layout.type && type !== 'none') throw wrongType(queueKey, layout.type, type);
     const { prepare } = layout;
     if (prepare !== undefined) await ask(prepare);
-    const facts = serverFactsOf(await ask((client) => client.info()).catch(unlessRefused));
-    for (const warning of warningsOf(facts, queueKey)) resolved.onWarning(warning);
-    const capabilities = capabilitiesOf(resolved, facts);
-    return createQueue<Data, string>(
-      new RedisDriver({ connection, clock, options: resolved, capabilities, layout, connect }),
-    );
+    facts = serverFactsOf(await ask((client) => infoOf(client, queueKey)).catch(unlessRefused));
   } catch (error) {
     connection.close();
     throw error instanceof NqError ? error : redisError(verb, error);
   }
+  try {
+    for (const warning of warningsOf(facts, queueKey)) resolved.onWarning(warning);
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+  const capabilities = capabilitiesOf(resolved, facts);
+  return createQueue<Data, string>(
+    new RedisDriver({ connection, clock, options: resolved, capabilities, layout, connect }),
+  );
+}
+
+/** What the server says of itself, in a cluster the node that has `key`: INFO alone asks any of them. */
+async function infoOf(client: RedisClient, key: string): Promise<string> {
+  if (!client.isCluster) return client.info();
+  const answers = await client.pipeline([['type', key], ['info']]).exec();
+  const [error, info] = answers?.[1] ?? [new Error('Connection is closed.'), ''];
+  if (error !== null) throw error;
+  return String(info);
 }
 
 /** A user that may not ask knows nothing. */

@@ -43,7 +43,8 @@ export async function request<Answer>(
       await pause(clock);
       continue;
     }
-    if (connection.isReady) connection.replace();
+    // Also while it is made again: it would send again what nobody waits for, and Redis remembers requests for a while only.
+    connection.replace();
     throw new NqError('NQ_OUTCOME_UNKNOWN', `Cannot ${verb}: Redis has not answered in time; it may be done`);
   }
 }

@@ -33,5 +33,11 @@ export function warningsOf({ version, appendOnly, policy }: ServerFacts, queueKe
       `${queue}: maxmemory-policy is ${policy}, so the server may drop the whole queue when it is full; set noeviction`,
     );
   }
+  // The memory of requests is all that expires here.
+  if (policy?.startsWith('volatile-') === true) {
+    warnings.push(
+      `${queue}: maxmemory-policy is ${policy}, so a full server may forget which pushes it has done, and store one that is sent again twice; set noeviction`,
+    );
+  }
   return warnings;
 }

@@ -30,7 +30,7 @@ export function streamLayout(key: string, { group, startFrom, retain }: StreamOp
     },
     size: { script: streamSize, keys: [held, leases, delayed, stream, returned, replayed, keys.group] },
     letters: { script: streamLetters, keys: [dead, stream, replayed] },
-    rewind: { script: streamRewind, keys: [held, leases, delayed, stream, returned, keys.group] },
+    rewind: { script: streamRewind, keys: [held, delayed, stream, returned, keys.group] },
     // Events that somebody gives back wake nobody who waits in another process: who waits looks for them so often.
     longestBlockMs: 1000,
     async prepare(client) {

@@ -77,8 +77,27 @@ describe.skipIf(notOurs !== undefined)(`waiting for a replica of ${notOurs ?? of
     expect(await drain(queue)).toEqual(['a']);
   });
 
+  test('only pushes wait for the replica', async () => {
+    await using queue = await openQueue(server(), { durability: { replicas: 1, timeoutMs: 800 } });
+    await queue.pushMany([event('a'), event('b')]);
+    const held = await take(queue);
+    way.freeze();
+    try {
+      let isPushed = false;
+      const pushed = codeOf(queue.push(event('c'))).finally(() => (isPushed = true));
+      await until('the queue to wait', async () => / cmd=wait /.test(String(await server().command('CLIENT', 'LIST'))));
+      await held.ack();
+      await (await take(queue)).ack();
+      expect(isPushed).toBe(false);
+      expect(await pushed).toBe('NQ_OUTCOME_UNKNOWN');
+    } finally {
+      await follow();
+    }
+    expect(await drain(queue)).toEqual(['c']);
+  });
+
   test('a push into a full queue stores nothing, and so waits for nothing', async () => {
-    await using queue = await openQueue(server(), { capacity: 1, durability: { replicas: 1, timeoutMs: 60_000 } });
+    await using queue = await openQueue(server(), { capacity: 1, durability: { replicas: 1, timeoutMs: 1000 } });
     await queue.push(event('a'));
     way.freeze();
     try {
@@ -140,7 +159,7 @@ describe.skipIf(notOurs !== undefined)(`waiting for a replica of ${notOurs ?? of
     await using follower = await offer.start({ config: [`replicaof ${path.host} ${path.port}`] });
     await untilFollows(follower);
     const queueKey = newKey();
-    const queue = await openQueue(primary, { queueKey, durability, capacity: Infinity, requestTimeoutMs: 300 });
+    const queue = await openQueue(primary, { queueKey, durability, capacity: Infinity, requestTimeoutMs: 600 });
     let confirmed = 0;
     const pushing = (async () => {
       for (;;) {
@@ -198,7 +217,7 @@ describe.skipIf(notOurs !== undefined)(`what a queue says of ${notOurs ?? offer.
   test.each([
     ['allkeys-lru', 1],
     ['allkeys-random', 1],
-    ['volatile-lru', 0],
+    ['volatile-lru', 1],
     ['noeviction', 0],
   ])('with maxmemory-policy %s, it warns %d times', async (policy, times) => {
     await set('appendonly', 'yes');

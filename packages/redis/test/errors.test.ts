@@ -25,6 +25,10 @@ describe('an error of the client', () => {
       'NQ_UNAVAILABLE',
     ],
     ['ERR Error running script (call to f_435c2d): @user_script:1: WRONGTYPE Operation against a key', 'NQ_CONFIG'],
+    [
+      "ERR Error running script (call to f_435c2d): @user_script:1: @user_script: 1: The user executing the script can't run this command or subcommand",
+      'NQ_CONFIG',
+    ],
     ['connect ECONNREFUSED 127.0.0.1:1', undefined],
     ['ERR syntax error', undefined],
     ['BUSYGROUP Consumer Group name already exists', undefined],

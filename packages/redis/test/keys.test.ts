@@ -56,7 +56,9 @@ describe('the keys of a queue', () => {
     ['{shop}:orders', '{shop}:orders:nq:held'],
     ['orders:{shop}', 'orders:{shop}:nq:held'],
     ['a{b}c{d}', 'a{b}c{d}:nq:held'],
-    ['{{a}', '{{a}:nq:held'],
+    ['{x}', '{x}{}:nq:held'],
+    ['{x}{}', '{x}{}{}:nq:held'],
+    ['{{a}', '{{a}{}:nq:held'],
     ['{a}}', '{a}}:nq:held'],
     ['a{b', '{a{b}:nq:held'],
     ['{', '{{}:nq:held'],
@@ -64,6 +66,18 @@ describe('the keys of a queue', () => {
     ['ключ', '{ключ}:nq:held'],
   ])('of %s begin as it does', (key, held) => {
     expect(listKeysOf(key).held).toBe(held);
+  });
+
+  test('are no others’: two queues have none in common', () => {
+    const text = fc.string({ minLength: 1, maxLength: 6, unit: fc.constantFrom('{', '}', 'a') });
+    fc.assert(
+      fc.property(text, text, (key, other) => {
+        const [keys, others] = [keysOrNone(key), keysOrNone(other)];
+        if (key === other || keys === undefined || others === undefined) return;
+        expect(all(keys).filter((name) => all(others).includes(name))).toEqual([]);
+      }),
+      { numRuns: 20_000 },
+    );
   });
 
   test.each(['a}b', '}', '{}', '{}a', 'a{}b{c}', '}{', ' }'])(

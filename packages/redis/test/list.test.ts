@@ -1,5 +1,6 @@
+import { until } from 'nq-testbed';
 import { describe, expect, test } from 'vitest';
-import { drain, openQueue, take } from './support/queue.ts';
+import { codeOf, countsOf, drain, openQueue, take } from './support/queue.ts';
 import { notOurs, offer, useServer } from './support/server.ts';
 
 describe.skipIf(notOurs !== undefined)(`a list on ${offer.name}`, () => {
@@ -26,6 +27,22 @@ describe.skipIf(notOurs !== undefined)(`a list on ${offer.name}`, () => {
     expect((await scripts()) - before).toBe(2);
   });
 
+  test('counts no attempt for an event that came when its pop had ended', async () => {
+    const queueKey = 'events:unseen';
+    const link = await server().link();
+    await using queue = await openQueue(link, { queueKey });
+    await queue.push({ type: 'a' });
+    link.delay(50);
+    const end = new AbortController();
+    const popped = codeOf(queue.pop({ signal: end.signal }));
+    await until('it to be taken', async () => (await countsOf(server(), queueKey)).held === 1);
+    end.abort(new Error('enough'));
+    expect(await popped).toBe('Error: enough');
+    link.heal();
+    await until('it to be given back', async () => (await countsOf(server(), queueKey)).ready === 1);
+    expect(await take(queue)).toMatchObject({ attempt: 1 });
+  });
+
   test('hands out what a closed queue held in its order', async () => {
     const options = { queueKey: 'events:closed' };
     await using queue = await openQueue(server(), options);
@@ -49,15 +66,15 @@ describe.skipIf(notOurs !== undefined)(`a list on ${offer.name}`, () => {
     const queueKey = 'events:strange';
     await using queue = await openQueue(server(), { queueKey });
     const dead = `{${queueKey}}:nq:dead`;
-    for (const strange of ['rubbish', '{"id":1}\n{"type":"a"}', '[]\n', ''])
-      await server().command('RPUSH', dead, strange);
+    const written = ['rubbish', '{"id":1}\n{"type":"a"}', '{"id":"x"}\n{"type":"a"}', '[]\n', ''];
+    for (const strange of written) await server().command('RPUSH', dead, strange);
     await queue.push({ id: 'ours', type: 'a' });
     await (await take(queue)).nack({ deadLetter: true, reason: 'a test' });
     const letters = await queue.deadLetters.list();
-    expect(letters.map(({ reason }) => reason)).toEqual([...Array(4).fill('it was not put there by nq'), 'a test']);
-    const strangers = letters.slice(0, 4).map(({ event }) => event.id);
-    expect(new Set(strangers).size).toBe(4);
-    expect(await queue.deadLetters.remove(strangers)).toBe(4);
+    expect(letters.map(({ reason }) => reason)).toEqual([...Array(5).fill('it was not put there by nq'), 'a test']);
+    const strangers = letters.slice(0, 5).map(({ event }) => event.id);
+    expect(new Set(strangers).size).toBe(5);
+    expect(await queue.deadLetters.remove(strangers)).toBe(5);
     expect((await queue.deadLetters.list()).map(({ event }) => event.id)).toEqual(['ours']);
   });
 });

@@ -4,7 +4,7 @@ import { Redis } from 'ioredis';
 import { until } from 'nq-testbed';
 import { describe, expect, test } from 'vitest';
 import { aclRules } from '../src/index.ts';
-import { codeOf, openQueue, take } from './support/queue.ts';
+import { codeOf, drain, openQueue, take } from './support/queue.ts';
 import { redisHarness } from './support/redis-harness.ts';
 import { newKey, notOurs, offer, useServer } from './support/server.ts';
 
@@ -66,6 +66,7 @@ describe.skipIf(notOurs !== undefined).each(modes)(
       await (await take(queue)).ack();
       if (mode === 'list') return;
       await queue.rewind({ time: 0 });
+      await drain(queue);
       // A group of somebody else that has something in hand, which must not be trimmed.
       const them = new Redis(server().url, { db: 1 });
       await them.xgroup('CREATE', queueKey, 'theirs', '0');
@@ -138,6 +139,30 @@ describe.skipIf(notOurs !== undefined).each(modes)(
     const commands = aclRules('q', mode)
       .filter((rule) => rule.startsWith('+') && !rule.startsWith('+cluster|'))
       .map((rule) => rule.slice(1));
+
+    test.each(commands)('loses nothing without %s', async (command) => {
+      const queueKey = newKey();
+      await using queue = await openQueue(server(), { ...options, queueKey });
+      const types = ['a', 'b', 'c'];
+      await queue.pushMany(types.map(event));
+      await allow(
+        queueKey,
+        aclRules(queueKey, mode).filter((rule) => rule !== `+${command}`),
+      );
+      const own = { ...options, ...access, queueKey, leaseMs: 100, requestTimeoutMs: 200, openTimeoutMs: 500 };
+      const lacking = await openQueue(server(), own).catch(() => undefined);
+      for (let tries = 0; tries < 2; tries++) {
+        const delivery = await lacking?.pop({ timeoutMs: 0 }).catch(() => undefined);
+        await delivery?.nack().catch(() => {});
+      }
+      await lacking?.close();
+      const left = new Set(types);
+      await until('every event to come', async () => {
+        for (const type of await drain(queue)) left.delete(type);
+        return left.size === 0;
+      });
+      expect(await queue.size()).toMatchObject({ ready: 0, delayed: 0 });
+    });
 
     test.each(commands)('cannot do everything without %s', async (command) => {
       const queueKey = newKey();

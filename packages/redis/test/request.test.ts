@@ -10,7 +10,7 @@ async function unanswered(readyMs: number): Promise<{ readonly code: string; rea
   const clock = virtualClock();
   const connection = {
     losses: 0,
-    isReady: false,
+    replace() {},
     ready: (limitMs: number) =>
       new Promise<void>((resolve, reject) => {
         clock.schedule(resolve, readyMs);

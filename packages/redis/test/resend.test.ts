@@ -83,6 +83,46 @@ describe.skipIf(offer.missing !== undefined)(`requests whose answer is lost on $
       await queue.close();
     });
 
+    test('a pop whose memory the server has dropped hands out nothing in the place of what is held', async () => {
+      const { queueKey, link, queue, counts } = await scene({ leaseMs: 1500 });
+      await queue.pushMany(some);
+      await (await take(queue)).ack();
+      // In this order: the server acts, its answer is lost, it drops what expires, and the pop is sent again.
+      link.cutBeforeAnswer();
+      const popped = codeOf(queue.pop());
+      await until('the answer to be lost', () => link.isCut);
+      const memories = (await server().command('KEYS', `{${queueKey}}:nq:consume:*`)) as string[];
+      expect(await server().command('DEL', ...memories)).toBe(1);
+      link.heal();
+      expect(await popped).toBe('NQ_OUTCOME_UNKNOWN');
+      const types = [];
+      for (const delivery of [await take(queue), await take(queue)]) {
+        types.push(delivery.event.type);
+        await delivery.ack();
+      }
+      expect(types.toSorted()).toEqual(['b', 'c']);
+      expect(await counts()).toEqual(nothing);
+      await queue.close();
+    });
+
+    test('a rewind is done once', async () => {
+      const { queueKey, queue, loseAnswer, link } = await scene({ mode: 'stream', group: 'orders' });
+      await using other = await openQueue(server(), { queueKey, mode: 'stream', group: 'orders' });
+      await queue.pushMany(some);
+      await drain(queue);
+      // So that the server knows the script, and no answer but the one that counts is lost.
+      await queue.rewind({ position: '9' });
+      await loseAnswer(async () => {
+        const rewound = queue.rewind({ time: 0 });
+        await until('the answer to be lost', () => link.isCut);
+        expect(await drain(other)).toEqual(['a', 'b', 'c']);
+        link.heal();
+        await rewound;
+      });
+      expect(await drain(other)).toEqual([]);
+      await queue.close();
+    });
+
     test('dead letters are replayed once, and the others removed once', async () => {
       const { queue, counts, loseAnswer } = await scene();
       await queue.pushMany(some);

@@ -70,6 +70,42 @@ describe.skipIf(notOurs !== undefined)(`a stream on ${offer.name}`, () => {
     ]);
   });
 
+  test('is not sent back to what it has trimmed: what a group still has of that stays', async () => {
+    const key = newKey();
+    await using queue = await open(key, { retain: 0 });
+    await pushAll(queue, ['held', 'returned', 'delayed']);
+    const [held, returned, delayed] = await queue.popMany(3);
+    await delayed?.nack({ delayMs: 60_000 });
+    await pushAll(queue, ['later']);
+    await pushAll(queue, ['last']);
+    expect(await lengthOf(key)).toBe(2);
+    await returned?.nack();
+    await queue.rewind({ time: 0 });
+    expect(await queue.size()).toMatchObject({ ready: 3, inFlight: 1, delayed: 1 });
+    await held?.ack();
+    expect(await drain(queue)).toEqual(['returned', 'later', 'last']);
+  });
+
+  test('hands out what is replayed also where that was to come behind has been deleted', async () => {
+    const key = newKey();
+    await using queue = await open(key);
+    await pushAll(queue, ['dead', 'deleted']);
+    await (await take(queue)).nack({ deadLetter: true });
+    const entries = (await server().command('XRANGE', key, '-', '+')) as [string][];
+    await queue.deadLetters.replay();
+    await server().command('XDEL', key, entries[1]?.[0] ?? '');
+    expect(await drain(queue)).toEqual(['dead']);
+  });
+
+  test('takes pushes behind an entry whose id somebody has chosen as large as they can be', async () => {
+    const key = newKey();
+    await using queue = await open(key, { retain: 0 });
+    await server().command('XADD', key, '1-18446744073709551615', 'd', '{"type":"strange"}');
+    expect(await drain(queue)).toEqual(['strange']);
+    await pushAll(queue, ['a', 'b']);
+    expect(await drain(queue)).toEqual(['a', 'b']);
+  });
+
   describe('its capacity', () => {
     test('counts one by one only where it may be full, if Redis does not tell what is unread', async () => {
       const key = newKey();

@@ -11,8 +11,9 @@ export interface ReadyParts {
   /**
    * Defines `elementOf(record)`; `counted(record)`, the record with one more hand-out; `giveBack(records, fields)`, which
    * makes records ready again that are in the order in which they are to be taken, each with the field under which it was
-   * held; `take(max)`, which answers up to so many records, the oldest first; and `leasesTell`, whether nothing that is
-   * held is ever given to somebody else before its lease has ended.
+   * held; `take(max, hold)`, which takes up to so many records and answers them, the oldest first, and calls `hold(records)`
+   * once before any of them can be lost; and `leasesTell`, whether nothing that is held is ever given to somebody else
+   * before its lease has ended.
    */
   readonly lua: string;
 }
@@ -29,7 +30,8 @@ const consumeKeys = ['held', 'leases', 'delayed', 'dead', 'memory'] as const;
  * own, which then counts for it. Whoever takes also gives back what is over: leases that have ended, and delays.
  *
  * Requests are numbered and the last one is remembered, as for a push. When it is seen again, what was taken is read from
- * `held`: without that, what an answer that was lost had handed out would be away until its lease ends.
+ * `held`: without that, what an answer that was lost had handed out would be away until its lease ends. If the memory is
+ * gone meanwhile, that is what happens: nothing is put in the place of what is held.
  *
  * The first write is one that Redis allows when it is out of memory (ZREM): only then may the others follow, and a full
  * server can be emptied. What is moved is stored before it is forgotten, for a script that fails half-way is not undone.
@@ -37,7 +39,8 @@ const consumeKeys = ['held', 'leases', 'delayed', 'dead', 'memory'] as const;
  * - KEYS: those of `consumeKeys`, then those of the mode
  * - ARGV: consumer, request number, how long the memory is kept in ms, lease in ms, how many to take at most, number of the
  *   first hand-out, whether to look for what is over, then how many of each follow: ended leases, acknowledgements, returns,
- *   renewals; then these: the members of leases, fields of held, (field, delay in ms, head of the dead letter or '') and
+ *   renewals; then these: the members of leases, fields of held, (field, delay in ms, or -1 for what nobody was given, head
+ *   of the dead letter or '') and
  *   (field, ms); at last the leases under which all was handed out that is acknowledged, if that is known
  * - Answers: which settlements and renewals found nothing, by their place, from 1; in how many ms something will be over
  *   (-1: nothing will); then each element that was taken, or nil where it is gone again.
@@ -64,6 +67,8 @@ if last then
     return answer
   end
   if tonumber(request) < tonumber(number) then return redis.error_reply('NQSTALE a later request was executed before') end
+elseif max > 0 and redis.call('HEXISTS', held, fieldOf(first)) == 1 then
+  return redis.error_reply('NQFORGOTTEN the request was executed before')
 end
 
 redis.call('ZREM', leases, '')
@@ -101,7 +106,7 @@ for place = acks + 1, acks + returns do
     redis.call('ZADD', delayed, time + delayMs, field .. ' ' .. counted(record))
     redis.call('HDEL', held, field)
   else
-    back[#back + 1] = counted(record)
+    back[#back + 1] = delayMs < 0 and record or counted(record)
     fields[#fields + 1] = field
   end
 end
@@ -150,17 +155,19 @@ if tends then
   overdue = #over == 64 or #due == 256
 end
 
-local taken = max > 0 and take(max) or {}
-if #taken > 0 then
+local function hold(records)
+  if #records == 0 then return end
   local pairs, prefix = {}, consumer .. ':'
-  for place, record in ipairs(taken) do
+  for place, record in ipairs(records) do
     -- As fieldOf does, for numbers below 10^14, and faster.
     pairs[2 * place - 1] = prefix .. (first + place - 1)
     pairs[2 * place] = record
   end
+  -- The lease first: what has none would be held for ever.
+  redis.call('ZADD', leases, time + leaseMs, fieldOf(first) .. ':' .. #records)
   inChunks('HSET', held, pairs, 1, #pairs)
-  redis.call('ZADD', leases, time + leaseMs, fieldOf(first) .. ':' .. #taken)
 end
+local taken = max > 0 and take(max, hold) or {}
 
 local nextMs = -1
 if overdue then nextMs = 0

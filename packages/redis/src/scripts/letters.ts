@@ -32,6 +32,13 @@ if known then return known end
 -- room for having been moved.
 redis.call('DEL', memory)
 local time = string.format('%.0f', now())
+-- As who lists them tells them apart.
+local function isHead(head)
+  if type(head) ~= 'table' or type(head.id) ~= 'string' or type(head.reason) ~= 'string' then return false end
+  local attempts, deadAt = head.attempts, head.deadAt
+  if type(attempts) ~= 'number' or type(deadAt) ~= 'number' or math.abs(deadAt) >= math.huge then return false end
+  return deadAt == deadAt and attempts % 1 == 0 and math.abs(attempts) < 2 ^ 53
+end
 local count = 0
 local function use(letter)
   count = count + 1
@@ -53,8 +60,7 @@ else
     for place, letter in ipairs(redis.call('LRANGE', dead, from, from + 199)) do
       local line = string.find(letter, '\\n', 1, true)
       local read, head = pcall(cjson.decode, string.sub(letter, 1, (line or 1) - 1))
-      local isOurs = read and type(head) == 'table' and type(head.id) == 'string'
-      if wanted[isOurs and head.id or redis.sha1hex(letter)] then
+      if wanted[read and isHead(head) and head.id or redis.sha1hex(letter)] then
         use(letter)
         redis.call('LSET', dead, from + place - 1, '')
       end

@@ -41,12 +41,18 @@ local function giveBack(records)
   for place = #records, 1, -1 do reversed[#reversed + 1] = records[place] end
   inChunks('RPUSH', ready, reversed, 1, #reversed)
 end
-local function take(max)
-  local taken = redis.call('RPOP', staged, max) or {}
-  if #taken < max then
-    local more = redis.call('RPOP', ready, max - #taken) or {}
-    for place = 1, #more do taken[#taken + 1] = more[place] end
+local function take(max, hold)
+  local taken = {}
+  local function look(key)
+    local oldest = #taken < max and redis.call('LRANGE', key, #taken - max, -1) or {}
+    for place = #oldest, 1, -1 do taken[#taken + 1] = oldest[place] end
+    return #oldest
   end
+  local fromStaged = look(staged)
+  local fromReady = look(ready)
+  hold(taken)
+  if fromStaged > 0 then redis.call('LTRIM', staged, 0, -1 - fromStaged) end
+  if fromReady > 0 then redis.call('LTRIM', ready, 0, -1 - fromReady) end
   return taken
 end
 `,

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** `now()`: the time of the server in milliseconds since the Unix epoch. No clock of a client is ever compared. */
+/** `now()`: the time of the server in milliseconds since the Unix epoch. What is decided here goes by no other clock. */
 export const serverTime = `
 local function now()
   local time = redis.call('TIME')

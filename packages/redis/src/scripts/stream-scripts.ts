@@ -37,7 +37,8 @@ end
  *
  * The slowest group decides: what it has not been given yet, what was given back to it, and what it delays. A stream
  * without any group is counted whole. Trimmed are entries that every group has been given, as far as there are more than
- * are to be kept for a replay; a tenth more than that is left, so that it need not be done at each push.
+ * are to be kept for a replay; a tenth more than that is left, so that it need not be done at each push, and no push trims
+ * more than 1,000.
  *
  * - KEYS: memory of the producer, stream, and what the keys of every group begin with
  * - ARGV: request number, how long the memory is kept in ms, capacity (0: no limit), how many entries to keep, then the
@@ -46,7 +47,7 @@ end
  */
 export const streamPush = defineScript(`
 local memory, stream, base = KEYS[1], KEYS[2], KEYS[3]
-local capacity, keep = tonumber(ARGV[3]), tonumber(ARGV[4])
+local capacity, keep, mostTrimmed = tonumber(ARGV[3]), tonumber(ARGV[4]), 1000
 ${rememberNumber}${readId}${infoOf}${countUnread}
 if known then return known end
 local count = #ARGV - 4
@@ -72,23 +73,15 @@ if count > 0 then remember(count) end
 
 local excess = length + count - keep
 if excess > keep / 10 and #groups > 0 then
-  -- The first entry that some group still needs.
-  local needed, ms, sequence
+  -- No group needs what comes before the first entry that is pending, or up to the last one that it was given.
+  local least = math.min(excess, mostTrimmed)
   for _, group in ipairs(groups) do
-    local id = group['last-delivered-id']
-    local groupMs, groupSequence = readId(id)
-    if group.pending > 0 then groupMs, groupSequence = readId(redis.call('XPENDING', stream, group.name)[2])
-    else groupSequence = groupSequence + 1 end
-    if not ms or groupMs < ms or (groupMs == ms and groupSequence < sequence) then
-      ms, sequence = groupMs, groupSequence
-      needed = string.format('%.0f-%.0f', ms, sequence)
-    end
+    local upTo = group['last-delivered-id']
+    if group.pending > 0 then upTo = '(' .. redis.call('XPENDING', stream, group.name)[2] end
+    least = math.min(least, #redis.call('XRANGE', stream, '-', upTo, 'COUNT', least))
+    if least == 0 then break end
   end
-  local old = redis.call('XRANGE', stream, '-', '(' .. needed, 'COUNT', excess)
-  if #old > 0 then
-    local lastMs, lastSequence = readId(old[#old][1])
-    redis.call('XTRIM', stream, 'MINID', '=', string.format('%.0f-%.0f', lastMs, lastSequence + 1))
-  end
+  if least > 0 then redis.call('XTRIM', stream, 'MAXLEN', '=', length + count - least) end
 end
 return count
 `);
@@ -98,8 +91,8 @@ return count
  *
  * Entries are read without being left pending: what was handed out is held here, with its lease. Only what has woken
  * somebody is pending, with the consumer `staged`, until the next claim of whoever takes it. What is given back comes
- * before everything that was pushed later, in the order of the ids. What is replayed comes behind what was there then:
- * each has the last id of that moment in front.
+ * before everything that was pushed later, in the order of the ids. What is replayed comes behind what was there then, of
+ * which each has the last id in front, or when nothing else is there: what it is to come behind may have been deleted.
  */
 export const streamConsume = consumeScript({
   keys: ['stream', 'returned', 'replayed', 'groupKey'],
@@ -141,7 +134,11 @@ local function recordOf(entry)
   -- Somebody else's, which is no event.
   return entry[1] .. ' ' .. table.concat(fields, '\\n')
 end
-local function take(max)
+local function take(max, hold)
+  -- A stream gives an entry once: what could not be held must not be read.
+  redis.call('ZADD', leases, 'XX', 0, '')
+  redis.call('HSET', held, '', '')
+  redis.call('HDEL', held, '')
   local taken = {}
   local popped = redis.call('ZPOPMIN', returned, max)
   for at = 1, #popped, 2 do taken[#taken + 1] = string.match(popped[at], '^%S+ %S+ (.*)$') end
@@ -172,6 +169,10 @@ local function take(max)
       taken[#taken + 1] = recordOf(entry)
     end
   end
+  if #taken < max then
+    for _, record in ipairs(redis.call('LPOP', replayed, max - #taken) or {}) do taken[#taken + 1] = record end
+  end
+  hold(taken)
   return taken
 end
 `,
@@ -230,23 +231,31 @@ end
 
 /**
  * Sets a group back to an entry, or on to the end where there is none behind it. What the group holds, delays or was given
- * back is left where it is older, for it would be lost, and forgotten where it comes again: whoever holds it has lost it.
+ * back is forgotten where it comes again: whoever holds it has lost it. It is left where it is older, or no longer in the
+ * stream, for it would be lost.
  *
- * - KEYS: held, leases, delayed, stream, returned, groupKey
- * - ARGV: the two numbers of the id of the entry that comes first
+ * - KEYS: memory of the requests, held, delayed, stream, returned, groupKey
+ * - ARGV: request number, how long the memory is kept in ms, the two numbers of the id of the entry that comes first
  */
 export const streamRewind = defineScript(`
-local held, leases, delayed, stream, returned, groupKey = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local memory, held, delayed, stream, returned, groupKey = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local group = string.match(groupKey, '([^:]*):$')
-local ms, sequence = tonumber(ARGV[1]), tonumber(ARGV[2])
-${readId}${infoOf}${inChunks}
+local ms, sequence = tonumber(ARGV[3]), tonumber(ARGV[4])
+${rememberNumber}${readId}${infoOf}${inChunks}
+if known then return known end
 if redis.call('EXISTS', stream) == 0 then redis.call('XGROUP', 'CREATE', stream, group, '0', 'MKSTREAM') end
 local function comesAgain(record)
-  local ownMs, ownSequence = readId(string.match(record, '^(%S+)'))
-  return ownMs > ms or (ownMs == ms and ownSequence >= sequence)
+  local id = string.match(record, '^(%S+)')
+  local ownMs, ownSequence = readId(id)
+  if ownMs < ms or (ownMs == ms and ownSequence < sequence) then return false end
+  return #redis.call('XRANGE', stream, id, id) > 0
 end
-redis.call('ZREMRANGEBYLEX', returned, '[' .. string.format('%015.0f-%012.0f', ms, sequence), '+')
 local gone = {}
+for _, member in ipairs(redis.call('ZRANGE', returned, 0, -1)) do
+  if comesAgain(string.match(member, '^%S+ %S+ (.*)$')) then gone[#gone + 1] = member end
+end
+inChunks('ZREM', returned, gone, 1, #gone)
+gone = {}
 local flat = redis.call('HGETALL', held)
 for at = 1, #flat, 2 do
   if comesAgain(flat[at + 1]) then gone[#gone + 1] = flat[at] end
@@ -262,10 +271,12 @@ for _, entry in ipairs(woke and woke[1] and woke[1][2] or {}) do
   if comesAgain(entry[1] .. ' ') then redis.call('XACK', stream, group, entry[1]) end
 end
 local lastMs, lastSequence = readId(infoOf(redis.call('XINFO', 'STREAM', stream))['last-generated-id'])
-if ms > lastMs or (ms == lastMs and sequence > lastSequence) then return redis.call('XGROUP', 'SETID', stream, group, '$') end
 local before
-if sequence > 0 then before = string.format('%.0f-%.0f', ms, sequence - 1)
+if ms > lastMs or (ms == lastMs and sequence > lastSequence) then before = '$'
+elseif sequence > 0 then before = string.format('%.0f-%.0f', ms, sequence - 1)
 elseif ms > 0 then before = string.format('%.0f-18446744073709551615', ms - 1)
 else before = '0-0' end
-return redis.call('XGROUP', 'SETID', stream, group, before)
+redis.call('XGROUP', 'SETID', stream, group, before)
+remember(0)
+return 0
 `);
