@@ -108,7 +108,7 @@ async function takeAtOnce(
   const { quietMs, patienceMs } = trial.timing;
   const taken: Taken[] = [];
   const take = async (worker: Worker, most: number): Promise<void> => {
-    taken.push(...(await worker.take({ count: most, page: pageOf, timeoutMs: quietMs, ack: true })));
+    taken.push(...(await worker.take({ count: most, page: pageOf, timeoutMs: quietMs, after: 'ack' })));
   };
   await Promise.all(workers.map((worker) => take(worker, Math.ceil(count / workers.length))));
   // A backend may give one process more, and another one less: a log by its partitions.
@@ -146,7 +146,7 @@ async function killsOne(trial: Trial): Promise<void> {
   const { patienceMs } = trial.timing;
   const events = trial.events(3);
   await killed.push(events.slice(0, 2), patienceMs);
-  const held = await killed.take({ count: 2, page: 1, timeoutMs: patienceMs, ack: false });
+  const held = await killed.take({ count: 2, page: 1, timeoutMs: patienceMs, after: 'keep' });
   trial.verify(held.length === 2, () => `2 events were pushed, and the process that pushed them got ${held.length}`);
   await killed.push(events.slice(2), patienceMs);
   await killed.kill();

@@ -31,7 +31,7 @@ export const processMutants: readonly Mutant[] = [
     name: 'events-by-process',
     wrong: 'Events are in the memory of the process that has pushed them.',
     driver(driver, alive, broker, process) {
-      if (process === 0) return driver;
+      if (process.number === 0) return driver;
       alive();
       const { clock } = broker;
       return changed(memoryDriver({ clock, capacity: driver.capacity }), { capabilities: driver.capabilities });
@@ -41,7 +41,7 @@ export const processMutants: readonly Mutant[] = [
     name: 'claims-by-process',
     wrong: 'What a process finds is its own as soon as it says so, whoever else has looked in the meantime.',
     delayMs: 2,
-    driver(driver, alive, broker, process) {
+    driver(driver, alive, broker, { number: process }) {
       const state = sharedOf(broker);
       return changed(driver, {
         async pop(max, waitMs, signal) {
@@ -69,7 +69,7 @@ export const processMutants: readonly Mutant[] = [
   {
     name: 'names-by-process',
     wrong: 'Each process numbers its events by itself, and what another one has written under that number is gone.',
-    driver(driver, alive, broker, process) {
+    driver(driver, alive, broker, { number: process }) {
       const { names, used } = sharedOf(broker);
       return changed(driver, {
         async push(events) {
@@ -90,7 +90,7 @@ export const processMutants: readonly Mutant[] = [
   {
     name: 'room-by-process',
     wrong: 'Each process counts what it has pushed itself, and stores as long as that fits.',
-    driver(driver, alive, broker, process) {
+    driver(driver, alive, broker, { number: process }) {
       const { known } = sharedOf(broker);
       const count = (one: number): number => known.get(one) ?? 0;
       // The backend itself has room for what three processes store.
