@@ -18,6 +18,7 @@ import { lifecycleRules } from './rules/lifecycle.ts';
 import { durabilityRules } from './rules/durability.ts';
 import { processRules } from './rules/processes.ts';
 import { processClockRules } from './rules/process-clocks.ts';
+import { processKillRules } from './rules/process-kills.ts';
 import { faultRules } from './rules/faults.ts';
 import { historyRules } from './rules/history.ts';
 import { modelRules } from './rules/model.ts';
@@ -48,6 +49,7 @@ export const rules: readonly Rule[] = [
   ...durabilityRules,
   ...processRules,
   ...processClockRules,
+  ...processKillRules,
   ...faultRules,
   ...historyRules,
   ...modelRules,

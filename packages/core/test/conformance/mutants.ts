@@ -19,6 +19,7 @@ import { lifecycleMutants } from './mutants/lifecycle.ts';
 import { durabilityMutants } from './mutants/durability.ts';
 import { processMutants } from './mutants/processes.ts';
 import { processClockMutants } from './mutants/process-clocks.ts';
+import { processKillMutants } from './mutants/process-kills.ts';
 import { faultMutants } from './mutants/faults.ts';
 import { historyMutants } from './mutants/history.ts';
 import { modelMutants } from './mutants/model.ts';
@@ -48,6 +49,7 @@ export const mutants: readonly Mutant[] = [
   ...durabilityMutants,
   ...processMutants,
   ...processClockMutants,
+  ...processKillMutants,
   ...faultMutants,
   ...historyMutants,
   ...modelMutants,
