@@ -102,7 +102,7 @@ class SqliteDriver implements QueueDriver<string> {
 
   async push(events: readonly string[]): Promise<number> {
     return this.#transaction(() => {
-      const now = Date.now();
+      const now = this.#now();
       const stored = events.slice(0, this.#room(now));
       const insert = this.#prepare('INSERT INTO events (record, pushed_at, free_at) VALUES (?, ?, 0)');
       for (const record of stored) insert.run(record, now);
@@ -113,9 +113,9 @@ class SqliteDriver implements QueueDriver<string> {
   /** Answers at once: SQLite tells nobody of what other processes write, so `createQueue` asks again. */
   async pop(max: number): Promise<readonly LeasedEvent[]> {
     // Most requests of a consumer that waits find nothing. Those only read, so that they hold up nobody who writes.
-    if (this.#prepare('SELECT 1 FROM events WHERE free_at <= ? LIMIT 1').get(Date.now()) === undefined) return [];
+    if (this.#prepare('SELECT 1 FROM events WHERE free_at <= ? LIMIT 1').get(this.#now()) === undefined) return [];
     return this.#transaction(() => {
-      const now = Date.now();
+      const now = this.#now();
       const rows = this.#prepare(
         `UPDATE events SET token = lower(hex(randomblob(16))), attempts = attempts + 1, free_at = ?
          WHERE place IN (SELECT place FROM events WHERE free_at <= ? ORDER BY place LIMIT ?)
@@ -142,14 +142,15 @@ class SqliteDriver implements QueueDriver<string> {
 
   async ack(receipts: readonly unknown[]): Promise<readonly boolean[]> {
     return this.#transaction(() => {
+      const now = this.#now();
       const remove = this.#prepare('DELETE FROM events WHERE token = ? AND free_at > ?');
-      return receipts.map((receipt) => remove.run(receipt as string, Date.now()).changes === 1);
+      return receipts.map((receipt) => remove.run(receipt as string, now).changes === 1);
     });
   }
 
   async nack(returns: readonly ReturnedLease[]): Promise<readonly boolean[]> {
     return this.#transaction(() => {
-      const now = Date.now();
+      const now = this.#now();
       // Its place is what it was: whoever comes back precedes those that were pushed later.
       const free = this.#prepare('UPDATE events SET token = NULL, free_at = ? WHERE token = ? AND free_at > ?');
       return returns.map(({ receipt, delayMs, reason, deadLetter }) =>
@@ -179,14 +180,14 @@ class SqliteDriver implements QueueDriver<string> {
 
   async extend(receipts: readonly unknown[], ms: number): Promise<readonly boolean[]> {
     return this.#transaction(() => {
-      const now = Date.now();
+      const now = this.#now();
       const extend = this.#prepare('UPDATE events SET free_at = ? WHERE token = ? AND free_at > ?');
       return receipts.map((receipt) => extend.run(moment(now + ms), receipt as string, now).changes === 1);
     });
   }
 
   async size(): Promise<QueueSize> {
-    return this.#count(Date.now());
+    return this.#count(this.#now());
   }
 
   classify(error: unknown): NqErrorCode {
@@ -235,13 +236,22 @@ class SqliteDriver implements QueueDriver<string> {
       `INSERT INTO events (record, pushed_at, free_at)
        SELECT record, :now, 0 FROM dead_letters
        WHERE :ids IS NULL OR id IN (SELECT value FROM json_each(:ids)) ORDER BY place`,
-    ).run({ now: Date.now(), ids: ids === undefined ? null : JSON.stringify(ids) });
+    ).run({ now: this.#now(), ids: ids === undefined ? null : JSON.stringify(ids) });
     return this.#removeDead(ids);
   }
 
   #removeDead(ids: readonly string[] | undefined): number {
     const remove = 'DELETE FROM dead_letters WHERE :ids IS NULL OR id IN (SELECT value FROM json_each(:ids))';
     return Number(this.#prepare(remove).run({ ids: ids === undefined ? null : JSON.stringify(ids) }).changes);
+  }
+
+  /**
+   * The time, as the file goes by it: that of SQLite, which asks the machine. What `Date` says is the affair of a process.
+   *
+   * @returns whole milliseconds since the Unix epoch.
+   */
+  #now(): number {
+    return Number(this.#one("SELECT CAST(round(unixepoch('subsec') * 1000) AS INTEGER) AS now")['now']);
   }
 
   /** Does `work` in one piece, for every process: IMMEDIATE takes the right to write before anything is read. */

@@ -66,4 +66,8 @@ export {
   type SimulatedBrokerOptions,
   type SimulatedConnection,
 } from './conformance/simulator/simulated-broker.ts';
-export { simulatedHarness, type SimulatedHarnessOptions } from './conformance/simulator/simulated-harness.ts';
+export {
+  simulatedHarness,
+  type SimulatedHarnessOptions,
+  type SimulatedProcess,
+} from './conformance/simulator/simulated-harness.ts';

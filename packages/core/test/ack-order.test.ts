@@ -8,7 +8,7 @@ function cumulativeQueue(clock: VirtualClock, nackDelay = true): MessageQueue {
   const oddity = oddities.find(({ capabilities }) => capabilities?.ack === 'cumulative');
   const inner = memoryDriver({ clock });
   const capabilities = { ...inner.capabilities, ...oddity?.capabilities, nackDelay };
-  const upTo = oddity?.driver?.(inner, undefined as never, 0);
+  const upTo = oddity?.driver?.(inner, undefined as never, { number: 0, clock });
   if (upTo === undefined) throw new Error('there is no such oddity');
   return createQueue(
     new Proxy(upTo, { get: (target, name) => (name === 'capabilities' ? capabilities : Reflect.get(target, name)) }),

@@ -17,6 +17,8 @@ import { closeKeepsRules } from './rules/close-keeps.ts';
 import { lifecycleRules } from './rules/lifecycle.ts';
 import { durabilityRules } from './rules/durability.ts';
 import { processRules } from './rules/processes.ts';
+import { processClockRules } from './rules/process-clocks.ts';
+import { processKillRules } from './rules/process-kills.ts';
 import { faultRules } from './rules/faults.ts';
 import { historyRules } from './rules/history.ts';
 import { modelRules } from './rules/model.ts';
@@ -46,6 +48,8 @@ export const rules: readonly Rule[] = [
   ...lifecycleRules,
   ...durabilityRules,
   ...processRules,
+  ...processClockRules,
+  ...processKillRules,
   ...faultRules,
   ...historyRules,
   ...modelRules,

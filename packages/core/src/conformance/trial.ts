@@ -328,12 +328,16 @@ export class Trial {
     this.#queues.splice(this.#queues.indexOf(queue), 1);
   }
 
-  /** Opens the queue in another process: with the options of the first time, each time. */
-  async fork(options?: OpenOptions): Promise<PeerQueue> {
+  /**
+   * Opens the queue in another process: with the options of the first time, each time.
+   *
+   * @param clockAheadMs how far the clock of that process is ahead of ours, or behind if it is negative, in milliseconds.
+   */
+  async fork(options?: OpenOptions, clockAheadMs = 0): Promise<PeerQueue> {
     const namespace = this.#offering('fork');
     this.#options ??= options ?? {};
     const queue = await this.#peers.start(() => namespace.fork());
-    await queue.open({ ...this.#options, ...options });
+    await queue.open({ ...this.#options, ...options }, clockAheadMs);
     return queue;
   }
 

@@ -5,7 +5,12 @@ import {
   type MessageQueue,
   type QueueDriver,
 } from '../../src/index.ts';
-import { type ConformanceHarness, type SimulatedBroker, simulatedHarness } from '../../src/conformance.ts';
+import {
+  type ConformanceHarness,
+  type SimulatedBroker,
+  simulatedHarness,
+  type SimulatedProcess,
+} from '../../src/conformance.ts';
 import { instead as changed } from '../../src/conformance/watched-queue.ts';
 
 export { changed };
@@ -23,12 +28,12 @@ export interface Mutant {
   readonly capabilities?: Partial<Capabilities>;
   /** How long requests travel, in milliseconds, where the fault shows only on a slow link. */
   readonly delayMs?: number;
-  /** Wrong on its way to the backend. Made once per connection. @param process is 0 for this one, and counts the others. */
+  /** Wrong on its way to the backend. Made once per connection. @param process is the one that makes the connection. */
   readonly driver?: (
     driver: QueueDriver<string>,
     alive: Alive,
     broker: SimulatedBroker,
-    process: number,
+    process: SimulatedProcess,
   ) => QueueDriver<string>;
   /** Wrong on its way to the user. Made once per connection. */
   readonly queue?: (queue: MessageQueue, alive: Alive, broker: SimulatedBroker) => MessageQueue;

@@ -18,6 +18,8 @@ import { closeKeepsMutants } from './mutants/close-keeps.ts';
 import { lifecycleMutants } from './mutants/lifecycle.ts';
 import { durabilityMutants } from './mutants/durability.ts';
 import { processMutants } from './mutants/processes.ts';
+import { processClockMutants } from './mutants/process-clocks.ts';
+import { processKillMutants } from './mutants/process-kills.ts';
 import { faultMutants } from './mutants/faults.ts';
 import { historyMutants } from './mutants/history.ts';
 import { modelMutants } from './mutants/model.ts';
@@ -46,6 +48,8 @@ export const mutants: readonly Mutant[] = [
   ...lifecycleMutants,
   ...durabilityMutants,
   ...processMutants,
+  ...processClockMutants,
+  ...processKillMutants,
   ...faultMutants,
   ...historyMutants,
   ...modelMutants,

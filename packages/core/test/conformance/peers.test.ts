@@ -52,13 +52,29 @@ const uses: Rule['run'] = async (trial) => {
   const process = await trial.fork();
   const events = trial.events(2);
   expect(await process.push(events, 100)).toEqual(events.map(({ id }) => id));
-  const taken = await process.take({ count: 3, page: 2, timeoutMs: 10, ack: true });
+  const taken = await process.take({ count: 3, page: 2, timeoutMs: 10, after: 'ack' });
   trial.verify(taken.length === 2, 'never');
 };
 
 describe('another process', { timeout: 30_000 }, () => {
   test('pushes, takes, closes its queue and ends by itself', async () => {
     expect(await finding(() => start('serveQueue(open);'), uses)).toBe('PASS');
+  });
+
+  test('is told another time by Date, and by nothing else, if the kit has set its clock', async () => {
+    const program = `
+      const machine = [Date.now(), performance.now()];
+      const hours = (ms) => Math.round(ms / 3_600_000);
+      serveQueue(() => {
+        const dates = [Date.now(), new Date().getTime(), Date.parse(Date())].map((ms) => hours(ms - machine[0]));
+        const others = [new Date(0).getTime(), hours(performance.now() - machine[1]), new Date() instanceof Date];
+        throw new Error([...dates, ...others].join(' '));
+      });
+    `;
+    const behind: Rule['run'] = async (trial) => void (await trial.fork({}, -7_200_000));
+    expect(await finding(() => start(program), behind)).toBe(
+      'FAIL process1.open(its clock 7200000 ms behind) failed: Error: -2 -2 -2 0 0 true',
+    );
   });
 
   test.for<[what: string, fork: Fork, reason: string]>([

@@ -3,9 +3,10 @@ import type { Taking } from './worker.ts';
 
 /** What the kit asks of another process. Events travel as CloudEvents JSON, so that they survive every kind of channel. */
 export type PeerCall =
-  | { readonly verb: 'open'; readonly options: OpenOptions }
+  | { readonly verb: 'open'; readonly options: OpenOptions; readonly clockAheadMs: number }
   | { readonly verb: 'push'; readonly events: readonly string[]; readonly timeoutMs: number }
   | { readonly verb: 'take'; readonly taking: Taking }
+  | { readonly verb: 'replay'; readonly ids: readonly string[] | undefined }
   | { readonly verb: 'close' };
 
 /** A call with its number, among whatever else the two processes say to each other. */

@@ -51,11 +51,13 @@ export class PeerQueue implements Worker {
     });
   }
 
-  /** Opens the queue there. */
-  async open(options: OpenOptions): Promise<void> {
+  /** Opens the queue there. @param clockAheadMs how far the clock of the process is ahead of ours, in milliseconds. */
+  async open(options: OpenOptions, clockAheadMs: number): Promise<void> {
     const { closeMs } = this.#watcher.timing;
+    const clock = `its clock ${Math.abs(clockAheadMs)} ms ${clockAheadMs > 0 ? 'ahead' : 'behind'}`;
+    const what = `open(${clockAheadMs === 0 ? '' : clock})`;
     try {
-      await this.#call('open()', { verb: 'open', options }, () => 'done', closeMs);
+      await this.#call(what, { verb: 'open', options, clockAheadMs }, () => 'done', closeMs);
     } catch (error) {
       if (!(error instanceof Violation) || this.#calls.size === 0) throw error;
       throw new Violation(`${error.message}; does its program call serveQueue()?`);
@@ -70,10 +72,15 @@ export class PeerQueue implements Worker {
   }
 
   take(taking: Taking): Promise<readonly Taken[]> {
-    const { count, timeoutMs, ack } = taking;
+    const { count, timeoutMs, after } = taking;
     const limitMs = (count + 1) * (timeoutMs + this.#watcher.timing.patienceMs);
-    const what = `take(${count}, ${timeoutMs} ms${ack ? ', ack' : ''})`;
+    const what = `take(${count}, ${timeoutMs} ms, ${typeof after === 'string' ? after : JSON.stringify(after)})`;
     return this.#call(what, { verb: 'take', taking }, (taken) => this.#show(taken), limitMs);
+  }
+
+  replay(ids?: readonly string[]): Promise<number> {
+    const what = `replay(${ids === undefined ? '' : this.#show(ids.map((id) => ({ id })))})`;
+    return this.#call(what, { verb: 'replay', ids }, String, this.#watcher.timing.patienceMs);
   }
 
   /** Ends the process as `kill -9` does. */

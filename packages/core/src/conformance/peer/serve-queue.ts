@@ -2,10 +2,11 @@ import { checkFunction } from '../../check.ts';
 import type { MessageQueue } from '../../queue.ts';
 import type { OpenOptions } from '../harness.ts';
 import { type OpenQueue, ServedQueue } from './served-queue.ts';
+import { setClockAhead } from './set-clock-ahead.ts';
 
 /**
  * Serves a queue to the conformance kit, from the process that the hook `fork` has started: opens it when the kit asks for
- * it, and pushes, pops and closes as the kit says. After the close the process ends by itself, unless something that is left
+ * it, and pushes, pops and closes as the kit says. Before some rules open it, `Date` of the process is set to another time. After the close the process ends by itself, unless something that is left
  * of the queue keeps it alive; it ends at once when the kit has gone.
  *
  * @param open as `open()` of a namespace: with the options that a rule asks for.
@@ -21,7 +22,7 @@ export function serveQueue<Data>(
       'Cannot serve a queue: this process has no IPC channel; start it with fork() of node:child_process',
     );
   }
-  const served = new ServedQueue(open as unknown as OpenQueue);
+  const served = new ServedQueue({ open: open as unknown as OpenQueue, setClockAhead });
   const end = (): void => process.exit();
   process.on('disconnect', end);
   process.on('message', (message) => {

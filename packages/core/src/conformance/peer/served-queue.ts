@@ -10,14 +10,21 @@ import { workOn } from './worker.ts';
 /** Opens the queue in the process that serves it. */
 export type OpenQueue = (options: OpenOptions) => MessageQueue | Promise<MessageQueue>;
 
+/** A process that serves a queue. */
+export interface ServingProcess {
+  readonly open: OpenQueue;
+  /** Sets its clock so many milliseconds ahead of that of the machine, or behind. */
+  readonly setClockAhead: (aheadMs: number) => void;
+}
+
 /** A queue that is used by messages. */
 export class ServedQueue {
-  readonly #open: OpenQueue;
+  readonly #process: ServingProcess;
   #queue: MessageQueue | undefined;
   #closed = false;
 
-  constructor(open: OpenQueue) {
-    this.#open = open;
+  constructor(process: ServingProcess) {
+    this.#process = process;
   }
 
   /** Whether the queue was closed: there is nothing more to do. */
@@ -39,7 +46,8 @@ export class ServedQueue {
 
   async #do(call: PeerCall): Promise<unknown> {
     if (call.verb === 'open') {
-      const queue = await this.#open(call.options);
+      if (call.clockAheadMs !== 0) this.#process.setClockAhead(call.clockAheadMs);
+      const queue = await this.#process.open(call.options);
       checkQueue(queue);
       this.#queue = queue;
       return undefined;
@@ -53,6 +61,8 @@ export class ServedQueue {
         );
       case 'take':
         return workOn(this.#queue).take(call.taking);
+      case 'replay':
+        return workOn(this.#queue).replay(call.ids);
       case 'close':
         await this.#queue.close();
         this.#closed = true;

@@ -1,9 +1,13 @@
+import type { QueueEvent } from '../../event.ts';
+import type { QueueSize } from '../../queue.ts';
+import type { ObservedQueue } from '../observed-queue.ts';
 import { type Taken, type Worker, workOn } from '../peer/worker.ts';
 import { needs, type Rule } from '../rule.ts';
 import type { Trial } from '../trial.ts';
 import { NotVerified } from '../violation.ts';
 import { longLeaseMs } from './full-queue.ts';
-import { shortLeaseMs, takeBack } from './returned.ts';
+import { handOut, shortLeaseMs, takeBack } from './returned.ts';
+import { sizeWhere } from './size.ts';
 
 /** How many other processes there are. With this one, they are more than a machine with two cores runs at once. */
 const others = 2;
@@ -17,6 +21,8 @@ const [mostPushed, mostRounds] = [240, 40];
 const page = 5;
 /** How many events each process pushes and takes at the same time. */
 const share = 40;
+/** How many dead letters several processes replay at once, and how often: in every second round, by their ids. */
+const [letters, replayRounds] = [20, 4];
 
 /** §7: several processes, which share nothing but the backend. */
 export const processRules: readonly Rule[] = [
@@ -28,11 +34,11 @@ export const processRules: readonly Rule[] = [
     tier: 'standard',
     requires: needs.multiInstance,
     hooks: ['fork'],
-    text: 'Several processes that push and pop at once have one queue: every event whose push resolved is handed out once, to one of them, and where the capacity is hard, no more are stored than fit.',
-    why: 'What looks first and acts then is right in one process, where nothing comes between: with a second one, two take the same file, write the same name, or both find the last place free.',
+    text: 'Several processes that push and pop at once have one queue: every event whose push resolved is handed out once, to one of them, where the capacity is hard, no more are stored than fit, and size() counts what they have left.',
+    why: 'What looks first and acts then is right in one process, where nothing comes between: with a second one, two take the same file, write the same name, both find the last place free, or write down a count of which the other one knows nothing.',
     checkFirst:
       'Does the backend itself look and act in one step, by a lock, a transaction or a script? A lock in memory holds for one process.',
-    mutants: ['events-by-process', 'claims-by-process', 'names-by-process', 'room-by-process'],
+    mutants: ['events-by-process', 'claims-by-process', 'names-by-process', 'room-by-process', 'counts-by-process'],
     run: shareQueue,
   },
   {
@@ -48,6 +54,38 @@ export const processRules: readonly Rule[] = [
     checkFirst: 'What is done when a process exits that is not done when it is killed? Who takes back what it held?',
     mutants: ['write-behind', 'pop-removes', 'crash-never-reclaimed'],
     run: killsOne,
+  },
+  {
+    id: '7.7',
+    slug: 'processes-wake-each-other',
+    level: 'MUST',
+    claim: 'durable',
+    tier: 'standard',
+    requires: needs.multiInstance,
+    hooks: ['fork'],
+    text: 'A pop that waits is woken by a push of another process.',
+    why: 'The producer is a web server, the consumer a worker: where only the own process knows of a push, the worker sleeps until something else wakes it, and every test in one process passes.',
+    checkFirst: 'Who tells the other processes of a push? If nobody does, does a pop that waits look again by itself?',
+    mutants: ['wakes-own-process'],
+    run: wakesEachOther,
+  },
+  {
+    id: '7.8',
+    slug: 'processes-replay-once',
+    level: 'MUST',
+    claim: 'durable',
+    tier: 'standard',
+    requires: {
+      text: 'multiInstance and deadLetter',
+      capabilities: ['multiInstance', 'deadLetter'],
+      holds: ({ multiInstance, deadLetter }) => multiInstance && deadLetter,
+    },
+    hooks: ['fork'],
+    text: 'Dead letters that several processes replay at the same time come once each, and together the calls count each of them once.',
+    why: 'Two people look at the same alarm and press the same button: what was given up once is done twice.',
+    checkFirst: 'Are taking a dead letter away and putting its event into the queue one step of the backend?',
+    mutants: ['replay-locked-by-process'],
+    run: replaysOnce,
   },
 ];
 
@@ -76,7 +114,9 @@ async function shareQueue(trial: Trial): Promise<void> {
       !bounded || stored.length <= room,
       () => `${stored.length} events were stored by ${workers.length} processes at once, and there is room for ${room}`,
     );
+    await verifyCounted(trial, queue, stored.length, `${workers.length} processes have pushed at once`);
     verifyTaken(trial, await takeAtOnce(trial, workers, stored.length, round % 2 === 0 ? 1 : page), stored);
+    await verifyCounted(trial, queue, 0, `${workers.length} processes have acknowledged everything`);
   }
 
   const [stored, taken] = await Promise.all([
@@ -84,6 +124,7 @@ async function shareQueue(trial: Trial): Promise<void> {
     takeAtOnce(trial, workers, share * workers.length, 1),
   ]);
   verifyTaken(trial, taken, stored);
+  await verifyCounted(trial, queue, 0, `${workers.length} processes have pushed and taken at once`);
   await trial.nothing(queue, 'everything had been acknowledged, by one process or another');
 }
 
@@ -108,7 +149,7 @@ async function takeAtOnce(
   const { quietMs, patienceMs } = trial.timing;
   const taken: Taken[] = [];
   const take = async (worker: Worker, most: number): Promise<void> => {
-    taken.push(...(await worker.take({ count: most, page: pageOf, timeoutMs: quietMs, ack: true })));
+    taken.push(...(await worker.take({ count: most, page: pageOf, timeoutMs: quietMs, after: 'ack' })));
   };
   await Promise.all(workers.map((worker) => take(worker, Math.ceil(count / workers.length))));
   // A backend may give one process more, and another one less: a log by its partitions.
@@ -140,13 +181,65 @@ function verifyTaken(trial: Trial, taken: readonly Taken[], stored: readonly str
   trial.verify(strange === undefined, () => `${name(strange ?? '')} came again, or although its push was refused`);
 }
 
+/** Verifies that size() counts `count` events, if it counts. @param when as a sentence. */
+async function verifyCounted(trial: Trial, queue: ObservedQueue<unknown>, count: number, when: string): Promise<void> {
+  if (!needs.size.holds(trial.capabilities)) return;
+  // A pop that ran out of time may still hold what it gives back.
+  const counts = ({ ready, inFlight, delayed }: QueueSize): boolean => ready + inFlight + delayed === count;
+  const size = await sizeWhere(trial, queue, counts);
+  trial.verify(
+    counts(size),
+    () =>
+      `${when}, and size() says ${size.ready} ready, ${size.inFlight} in flight, ${size.delayed} delayed; expected ${count}`,
+  );
+}
+
+async function wakesEachOther(trial: Trial): Promise<void> {
+  const queue = await trial.open({ leaseMs: longLeaseMs(trial) });
+  const other = await trial.fork();
+  // A pop that runs out of time looks once more: that is too late.
+  const timeoutMs = longLeaseMs(trial);
+  const works = [
+    { waits: workOn(queue), pushes: other, what: 'a pop that waits while another process pushes' },
+    { waits: other, pushes: workOn(queue), what: 'a pop of another process that waits while this one pushes' },
+  ];
+  for (const { waits, pushes, what } of works) {
+    const taking = waits.take({ count: 1, page: 1, timeoutMs, after: 'ack' });
+    await trial.pending(taking, 'a pop of an empty queue');
+    const stored = await pushes.push(trial.events(1), trial.timing.patienceMs);
+    verifyTaken(trial, await trial.within(taking, what), stored);
+  }
+}
+
+async function replaysOnce(trial: Trial): Promise<void> {
+  const queue = await trial.open({ leaseMs: longLeaseMs(trial) });
+  const workers: readonly Worker[] = [workOn(queue), await trial.fork()];
+  for (let round = 0; round < replayRounds; round++) {
+    const events: QueueEvent[] = [];
+    while (events.length < letters) {
+      const delivery = await handOut(trial, queue);
+      events.push(delivery.event);
+      await delivery.nack({ deadLetter: true });
+    }
+    const ids = round % 2 === 0 ? undefined : events.map(({ id }) => id);
+    const counts = await Promise.all(workers.map((worker) => worker.replay(ids)));
+    const call = ids === undefined ? 'replay()' : 'replay() of the same ids';
+    trial.verify(
+      counts.reduce((sum, count) => sum + count, 0) === events.length,
+      () =>
+        `${call} by ${workers.length} processes at once resolved ${counts.join(' and ')}, of ${events.length} letters`,
+    );
+    trial.verifySame(await trial.collect(queue, events.length), events, false);
+  }
+}
+
 async function killsOne(trial: Trial): Promise<void> {
   const stays = await trial.open({ leaseMs: shortLeaseMs });
   const killed = await trial.fork();
   const { patienceMs } = trial.timing;
   const events = trial.events(3);
   await killed.push(events.slice(0, 2), patienceMs);
-  const held = await killed.take({ count: 2, page: 1, timeoutMs: patienceMs, ack: false });
+  const held = await killed.take({ count: 2, page: 1, timeoutMs: patienceMs, after: 'keep' });
   trial.verify(held.length === 2, () => `2 events were pushed, and the process that pushed them got ${held.length}`);
   await killed.push(events.slice(2), patienceMs);
   await killed.kill();

@@ -4,7 +4,7 @@ import type { Delivery } from '../../queue.ts';
 import { needs, type Rule } from '../rule.ts';
 import type { Trial } from '../trial.ts';
 import { collectPages, longLeaseMs } from './full-queue.ts';
-import { differenceOf, weirdAttributes, weirdData } from './weird-events.ts';
+import { differenceOf, longTexts, weirdAttributes, weirdData } from './weird-events.ts';
 
 /** More than a driver puts into one request, several times over. */
 const manyEvents = 1540;
@@ -105,6 +105,8 @@ export const pushRules: readonly Rule[] = [
       'Is a value tested for being there by its truth instead of by undefined, or written in an encoding that does not hold it?',
     mutants: [
       'utf8-mangle',
+      'cuts-characters-at-64k',
+      'long-text-by-units',
       'falsy-lost',
       'stringifies-bytes',
       'whole-buffer',
@@ -120,7 +122,11 @@ export const pushRules: readonly Rule[] = [
     ],
     async run(trial) {
       const queue = await trial.open();
-      const table = [...weirdAttributes, ...(trial.carriesAnything ? weirdData : [])];
+      const mostBytes = Math.min(trial.capabilities.maxPayloadBytes - attributeBytes, largestTried);
+      const table = [
+        ...weirdAttributes,
+        ...(trial.carriesAnything ? [...weirdData, ...longTexts(Math.max(mostBytes, 0))] : []),
+      ];
       const pushed = table.map(({ what, changes }) => ({ what, event: trial.event(changes) }));
       const pushing = async (): Promise<void> => {
         for (const { event } of pushed) await queue.push(event);

@@ -49,7 +49,7 @@ export const settleRules: readonly Rule[] = [
     level: 'MUST',
     claim: 'core',
     tier: 'standard',
-    text: 'attempt is 1 for the first hand-out of an event and grows with every further one: after a nack, a lease that ended, a close, a crash, on whichever connection.',
+    text: 'attempt is 1 for the first hand-out of an event and grows with every further one: after a nack, a lease that ended, extended before or not, a close, a crash, on whichever connection.',
     why: 'Without it an event that kills its worker is tried for ever: the worker that dies never counts, only the backend can.',
     checkFirst: 'Is the number kept with the event in the backend, and raised in the step that hands it out?',
     mutants: [
@@ -58,6 +58,7 @@ export const settleRules: readonly Rule[] = [
       'attempt-by-connection',
       'attempt-uncounted-lease',
       'attempt-uncounted-close',
+      'attempt-reset-by-extend',
     ],
     run: countsAttempts,
   },
@@ -243,6 +244,17 @@ async function countsAttempts(trial: Trial): Promise<void> {
   const waitsForLease = lease !== false && lease.ms <= trial.timing.longestLeaseMs;
   if (waitsForLease) {
     verifyNext(await takeAgain(trial, queue, 'the event whose lease ended'), false, 'after a lease that ended');
+  }
+  if (needs.leaseExtend.holds(queue.capabilities)) {
+    await settledInTime(delivery.extend(longLeaseMs(trial)));
+    await settledInTime(delivery.nack());
+    verifyNext(await takeAgain(trial, queue, 'the event that was given back'), false, 'after extend() and a nack');
+    await settledInTime(delivery.extend(shortLeaseMs));
+    verifyNext(
+      await takeAgain(trial, queue, 'the event whose lease ended'),
+      false,
+      'after extend() to a lease that ended',
+    );
   }
   if (!isGoneWithItself(trial)) {
     const look = await whatIsLeft(trial);

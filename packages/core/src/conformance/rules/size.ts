@@ -3,9 +3,19 @@ import type { QueueSize } from '../../queue.ts';
 import type { ObservedQueue } from '../observed-queue.ts';
 import { needs, type Rule } from '../rule.ts';
 import type { Trial } from '../trial.ts';
+import { NotVerified } from '../violation.ts';
 import { collectPages, fill, longLeaseMs } from './full-queue.ts';
 import { secondOf } from './pop.ts';
-import { needsRoom, resolves, verifyIs } from './returned.ts';
+import {
+  granularityMs,
+  handOut,
+  needsRoom,
+  resolves,
+  settledInTime,
+  shortLeaseMs,
+  takeAgain,
+  verifyIs,
+} from './returned.ts';
 
 /** §5: how much a queue holds, and how much it takes. */
 export const sizeRules: readonly Rule[] = [
@@ -69,6 +79,23 @@ export const sizeRules: readonly Rule[] = [
       trial.verify(delivery?.attempt === 1, 'size() has taken an event out, or lost it');
     },
   },
+  {
+    id: '5.3',
+    slug: 'what-is-over-is-ready',
+    level: 'MUST',
+    claim: 'core',
+    tier: 'standard',
+    requires: {
+      text: 'lease and size: exact or approximate',
+      capabilities: ['lease', 'size'],
+      holds: (capabilities) => needs.lease.holds(capabilities) && needs.size.holds(capabilities),
+    },
+    text: 'An event whose lease has ended counts as ready from then on, and one whose delay has ended soon after, also while nobody takes it.',
+    why: 'All workers have died: what they held is counted as being worked on, so nobody starts new ones, and without a worker nobody ever looks at the leases.',
+    checkFirst: 'Does size() compare the ends of leases and delays with the time, or count what was moved by a pop?',
+    mutants: ['size-counts-ended-lease', 'size-counts-ended-delay'],
+    run: countsWhatIsOver,
+  },
 ];
 
 async function holdsCapacity(trial: Trial): Promise<void> {
@@ -128,6 +155,20 @@ async function holdsCapacity(trial: Trial): Promise<void> {
   await verifyFull('to a queue that is full with what is delayed');
 }
 
+/** What `size()` resolves at once if it is exact; an estimate has time to come where `fact` is true. */
+export async function sizeWhere(
+  trial: Trial,
+  queue: ObservedQueue<unknown>,
+  fact: (size: QueueSize) => boolean,
+): Promise<QueueSize> {
+  const deadline = trial.clock.now() + trial.timing.patienceMs;
+  for (;;) {
+    const size = await sizeOf(trial, queue);
+    if (fact(size) || trial.capabilities.size === 'exact' || trial.clock.now() >= deadline) return size;
+    await trial.wait(5);
+  }
+}
+
 /** What `size()` resolves. Verifies that it consists of numbers as it should. */
 async function sizeOf(trial: Trial, queue: ObservedQueue<unknown>): Promise<QueueSize> {
   const size = await queue.size();
@@ -145,17 +186,11 @@ async function countsSize(trial: Trial): Promise<void> {
   const verifySize = async (ready: number, inFlight: number, delayed: number, when: string): Promise<void> => {
     const expected = `${ready} ready, ${inFlight} in flight, ${delayed} delayed`;
     for (const connection of [queue, other]) {
-      let size = await sizeOf(trial, connection);
-      const deadline = trial.clock.now() + trial.timing.patienceMs;
-      const fits = (): boolean => size.ready === ready && size.inFlight === inFlight && size.delayed === delayed;
-      // An estimate has time to come closer.
-      const mayWait = (): boolean => !exact && trial.clock.now() < deadline;
-      while (!fits() && mayWait()) {
-        await trial.wait(5);
-        size = await sizeOf(trial, connection);
-      }
+      const fits = (size: QueueSize): boolean =>
+        size.ready === ready && size.inFlight === inFlight && size.delayed === delayed;
+      const size = await sizeWhere(trial, connection, fits);
       trial.verify(
-        fits(),
+        fits(size),
         () =>
           `${when}, size() says ${size.ready} ready, ${size.inFlight} in flight, ${size.delayed} delayed; expected ${expected}`,
       );
@@ -200,4 +235,40 @@ async function countsSize(trial: Trial): Promise<void> {
   const rest = await trial.collect(queue, ready);
   trial.verify(rest.length === ready, () => `${ready} events were left, and ${rest.length} came`);
   await verifySize(0, 0, delayed, 'after everything that was ready was acknowledged');
+}
+
+async function countsWhatIsOver(trial: Trial): Promise<void> {
+  const queue = await trial.open({ leaseMs: shortLeaseMs });
+  const leaseMs = trial.leaseOf(queue);
+  const isReady = ({ ready, inFlight, delayed }: QueueSize): boolean => ready === 1 && inFlight === 0 && delayed === 0;
+  const show = ({ ready, inFlight, delayed }: QueueSize): string =>
+    `size() says ${ready} ready, ${inFlight} in flight, ${delayed} delayed`;
+
+  const held = await handOut(trial, queue);
+  const since = trial.clock.now();
+  await trial.until(() => held.signal.aborted, 'that the signal of a delivery whose lease ended aborts');
+  // Its holder may count from the request, and the backend from its answer, in whole milliseconds.
+  await trial.wait(since + leaseMs + 2 * granularityMs - trial.clock.now());
+  const size = await sizeWhere(trial, queue, isReady);
+  trial.verify(
+    isReady(size),
+    () => `${show(size)}, and the only event has a lease of ${leaseMs} ms that has ended; expected 1 ready`,
+  );
+
+  const again = await takeAgain(trial, queue, 'the event whose lease ended');
+  if (!needs.nackDelay.holds(trial.capabilities)) return;
+  if (!(await settledInTime(again.nack({ delayMs: leaseMs })))) {
+    throw new NotVerified('the lease was over before the event was given back');
+  }
+  // Nobody is told of the end of a delay: it is there when it has been noticed.
+  const deadline = trial.clock.now() + leaseMs + trial.timing.patienceMs;
+  let later = await queue.size();
+  while (!isReady(later) && trial.clock.now() < deadline) {
+    await trial.wait(5);
+    later = await queue.size();
+  }
+  trial.verify(
+    isReady(later),
+    () => `${show(later)}, and the only event has a delay of ${leaseMs} ms that has ended; expected 1 ready`,
+  );
 }

@@ -40,6 +40,30 @@ export const weirdData: readonly WeirdEvent[] = (
   ] as const
 ).map(([what, data]) => ({ what: `data: ${what}`, changes: { data } }));
 
+/** Characters of two, three and four bytes: nine bytes, and four units of UTF-16. */
+const wideCharacters = 'ü€🗝';
+
+/**
+ * Text of several chunks, whatever power of two their size is up to 64 KiB: as nine divides none of these, the borders of
+ * nine chunks fall on every byte of {@link wideCharacters}, wherever the text begins. And text of 64 KiB that is shorter
+ * when its units are counted instead of its bytes.
+ *
+ * @param mostBytes how long the text may be at most.
+ */
+export function longTexts(mostBytes: number): readonly WeirdEvent[] {
+  const chunkBytes = 2 ** 16;
+  return [
+    { what: 'of many chunks, in characters of several bytes', characters: wideCharacters, bytes: 9 * chunkBytes },
+    { what: 'of 64 KiB, in characters of two bytes', characters: 'ü', bytes: chunkBytes },
+    { what: 'of more than 64 KiB, in characters of three bytes', characters: '€', bytes: chunkBytes + 2 },
+    { what: 'of 64 KiB, in characters of four bytes', characters: '🗝', bytes: chunkBytes },
+  ].map(({ what, characters, bytes }) => {
+    const each = Buffer.byteLength(characters);
+    const data = characters.repeat(Math.ceil(Math.min(bytes, mostBytes - each) / each));
+    return { what: `data: text ${what}`, changes: { data } };
+  });
+}
+
 /** Attributes that queues are known to lose or to mangle. */
 export const weirdAttributes: readonly WeirdEvent[] = [
   ...(

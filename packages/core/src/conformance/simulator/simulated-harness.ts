@@ -1,4 +1,5 @@
 import type { Capabilities } from '../../capabilities.ts';
+import type { Clock } from '../../clock.ts';
 import { createQueue } from '../../create-queue.ts';
 import type { QueueDriver } from '../../driver.ts';
 import type { MessageQueue } from '../../queue.ts';
@@ -10,6 +11,14 @@ import { simulatedPeer } from './simulated-peer.ts';
 /** A day that nobody takes for no time at all: 1 January 2026. */
 const startDate = Date.UTC(2026, 0, 1);
 
+/** One of the processes of a simulated harness. */
+export interface SimulatedProcess {
+  /** 0 for this process; the others are counted from 1. */
+  readonly number: number;
+  /** Its clock, of which `date()` may differ from that of the broker. */
+  readonly clock: Clock;
+}
+
 /** How the queues of a simulated harness differ from the correct ones. */
 export interface SimulatedHarnessOptions {
   /** @default simulated broker */
@@ -18,9 +27,9 @@ export interface SimulatedHarnessOptions {
   readonly capabilities?: Partial<Capabilities> | undefined;
   /** How long requests and answers travel, in milliseconds. @default 0 */
   readonly delayMs?: number | undefined;
-  /** Changes the driver of each connection. @param process is 0 for this process, and counts those that are simulated. */
+  /** Changes the driver of each connection. @param process is the one that makes the connection. */
   readonly driver?:
-    | ((driver: QueueDriver<string>, broker: SimulatedBroker, process: number) => QueueDriver<string>)
+    | ((driver: QueueDriver<string>, broker: SimulatedBroker, process: SimulatedProcess) => QueueDriver<string>)
     | undefined;
   /** Changes the queue of each connection. */
   readonly queue?: ((queue: MessageQueue, broker: SimulatedBroker) => MessageQueue) | undefined;
@@ -36,15 +45,16 @@ export function simulatedHarness(options: SimulatedHarnessOptions = {}): Conform
     drive: (work) => clock.run(work),
     namespace(): Namespace {
       let broker: SimulatedBroker | undefined;
+      const here: SimulatedProcess = { number: 0, clock };
       const connections = new Map<
         MessageQueue,
-        { readonly connection: SimulatedConnection; readonly process: number }
+        { readonly connection: SimulatedConnection; readonly process: SimulatedProcess }
       >();
       const theBroker = (): SimulatedBroker => {
         if (broker === undefined) throw new Error('open the queue first');
         return broker;
       };
-      const open = ({ capacity, leaseMs, group }: OpenOptions, process = 0): MessageQueue => {
+      const open = ({ capacity, leaseMs, group }: OpenOptions, process = here): MessageQueue => {
         if (broker === undefined) {
           // Who declares that there is no limit has none, whatever a rule asks for.
           const room = capabilities?.capacity === 'none' ? Infinity : capacity;
@@ -53,7 +63,7 @@ export function simulatedHarness(options: SimulatedHarnessOptions = {}): Conform
         }
         const connection = broker.connect(group);
         const driver = options.driver?.(connection, broker, process) ?? connection;
-        const correct = createQueue(driver, { clock });
+        const correct = createQueue(driver, { clock: process.clock });
         const queue = options.queue?.(correct, broker) ?? correct;
         connections.set(queue, { connection, process });
         return queue;
@@ -74,9 +84,11 @@ export function simulatedHarness(options: SimulatedHarnessOptions = {}): Conform
         },
         crash: (queue) => connections.get(queue)?.connection.kill(),
         fork() {
-          const process = ++processes;
+          let aheadMs = 0;
+          const process = { number: ++processes, clock: { ...clock, date: () => clock.date() + aheadMs } };
           return simulatedPeer({
             open: (wanted) => open(wanted, process),
+            setClockAhead: (ms) => void (aheadMs = ms),
             drop() {
               for (const one of connections.values()) if (one.process === process) one.connection.kill();
             },

@@ -1,18 +1,17 @@
 import { EventEmitter } from 'node:events';
 import type { Peer } from '../harness.ts';
-import { type OpenQueue, ServedQueue } from '../peer/served-queue.ts';
+import { ServedQueue, type ServingProcess } from '../peer/served-queue.ts';
 
 /** What a simulated process does. */
-interface SimulatedProcess {
-  readonly open: OpenQueue;
+interface PeerProcess extends ServingProcess {
   /** Ends its connections, when the process is killed. */
   readonly drop: () => void;
 }
 
 /** A process that is none: it serves a queue as one would, in this process, over messages that are written down and read. */
-export function simulatedPeer({ open, drop }: SimulatedProcess): Peer {
+export function simulatedPeer(process: PeerProcess): Peer {
   const events = new EventEmitter();
-  const served = new ServedQueue(open);
+  const served = new ServedQueue(process);
   let over = false;
   const end = (code: number | null, signal: string | null): void => {
     if (over) return;
@@ -31,7 +30,7 @@ export function simulatedPeer({ open, drop }: SimulatedProcess): Peer {
     },
     on: (event: string, listener: (...values: never[]) => void) => events.on(event, listener as () => void),
     kill(signal) {
-      if (!over) drop();
+      if (!over) process.drop();
       end(null, signal);
     },
   };

@@ -1,40 +1,49 @@
-import type { DeadLetter } from '../../../src/index.ts';
-import { changed, type Mutant } from '../mutant.ts';
+import type { DeadLetter, QueueDriver } from '../../../src/index.ts';
+import { type Alive, changed, type Mutant } from '../mutant.ts';
 import { withLetters } from './retry.ts';
 
-/** How many settlements the backend takes in one request. */
-const batch = 10;
+/** How many settlements backends take in one request, and how the names of mutants say it. */
+const batches = [
+  [10, 'ten'],
+  [200, 'two-hundred'],
+] as const;
+
+/** How many dead letters a list shows at most that shows too few. */
+const fewLetters = 10;
 
 /** How many dead letters are on one page. */
 const page = 100;
 
 /** Wrong about many at once. */
 export const bulkMutants: readonly Mutant[] = [
-  {
-    name: 'ack-drops-beyond-ten',
-    wrong: 'A request carries ten acknowledgements; those beyond are answered as if they had been carried out.',
-    driver: (driver, alive) =>
-      changed(driver, {
-        async ack(receipts) {
-          if (receipts.length > batch) alive();
-          const answers = await driver.ack(receipts.slice(0, batch));
-          return receipts.map((_receipt, index) => answers[index] ?? true);
-        },
-      }),
-  },
-  {
-    name: 'nack-drops-beyond-ten',
-    wrong:
-      'A request carries ten events that are given back; those beyond are answered as if they had been carried out.',
-    driver: (driver, alive) =>
-      changed(driver, {
-        async nack(returns) {
-          if (returns.length > batch) alive();
-          const answers = await driver.nack(returns.slice(0, batch));
-          return returns.map((_back, index) => answers[index] ?? true);
-        },
-      }),
-  },
+  ...batches.flatMap(([batch, named]): Mutant[] => {
+    return [
+      {
+        name: `ack-drops-beyond-${named}`,
+        wrong: `A request carries ${batch} acknowledgements; those beyond are answered as if they had been carried out.`,
+        driver: (driver, alive) =>
+          changed(driver, {
+            async ack(receipts) {
+              if (receipts.length > batch) alive();
+              const answers = await driver.ack(receipts.slice(0, batch));
+              return receipts.map((_receipt, index) => answers[index] ?? true);
+            },
+          }),
+      },
+      {
+        name: `nack-drops-beyond-${named}`,
+        wrong: `A request carries ${batch} events that are given back; those beyond are answered as if they had been carried out.`,
+        driver: (driver, alive) =>
+          changed(driver, {
+            async nack(returns) {
+              if (returns.length > batch) alive();
+              const answers = await driver.nack(returns.slice(0, batch));
+              return returns.map((_back, index) => answers[index] ?? true);
+            },
+          }),
+      },
+    ];
+  }),
   {
     name: 'nack-of-batch-takes-first-delay',
     wrong: 'All that is given back in one request gets the delay of the first one.',
@@ -76,8 +85,8 @@ export const bulkMutants: readonly Mutant[] = [
       withLetters(driver, (letters) => ({
         async list(options) {
           const listed = await letters.list(options);
-          if (listed.length > batch) alive();
-          return listed.slice(0, batch);
+          if (listed.length > fewLetters) alive();
+          return listed.slice(0, fewLetters);
         },
       })),
   },
@@ -189,4 +198,35 @@ export const bulkMutants: readonly Mutant[] = [
         })),
     };
   }),
+  {
+    name: 'replay-looks-then-moves',
+    wrong: 'A replay looks for dead letters first, and pushes what it has seen, also if it is gone meanwhile.',
+    delayMs: 2,
+    driver: (driver, alive) => lookingFirst(driver, alive, 'replay'),
+  },
+  {
+    name: 'remove-looks-then-removes',
+    wrong: 'Dead letters are counted before they are removed, also those that are gone meanwhile.',
+    delayMs: 2,
+    driver: (driver, alive) => lookingFirst(driver, alive, 'remove'),
+  },
 ];
+
+/** `driver`, whose `verb` looks for dead letters first, and then does it to all that it has seen. */
+export function lookingFirst(
+  driver: QueueDriver<string>,
+  alive: Alive,
+  verb: 'replay' | 'remove',
+): QueueDriver<string> {
+  return withLetters(driver, (letters) => ({
+    async [verb](ids?: readonly string[]) {
+      const all = await letters.list({ limit: Infinity });
+      const seen = all.filter(({ event }) => ids?.includes(event.id) !== false);
+      const moved = await letters[verb](seen.map(({ event }) => event.id));
+      if (moved === seen.length) return moved;
+      alive();
+      if (verb === 'replay') await driver.push(seen.slice(moved).map(({ event }) => driver.encode(event)));
+      return seen.length;
+    },
+  }));
+}

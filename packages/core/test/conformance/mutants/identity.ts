@@ -1,4 +1,4 @@
-import type { EventInput, LeasedEvent, MessageQueue, QueueDriver } from '../../../src/index.ts';
+import type { EventInput, LeasedEvent, MessageQueue, QueueDriver, QueueEvent } from '../../../src/index.ts';
 import { decodeEvent } from '../../../src/cloudevents.ts';
 import type { SimulatedBroker } from '../../../src/conformance.ts';
 import { type Alive, changed, type Mutant, withLeases } from '../mutant.ts';
@@ -9,7 +9,7 @@ export const identityMutants: readonly Mutant[] = [
   {
     name: 'orders-by-time',
     wrong: 'Events are kept in a set that is sorted by their time.',
-    driver: (driver, alive, broker) => sortedByTime(driver, alive, broker),
+    driver: (driver, alive, broker) => sortedBy(driver, alive, broker, ({ time }) => time),
   },
   {
     name: 'waits-since-time',
@@ -109,15 +109,20 @@ function withInputs(queue: MessageQueue, change: (event: EventInput) => EventInp
 /** What is behind the others although it is older, over all connections of a broker. */
 const heaps = new WeakMap<SimulatedBroker, LeasedEvent[]>();
 
-/** `driver`, which hands out what is ready by its time. */
-function sortedByTime(driver: QueueDriver<string>, alive: Alive, broker: SimulatedBroker): QueueDriver<string> {
+/** `driver`, which hands out what is ready by the time that it has for `timeOf`. */
+export function sortedBy(
+  driver: QueueDriver<string>,
+  alive: Alive,
+  broker: SimulatedBroker,
+  timeOf: (event: QueueEvent) => number,
+): QueueDriver<string> {
   const sorted = heaps.get(broker) ?? [];
   heaps.set(broker, sorted);
   return changed(driver, {
     async pop(max, waitMs, signal) {
       const came = await driver.pop(1_000_000, sorted.length > 0 ? 0 : waitMs, signal);
       const before = [...sorted, ...came];
-      const after = before.toSorted((a, b) => a.event.time - b.event.time);
+      const after = before.toSorted((a, b) => timeOf(a.event) - timeOf(b.event));
       if (after.some((lease, place) => lease !== before[place])) alive();
       sorted.splice(0, Infinity, ...after);
       return sorted.splice(0, max);

@@ -1,6 +1,7 @@
-import { isNqError, type Delivery, type MessageQueue, NqError } from '../../../src/index.ts';
+import { isNqError, type Delivery, type LeasedEvent, type MessageQueue, NqError } from '../../../src/index.ts';
 import type { SimulatedBroker } from '../../../src/conformance.ts';
-import { changed, type Mutant, withDeliveries } from '../mutant.ts';
+import { changed, type Mutant, withDeliveries, withLeases } from '../mutant.ts';
+import { uncountedOf } from './settle.ts';
 
 /** How long never is, in milliseconds: longer than any rule lives. */
 const neverMs = 1_000_000_000;
@@ -169,6 +170,29 @@ export const leaseMutants: readonly Mutant[] = [
           },
         }),
       ),
+  },
+  {
+    name: 'attempt-reset-by-extend',
+    wrong: 'A lease is extended by writing the record anew, as if it had never been handed out.',
+    driver(driver, alive, broker) {
+      const uncounted = uncountedOf(broker);
+      const taken = new Map<unknown, LeasedEvent>();
+      const counting = withLeases(driver, (lease) => {
+        taken.set(lease.receipt, lease);
+        return { ...lease, attempt: lease.attempt - (uncounted.get(lease.event.id) ?? 0) };
+      });
+      return changed(counting, {
+        async extend(receipts, ms) {
+          for (const receipt of receipts) {
+            const lease = taken.get(receipt);
+            if (lease === undefined) continue;
+            alive();
+            uncounted.set(lease.event.id, lease.attempt);
+          }
+          return (await driver.extend?.(receipts, ms)) ?? [];
+        },
+      });
+    },
   },
   {
     name: 'ack-unconfirmed',

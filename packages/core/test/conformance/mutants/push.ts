@@ -10,6 +10,8 @@ import { encodeEvent } from '../../../src/cloudevents.ts';
 import { type Alive, changed, type Mutant, withDeliveries } from '../mutant.ts';
 import { withEncoding } from './calls.ts';
 
+const chunkBytes = 2 ** 16;
+
 /** Wrong about putting events in. */
 export const pushMutants: readonly Mutant[] = [
   {
@@ -43,6 +45,25 @@ export const pushMutants: readonly Mutant[] = [
           return Math.ceil((await driver.push(events.flatMap((event) => [event, event]))) / 2);
         },
       }),
+  },
+  {
+    name: 'cuts-characters-at-64k',
+    wrong: 'A record is written in chunks of 64 KiB, and each chunk is read as text by itself.',
+    driver: (driver, alive) =>
+      withWriting(driver, alive, (bytes) => {
+        const chunks = Array.from({ length: Math.ceil(bytes.length / chunkBytes) }, (_, index) =>
+          bytes.subarray(index * chunkBytes, (index + 1) * chunkBytes),
+        );
+        return chunks.map((chunk) => chunk.toString()).join('');
+      }),
+  },
+  {
+    name: 'long-text-by-units',
+    wrong: 'Of a record beyond 64 KiB, as many bytes are kept as it has units of UTF-16.',
+    driver: (driver, alive) =>
+      withWriting(driver, alive, (bytes, text) =>
+        bytes.length > chunkBytes ? bytes.subarray(0, text.length).toString() : text,
+      ),
   },
   {
     name: 'alias-producer',
@@ -296,4 +317,20 @@ function withEvent(delivery: Delivery, event: object | undefined, alive: Alive):
   if (event === undefined) return delivery;
   alive();
   return changed(delivery, { event: event as QueueEvent });
+}
+
+/** `driver`, with records that are written otherwise. @param write makes a record of its bytes, or of its text. */
+function withWriting(
+  driver: QueueDriver<string>,
+  alive: Alive,
+  write: (bytes: Buffer, text: string) => string,
+): QueueDriver<string> {
+  return changed(driver, {
+    encode(event) {
+      const text = driver.encode(event);
+      const written = write(Buffer.from(text), text);
+      if (written !== text) alive();
+      return written;
+    },
+  });
 }

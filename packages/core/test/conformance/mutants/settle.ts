@@ -385,7 +385,7 @@ function withSettlements(
 /** By how much the attempts of each event are told too low, over all connections of a broker. */
 const uncountedEvents = new WeakMap<SimulatedBroker, Map<string, number>>();
 
-function uncountedOf(broker: SimulatedBroker): Map<string, number> {
+export function uncountedOf(broker: SimulatedBroker): Map<string, number> {
   if (!uncountedEvents.has(broker)) uncountedEvents.set(broker, new Map());
   return uncountedEvents.get(broker) as Map<string, number>;
 }

@@ -1,6 +1,6 @@
 import { type MessageQueue, NqError, type QueueSize } from '../../../src/index.ts';
-import type { ConformanceHarness } from '../../../src/conformance.ts';
-import { changed, type Mutant } from '../mutant.ts';
+import type { ConformanceHarness, SimulatedBroker } from '../../../src/conformance.ts';
+import { changed, type Mutant, withLeases } from '../mutant.ts';
 import { wait, whereEntered } from './around.ts';
 
 /** Wrong about how much there is, and how much there may be. */
@@ -123,6 +123,61 @@ export const sizeMutants: readonly Mutant[] = [
     },
   },
   {
+    name: 'size-counts-ended-lease',
+    wrong: 'What was handed out counts as in flight until it is settled or handed out again, leased or not.',
+    driver(driver, alive, broker) {
+      const held = heldOf(broker);
+      const settled = (receipts: readonly unknown[]): void => {
+        for (const [id, receipt] of held) if (receipts.includes(receipt)) held.delete(id);
+      };
+      const remembering = withLeases(driver, (lease) => {
+        held.set(lease.event.id, lease.receipt);
+        return lease;
+      });
+      return changed(remembering, {
+        ack(receipts) {
+          settled(receipts);
+          return driver.ack(receipts);
+        },
+        nack(returns) {
+          settled(returns.map(({ receipt }) => receipt));
+          return driver.nack(returns);
+        },
+        async size() {
+          const size = await driver.size();
+          const over = Math.max(0, held.size - size.inFlight);
+          if (over > 0) alive();
+          return { ...size, ready: size.ready - over, inFlight: size.inFlight + over };
+        },
+      });
+    },
+  },
+  {
+    name: 'size-counts-ended-delay',
+    wrong: 'What was given back with a delay counts as delayed until a pop has looked for delays that have ended.',
+    driver(driver, alive, broker) {
+      const { clock } = broker;
+      /** When the delays end that no pop has seen the end of. */
+      let ends: number[] = [];
+      return changed(driver, {
+        nack(returns) {
+          for (const { delayMs } of returns) if (delayMs > 0) ends.push(clock.now() + delayMs);
+          return driver.nack(returns);
+        },
+        pop(max, waitMs, signal) {
+          ends = ends.filter((end) => end > clock.now());
+          return driver.pop(max, waitMs, signal);
+        },
+        async size() {
+          const size = await driver.size();
+          const over = Math.min(size.ready, ends.filter((end) => end <= clock.now()).length);
+          if (over > 0) alive();
+          return { ...size, ready: size.ready - over, delayed: size.delayed + over };
+        },
+      });
+    },
+  },
+  {
     name: 'destructive-size',
     wrong: 'size() takes everything out to count it, and gives it back.',
     driver: (driver, alive) =>
@@ -137,6 +192,15 @@ export const sizeMutants: readonly Mutant[] = [
       }),
   },
 ];
+
+/** The latest receipt of each event that is not settled, over all connections of a broker. */
+const heldBy = new WeakMap<SimulatedBroker, Map<string, unknown>>();
+
+function heldOf(broker: SimulatedBroker): Map<string, unknown> {
+  const held = heldBy.get(broker) ?? new Map<string, unknown>();
+  heldBy.set(broker, held);
+  return held;
+}
 
 /** A queue that counts otherwise. */
 function counting(name: string, wrong: string, change: (size: QueueSize) => Partial<QueueSize>): Mutant {

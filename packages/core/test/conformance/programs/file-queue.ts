@@ -13,8 +13,10 @@ import {
 export interface FileQueueOptions {
   /** A folder, which is there. */
   readonly folder: string;
-  /** Whether every call has the folder to itself, whichever process makes it. */
-  readonly locked: boolean;
+  /** Whether every call has the folder to itself, whichever process makes it; `slowly` if it keeps it for a while. */
+  readonly locked: boolean | 'slowly';
+  /** Whose clock says when a lease ends: that of the machine, which all processes share, or `Date` of each process. */
+  readonly clock: 'machine' | 'process';
   readonly capacity?: number | undefined;
   readonly leaseMs?: number | undefined;
 }
@@ -38,7 +40,14 @@ export function fileQueue(options: FileQueueOptions): MessageQueue {
   return createQueue(fileDriver(options));
 }
 
-function fileDriver({ folder, locked, capacity = 1000, leaseMs = 30_000 }: FileQueueOptions): QueueDriver<string> {
+function fileDriver({
+  folder,
+  locked,
+  clock,
+  capacity = 1000,
+  leaseMs = 30_000,
+}: FileQueueOptions): QueueDriver<string> {
+  const now = clock === 'machine' ? machineNow : Date.now;
   const names = (): string[] => readdirSync(folder).filter((name) => name !== lockName);
   const read = (name: string): Stored => JSON.parse(readFileSync(join(folder, name), 'utf8')) as Stored;
   const write = (name: string, stored: Stored): void => writeFileSync(join(folder, name), JSON.stringify(stored));
@@ -49,10 +58,11 @@ function fileDriver({ folder, locked, capacity = 1000, leaseMs = 30_000 }: FileQ
     const [name = '', token] = String(receipt).split(' ');
     if (!names().includes(name)) return undefined;
     const stored = read(name);
-    return stored.token === token && stored.freeAt > Date.now() ? [name, stored] : undefined;
+    return stored.token === token && stored.freeAt > now() ? [name, stored] : undefined;
   };
-  const alone = async <Result>(work: () => Result): Promise<Result> => (locked ? withLock(folder, work) : work());
-  const isFree = ({ freeAt }: Stored): boolean => freeAt <= Date.now();
+  const alone = async <Result>(work: () => Result): Promise<Result> =>
+    locked ? withLock(folder, work, locked === 'slowly' ? slowMs : 0) : work();
+  const isFree = ({ freeAt }: Stored): boolean => freeAt <= now();
 
   return {
     capabilities: defineCapabilities({
@@ -71,7 +81,7 @@ function fileDriver({ folder, locked, capacity = 1000, leaseMs = 30_000 }: FileQ
         const last = Number.parseInt(present.at(-1) ?? '0', 10);
         for (const [index, text] of fit.entries()) {
           const name = String(last + index + 1).padStart(9, '0');
-          write(name, { text, pushedAt: Date.now(), attempts: 0, token: '', freeAt: 0 });
+          write(name, { text, pushedAt: now(), attempts: 0, token: '', freeAt: 0 });
         }
         return fit.length;
       }),
@@ -84,8 +94,8 @@ function fileDriver({ folder, locked, capacity = 1000, leaseMs = 30_000 }: FileQ
         return free.slice(0, max).map(({ name, stored }) => {
           const token = `${process.pid}-${++handOuts}`;
           const attempt = stored.attempts + 1;
-          write(name, { ...stored, attempts: attempt, token, freeAt: Date.now() + leaseMs });
-          const waitedMs = Date.now() - stored.pushedAt;
+          write(name, { ...stored, attempts: attempt, token, freeAt: now() + leaseMs });
+          const waitedMs = now() - stored.pushedAt;
           return { receipt: `${name} ${token}`, event: decodeEvent(stored.text), attempt, waitedMs };
         });
       }),
@@ -109,8 +119,7 @@ function fileDriver({ folder, locked, capacity = 1000, leaseMs = 30_000 }: FileQ
       alone(() => {
         const stored = names().map((name) => read(name));
         const ready = stored.filter((one) => isFree(one));
-        const now = Date.now();
-        const oldestAgeMs = now - Math.min(now, ...ready.map(({ pushedAt }) => pushedAt));
+        const oldestAgeMs = now() - Math.min(now(), ...ready.map(({ pushedAt }) => pushedAt));
         return { ready: ready.length, inFlight: stored.length - ready.length, delayed: 0, oldestAgeMs, exact: true };
       }),
     classify: () => 'NQ_BACKEND',
@@ -118,22 +127,37 @@ function fileDriver({ folder, locked, capacity = 1000, leaseMs = 30_000 }: FileQ
   };
 }
 
+/** Milliseconds since the machine was started: it has one such clock, and nobody sets it. */
+function machineNow(): number {
+  return Number(process.hrtime.bigint() / 1_000_000n);
+}
+
 const lockName = 'lock';
 
+/** How long a slow call keeps the folder, in milliseconds: nearly always somebody has it. */
+const slowMs = 5;
+
 /** Does `work` while no other process does: a folder can be made once. */
-function withLock<Result>(folder: string, work: () => Result): Result {
+function withLock<Result>(folder: string, work: () => Result, keepMs: number): Result {
   const lock = join(folder, lockName);
   for (;;) {
     try {
       mkdirSync(lock);
       break;
     } catch {
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+      sleep(1);
     }
   }
   try {
-    return work();
+    const result = work();
+    if (keepMs > 0) sleep(keepMs);
+    return result;
   } finally {
     rmdirSync(lock);
   }
+}
+
+/** Blocks this process. */
+function sleep(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }

@@ -2,5 +2,13 @@
 import { serveQueue } from '../../../src/conformance.ts';
 import { fileQueue } from './file-queue.ts';
 
-const [folder = '', locked] = process.argv.slice(2);
-serveQueue(({ capacity, leaseMs }) => fileQueue({ folder, locked: locked === 'locked', capacity, leaseMs }));
+const [folder = '', locked, clock] = process.argv.slice(2);
+serveQueue(({ capacity, leaseMs }) =>
+  fileQueue({
+    folder,
+    locked: locked === 'slowly' ? locked : locked === 'true',
+    clock: clock === 'process' ? 'process' : 'machine',
+    capacity,
+    leaseMs,
+  }),
+);
