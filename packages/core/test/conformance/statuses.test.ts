@@ -175,22 +175,6 @@ describe('a rule', () => {
     });
   });
 
-  test('lets those who listened for stray errors before listen again after it', async () => {
-    const seen: string[] = [];
-    const [once, always] = [() => void seen.push('once'), () => void seen.push('always')];
-    const others = process.rawListeners('uncaughtException') as (() => void)[];
-    process.removeAllListeners('uncaughtException');
-    process.once('uncaughtException', once).on('uncaughtException', always);
-    try {
-      await resultOf({});
-      for (let times = 0; times < 2; times++) process.emit('uncaughtException', new Error('for others'));
-    } finally {
-      process.removeAllListeners('uncaughtException');
-      for (const other of others) process.on('uncaughtException', other);
-    }
-    expect(seen).toEqual(['once', 'always', 'always']);
-  });
-
   test('says of an error that it did not expect what caused it, and which call rejected with it', async () => {
     const failing = withQueue((queue) =>
       changed(queue, {
