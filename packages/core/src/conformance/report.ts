@@ -21,8 +21,17 @@ export const ruleStatuses = [
 /** The levels of claims, from the first that a queue can reach. */
 export const claimLevels = ['core', 'durable', 'resilient', 'dispatcher'] as const satisfies readonly ClaimLevel[];
 
-/** What is said of a rule that could not be run because there is no queue: why not is a problem of the report. */
-export const notOpened = 'not run, because the queue could not be opened';
+/** What is said of a rule that was not run. Of a queue that cannot be used, a problem of the report says why. */
+export const notRun = {
+  unopened: 'not run, because the queue could not be opened',
+  silent: 'not run, because the queue left a call of its first event hanging',
+  hung: 'not run, because rules before it had hung for too long',
+} as const;
+
+/** Whether a rule was run. If not, nothing was observed, and there is nothing to look at first. */
+export function wasRun({ reason }: Pick<RuleResult, 'reason'>): boolean {
+  return !Object.values<string>(notRun).includes(reason);
+}
 
 /** How one rule ended. */
 export interface RuleResult {

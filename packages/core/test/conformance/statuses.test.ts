@@ -37,7 +37,9 @@ const only = ['0.1'];
 async function resultOf(rule: Partial<Rule>, harness: ConformanceHarness = simulatedHarness()): Promise<RuleResult> {
   const session = new ConformanceSession(harness, { only, ruleLimitMs: 30_000 });
   await session.start();
-  return session.run({ ...harmless, ...rule });
+  const result = await session.run({ ...harmless, ...rule });
+  await session.end();
+  return result;
 }
 
 /** A harness whose every queue is changed. */
@@ -136,6 +138,7 @@ describe('a rule', () => {
       status: 'FAIL',
       reason: 'after the rule: b.close() did not settle within 10000 ms',
     });
+    await session.end();
   });
 
   test('fails if a rejection is handled by nobody while it runs', async () => {
