@@ -5,6 +5,7 @@ import {
   ConformanceSession,
   type Faults,
   formatReport,
+  type Inspection,
   type Namespace,
   type Rule,
   type RuleResult,
@@ -102,6 +103,51 @@ describe('a rule', () => {
     expect(await resultOf({ run }, { ...rest, namespace: hanging })).toMatchObject({
       status: 'FAIL',
       reason: 'the rule did not settle within 30000 ms; what still waits: crash(a), for 30000 ms',
+    });
+  });
+
+  test('that ends at its limit although every call settles says what to do about a slow queue', async () => {
+    const run: Rule['run'] = async (trial) => {
+      for (;;) await trial.wait(1000);
+    };
+    expect(await resultOf({ run })).toMatchObject({
+      status: 'FAIL',
+      reason:
+        'the rule did not settle within 30000 ms. No call hangs: if the queue is slow, raise timing.scale of the harness',
+    });
+  });
+
+  test.for<[answer: unknown, said: string]>([
+    [undefined, 'undefined'],
+    [null, 'null'],
+    [3, '3'],
+    [{ ready: 0, inFlight: 0, delayed: 0 }, 'deadLetters: undefined'],
+    [{ ready: 0, inFlight: '0', delayed: 0, deadLetters: 0 }, 'inFlight: "0"'],
+    [{ ready: NaN, inFlight: 0, delayed: 0, deadLetters: 0 }, 'ready: NaN'],
+  ])('fails if inspect() answers %o, and says so', async ([answer, said]) => {
+    const { namespace, ...rest } = simulatedHarness();
+    const counting = async (id: string): Promise<Namespace> => ({
+      ...(await namespace(id)),
+      inspect: () => answer as Inspection,
+    });
+    const run: Rule['run'] = async (trial) => {
+      await trial.inspect();
+    };
+    expect(await resultOf({ run }, { ...rest, namespace: counting })).toMatchObject({
+      status: 'FAIL',
+      reason: `inspect() of the namespace answered ${said}; expected the numbers ready, inFlight, delayed, deadLetters`,
+    });
+  });
+
+  test('names the hook that rejects', async () => {
+    const { namespace, ...rest } = simulatedHarness();
+    const failing = async (id: string): Promise<Namespace> => ({ ...(await namespace(id)), inspect: () => fail() });
+    const run: Rule['run'] = async (trial) => {
+      await trial.inspect();
+    };
+    expect(await resultOf({ run }, { ...rest, namespace: failing })).toMatchObject({
+      status: 'FAIL',
+      reason: 'unexpected Error: no; it came from inspect()',
     });
   });
 

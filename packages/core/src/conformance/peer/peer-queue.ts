@@ -1,9 +1,10 @@
+import { describe } from '../../check.ts';
 import { encodeEvent } from '../../cloudevents.ts';
 import type { QueueEvent } from '../../event.ts';
 import type { OpenOptions, Peer, Timing } from '../harness.ts';
 import type { Journal } from '../journal.ts';
 import { NotVerified, Violation } from '../violation.ts';
-import { isPeerAnswer, type PeerCall, type PeerRequest } from './peer-messages.ts';
+import { areIds, areTaken, isPeerAnswer, type PeerCall, type PeerRequest } from './peer-messages.ts';
 import type { Taken, Taking, Worker } from './worker.ts';
 
 /** Who watches over the processes of a trial. */
@@ -30,6 +31,8 @@ export class PeerQueue implements Worker {
   readonly #ended: Promise<void>;
   #isOver = false;
   #count = 0;
+  /** What came and is no answer, in words. */
+  #strange: string | undefined;
 
   /** @param name tells the processes of a trial apart: `process1`, `process2`. */
   constructor(peer: Peer, name: string, watcher: PeerWatcher) {
@@ -55,10 +58,11 @@ export class PeerQueue implements Worker {
   async open(options: OpenOptions): Promise<void> {
     const { closeMs } = this.#watcher.timing;
     try {
-      await this.#call('open()', { verb: 'open', options }, () => 'done', closeMs);
+      await this.#call('open()', { verb: 'open', options }, isAnything, () => 'done', closeMs);
     } catch (error) {
       if (!(error instanceof Violation) || this.#calls.size === 0) throw error;
-      throw new Violation(`${error.message}; does its program call serveQueue()?`);
+      const instead = this.#strange === undefined ? '' : ` It has sent ${this.#strange}, which is no answer.`;
+      throw new Violation(`${error.message}; does its program call serveQueue()?${instead}`);
     }
   }
 
@@ -66,14 +70,14 @@ export class PeerQueue implements Worker {
     const call: PeerCall = { verb: 'push', events: events.map((event) => written(event)), timeoutMs };
     const limitMs = events.length * (timeoutMs + this.#watcher.timing.patienceMs);
     const show = (stored: readonly string[]): string => `${this.#show(stored.map((id) => ({ id })))} stored`;
-    return this.#call(`push(${this.#show(events)}, ${timeoutMs} ms)`, call, show, limitMs);
+    return this.#call(`push(${this.#show(events)}, ${timeoutMs} ms)`, call, areIds, show, limitMs);
   }
 
   take(taking: Taking): Promise<readonly Taken[]> {
     const { count, timeoutMs, ack } = taking;
     const limitMs = (count + 1) * (timeoutMs + this.#watcher.timing.patienceMs);
     const what = `take(${count}, ${timeoutMs} ms${ack ? ', ack' : ''})`;
-    return this.#call(what, { verb: 'take', taking }, (taken) => this.#show(taken), limitMs);
+    return this.#call(what, { verb: 'take', taking }, areTaken, (taken) => this.#show(taken), limitMs);
   }
 
   /** Ends the process as `kill -9` does. */
@@ -89,7 +93,7 @@ export class PeerQueue implements Worker {
     try {
       // Whoever has not answered by now is asked for nothing more.
       if (this.#calls.size > 0) return;
-      await this.#call('close()', { verb: 'close' }, () => 'done', closeMs);
+      await this.#call('close()', { verb: 'close' }, isAnything, () => 'done', closeMs);
       await this.#watcher.within(this.#ended, '', closeMs).catch(() => {
         throw new Violation(
           `${this.#name} did not end by itself within ${closeMs} ms after its close(): something keeps it alive`,
@@ -100,11 +104,22 @@ export class PeerQueue implements Worker {
     }
   }
 
-  async #call<Value>(verb: string, call: PeerCall, show: (value: Value) => string, limitMs: number): Promise<Value> {
+  async #call<Value>(
+    verb: string,
+    call: PeerCall,
+    fits: (answer: unknown) => answer is Value,
+    show: (value: Value) => string,
+    limitMs: number,
+  ): Promise<Value> {
     const what = `${this.#name}.${verb}`;
     const end = this.#watcher.journal.begin(what);
     try {
-      const value = (await this.#watcher.within(this.#send(what, call), what, limitMs)) as Value;
+      const value = await this.#watcher.within(this.#send(what, call), what, limitMs);
+      if (!fits(value)) {
+        throw new Violation(
+          `${what} was answered ${describe(value)}; does the program of fork() leave answering to serveQueue()?`,
+        );
+      }
       end(show(value));
       return value;
     } catch (error) {
@@ -130,7 +145,10 @@ export class PeerQueue implements Worker {
   }
 
   #receive(message: unknown): void {
-    if (!isPeerAnswer(message)) return;
+    if (!isPeerAnswer(message)) {
+      this.#strange ??= describe(message);
+      return;
+    }
     const { number, value, error } = message;
     const call = this.#calls.get(number);
     this.#calls.delete(number);
@@ -141,6 +159,11 @@ export class PeerQueue implements Worker {
   #show(events: readonly { readonly id: string }[]): string {
     return events.length === 0 ? 'nothing' : events.map(({ id }) => this.#watcher.journal.nameOf(id)).join(' ');
   }
+}
+
+/** Nobody looks at what an opening or a close is answered with. */
+function isAnything(_answer: unknown): _answer is unknown {
+  return true;
 }
 
 function written(event: QueueEvent): string {
