@@ -79,11 +79,11 @@ export function formatTotals({ totals }: ConformanceReport): string {
   return counted.length === 0 ? 'no rule was run' : counted.join(' · ');
 }
 
-/** What a queue may say of itself, in one line: `nq core+durable · 58/58 verified · 0 waivers`. */
-export function badgeText({ claims, totals, rules: results, passed }: ConformanceReport): string {
+/** What a queue may say of itself, in one line: `nq core+durable · smoke+standard+faults · 58/58 verified · 0 waivers`. */
+export function badgeText({ claims, claimedTiers, totals, rules: results, passed }: ConformanceReport): string {
   const claimed = claimLevels.filter((claim) => claims[claim]);
   const applicable = results.length - totals['N-A'];
-  const level = !passed || claimed.length === 0 ? 'no level' : claimed.join('+');
+  const level = !passed || claimed.length === 0 ? 'no level' : `${claimed.join('+')} · ${claimedTiers.join('+')}`;
   return `nq ${level} · ${totals.PASS}/${applicable} verified · ${totals['KNOWN-VIOLATION']} waivers`;
 }
 
