@@ -6,13 +6,13 @@ import type { Trial } from '../trial.ts';
 import { NotVerified } from '../violation.ts';
 import { isGoneWithItself, whatIsLeft } from './after-close.ts';
 import { collectPages, longLeaseMs } from './full-queue.ts';
-import { granularityMs, needsRoom, resolves, settledInTime, watchWhatComes } from './returned.ts';
+import { granularityMs, needsRoom, resolves, settledInTime, shortLeaseMs, watchWhatComes } from './returned.ts';
 
 /** More settlements than what backends take in one request: ten, for some. */
 const many = 30;
 
 /** The lease of what is taken in several calls and settled at once; its end is waited for, in milliseconds. */
-const bulkLeaseMs = 600;
+const bulkLeaseMs = (trial: Trial): number => shortLeaseMs(trial, 600);
 
 /** More dead letters than one page of them. */
 const manyLetters = 120;
@@ -103,7 +103,7 @@ async function hold(trial: Trial, queue: ObservedQueue<unknown>, count: number):
 }
 
 async function acknowledgesMany(trial: Trial): Promise<void> {
-  const queue = await trial.open({ leaseMs: bulkLeaseMs });
+  const queue = await trial.open({ leaseMs: bulkLeaseMs(trial) });
   const look = isGoneWithItself(trial) ? undefined : await whatIsLeft(trial);
   const held = await hold(trial, queue, many);
   const inTime = await Promise.all(held.map((delivery) => settledInTime(delivery.ack())));

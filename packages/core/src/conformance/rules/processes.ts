@@ -141,7 +141,7 @@ function verifyTaken(trial: Trial, taken: readonly Taken[], stored: readonly str
 }
 
 async function killsOne(trial: Trial): Promise<void> {
-  const stays = await trial.open({ leaseMs: shortLeaseMs });
+  const stays = await trial.open({ leaseMs: shortLeaseMs(trial) });
   const killed = await trial.fork();
   const { patienceMs } = trial.timing;
   const events = trial.events(3);
