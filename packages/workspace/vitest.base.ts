@@ -4,6 +4,9 @@ import { defineConfig } from 'vitest/config';
 // replaces vite's own for code that runs in Node, so those are repeated.
 const conditions = ['@nq/source', 'module', 'node', 'development|production'];
 
+// Local time is taken for UTC by mistake, and nobody sees it where they are the same. No whole hours either.
+process.env['TZ'] ??= 'America/St_Johns';
+
 /** What the tests of all packages have in common; each package's vitest.config.ts re-exports it. */
 export default defineConfig({
   resolve: { conditions },

@@ -47,7 +47,7 @@ function rulesPage(book: readonly Rule[]): string {
     '# Rules',
     generated('packages/core/src/conformance/rules'),
     `What every queue must do, one sentence each: ${book.length} rules. A rule that needs a capability holds for the queues that declare it; where something can be called, the others must refuse it. Ids are never used again. How to run them against a queue of yours is in [Write a queue](write-a-queue.md); the queues that prove them are in [Mutants](mutants.md).`,
-    `A queue may claim a level when all of its rules are kept:\n\n${levels.join('\n')}`,
+    `A queue may claim a level when all of its rules were run and are kept:\n\n${levels.join('\n')}\n\nRules of the tier \`stress\` take their time and are run only when they are asked for: a level is claimed without them too, unless one was run and is not kept. Beside the levels, a report and its badge name the tiers that were run for them.`,
     ...bySection(book).map(([title, group]) => [`## ${title}`, ...group.map((rule) => ruleSection(rule))].join('\n\n')),
   ].join('\n\n');
 }

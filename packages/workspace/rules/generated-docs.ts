@@ -8,16 +8,29 @@ import { conformanceDocs } from './conformance-docs.ts';
 import { optionsOf } from './options.ts';
 import { readRepositoryFile, type RepositoryFile } from './repository.ts';
 
-/** The tables of options, by the name of their section: which interface of which file they show. */
-const optionTables: Readonly<Record<string, readonly [file: string, name: string]>> = {
-  'channel-options': ['packages/channel/src/channel-options.ts', 'ChannelOptions'],
-  'dispatcher-options': ['packages/core/src/dispatcher-options.ts', 'DispatcherOptions'],
-  'redis-options': ['packages/redis/src/redis-options.ts', 'RedisQueueOptions'],
-  'retry-options': ['packages/core/src/retry.ts', 'RetryOptions'],
+/** The tables of options, by the name of their section: which interfaces of which files they show. */
+const optionTables: Readonly<Record<string, readonly (readonly [file: string, name: string])[]>> = {
+  'channel-options': [['packages/channel/src/channel-options.ts', 'ChannelOptions']],
+  'conformance-options': [
+    ['packages/core/src/conformance/choose-rules.ts', 'RuleChoice'],
+    ['packages/core/src/conformance/session.ts', 'SessionOptions'],
+    ['packages/core/src/conformance/run-conformance.ts', 'ConformanceOptions'],
+    ['packages/core/src/conformance/runner.ts', 'RunnerOptions'],
+  ],
+  'conformance-timing': [['packages/core/src/conformance/harness.ts', 'Timing']],
+  'dispatcher-options': [['packages/core/src/dispatcher-options.ts', 'DispatcherOptions']],
+  'redis-options': [['packages/redis/src/redis-options.ts', 'RedisQueueOptions']],
+  'retry-options': [['packages/core/src/retry.ts', 'RetryOptions']],
 };
 
 /** The pages that have sections which are generated. */
-const pages = ['docs/redis.md', 'packages/channel/README.md', 'packages/core/README.md', 'packages/redis/README.md'];
+const pages = [
+  'docs/redis.md',
+  'docs/write-a-queue.md',
+  'packages/channel/README.md',
+  'packages/core/README.md',
+  'packages/redis/README.md',
+];
 
 /** Every file of the documentation that comes from the code, as it should be, formatted. */
 export function generatedDocs(): readonly RepositoryFile[] {
@@ -79,10 +92,9 @@ function section(name: string): string {
   if (other !== undefined) return other();
   const table = optionTables[name];
   if (table === undefined) throw new Error(`Nobody makes the section ${name}`);
-  const [file, type] = table;
-  const rows = optionsOf(readRepositoryFile(file), type).map(
-    ({ option, initial, meaning }) => `| \`${option}\` | ${initial} | ${meaning} |`,
-  );
+  const rows = table
+    .flatMap(([file, type]) => optionsOf(readRepositoryFile(file), type))
+    .map(({ option, initial, meaning }) => `| \`${option}\` | ${initial} | ${meaning} |`);
   return ['| Option | Default | Meaning |', '| --- | --- | --- |', ...rows].join('\n');
 }
 

@@ -12,6 +12,9 @@ const example = join(root, 'examples/custom-queue-sqlite');
 const notCopied = new Set(['node_modules', 'test-results', 'package-lock.json']);
 const writes = process.argv.includes('--write');
 
+// As for the tests of this repository: local time is not UTC.
+process.env['TZ'] ??= 'America/St_Johns';
+
 await exitWith(async () => {
   checkRange();
   await build(['@nq/core']);

@@ -4,7 +4,15 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { redisOffer } from 'nq-testbed';
-import { checkRun, needsRedis, needsVitest, programFile, programsOf, withRedis } from './readme-program.mjs';
+import {
+  checkRun,
+  jsonFileOf,
+  needsRedis,
+  needsVitest,
+  programFile,
+  programsOf,
+  withRedis,
+} from './readme-program.mjs';
 import { build, exitWith, step, StepFailed } from './steps.mjs';
 import { capture, command, npm, pack } from './tarballs.mjs';
 import { publishedWorkspaces, readManifest, root } from './workspaces.mjs';
@@ -157,6 +165,12 @@ async function compile(project, server) {
   const include = ['*.ts', '*.md/*.ts'];
   writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions: strictest, include }));
   await command(process.execPath, [compiler, '-p', project], project);
+
+  // As the page has it, for the programs that its reader has put into one folder.
+  const page = 'docs/write-a-queue.md';
+  const queue = join(project, page.replaceAll('/', '-'));
+  writeFileSync(join(queue, 'tsconfig.json'), jsonFileOf(readFileSync(join(root, page), 'utf8'), 'tsconfig.json'));
+  await command(process.execPath, [compiler, '-p', queue], project);
 
   // docs/1-start.md says that what `tsc --init` writes is enough, without @types/node.
   const begun = join(project, 'begun');

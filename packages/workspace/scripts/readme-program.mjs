@@ -76,6 +76,21 @@ export function programsOf(markdown) {
 }
 
 /**
+ * What is in a file of JSON that a page has its reader write: a block that begins with the name.
+ *
+ * @param {string} markdown
+ * @param {string} file
+ * @returns {string} with the comments that the page has
+ * @throws {Error} if the page has no such block
+ */
+export function jsonFileOf(markdown, file) {
+  const blocks = [...markdown.matchAll(/^```json\r?\n\/\/ ([\w.-]+)\r?\n([^]*?)^```/gm)];
+  const found = blocks.find(([, name]) => name === file)?.[2];
+  if (found === undefined) throw new Error(`There is no block of JSON that begins with // ${file}`);
+  return found;
+}
+
+/**
  * Why a run of the program is not what its page promises.
  *
  * @param {Program} program

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readRepositoryFile } from '../rules/repository.ts';
 import {
   checkRun,
+  jsonFileOf,
   needsRedis,
   needsVitest,
   type Program,
@@ -35,8 +36,16 @@ function write(file: string, { code }: Program): void {
 function run(file: string, program: Program): Promise<{ code: number | null; stdout: string; stderr: string }> {
   const path = join(folder, file);
   const args = needsVitest(program) ? [vitest, 'run', '--root', dirname(path), path] : [path];
+  return runNode(args, dirname(file));
+}
+
+/** What Node.js comes to with `args`, in a folder of the programs. */
+function runNode(
+  args: readonly string[],
+  inside: string,
+): Promise<{ code: number | null; stdout: string; stderr: string }> {
   const options = {
-    cwd: dirname(path),
+    cwd: join(folder, inside),
     env: { ...process.env, NODE_OPTIONS: '--conditions=@nq/source', NQ_ONLY },
     timeout: timeoutMs,
   };
@@ -87,6 +96,17 @@ describe('in this repository', () => {
       expect(checkRun(program, await run(file, program))).toEqual([]);
     },
   );
+
+  test(
+    '`node --test` runs what docs/write-a-queue.md has it run, and none of the other programs of the page',
+    { timeout: timeoutMs },
+    async () => {
+      const { code, stdout } = await runNode(['--test', '--test-reporter=tap'], 'docs-write-a-queue.md');
+      expect(stdout).toContain('list-queue conforms (seed');
+      expect(stdout).toMatch(/^# tests 2\n# suites 1\n/m);
+      expect(code).toBe(0);
+    },
+  );
 });
 
 describe('programsOf()', () => {
@@ -118,6 +138,16 @@ describe('programsOf()', () => {
 
   test('are none where there is none', () => {
     expect(programsOf('# nq\n\n```sh\nnpm i\n```\n')).toEqual([]);
+  });
+});
+
+describe('jsonFileOf()', () => {
+  const page = '```json\n{ "a": 1 }\n```\n\n```json\n// b.json\n{ "b": 1 } // one\n```\n';
+
+  test('is what stands below the name', () => expect(jsonFileOf(page, 'b.json')).toBe('{ "b": 1 } // one\n'));
+
+  test('is looked for in vain if no block has the name', () => {
+    expect(() => jsonFileOf(page, 'c.json')).toThrow('There is no block of JSON that begins with // c.json');
   });
 });
 

@@ -1,6 +1,9 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { hostNodeVersion, nodeTooOld } from '../scripts/node-version.mjs';
 import { countTests, distinctLines, summaryLine } from '../scripts/test-counts.mjs';
+import { root } from '../scripts/workspaces.mjs';
 
 describe('nodeTooOld()', () => {
   test.for(['20.19.0', '20.19.1', '20.20.0', '24.0.0'])('accepts %s', (version) => {
@@ -62,4 +65,19 @@ describe('distinctLines()', () => {
   test('tells once what several packages have noted', () => {
     expect(distinctLines(['b\na\nb\n', 'a\n', ''])).toEqual(['a', 'b']);
   });
+});
+
+describe('the tests of all packages', () => {
+  /** The minutes by which local time lay behind UTC in 1970, in a process that has the configuration of the tests. */
+  const offsetOf = (changes: NodeJS.ProcessEnv): string => {
+    const { TZ: _, ...env } = process.env;
+    const program = `await import('./vitest.base.ts'); console.log(new Date(0).getTimezoneOffset());`;
+    const args = ['--input-type=module', '--eval', program];
+    const cwd = join(root, 'packages/workspace');
+    return execFileSync(process.execPath, args, { cwd, env: { ...env, ...changes }, encoding: 'utf8' }).trim();
+  };
+
+  test('run where local time is not UTC, and not by whole hours', () => expect(offsetOf({})).toBe('210'));
+
+  test('run where TZ says, if it is set', () => expect(offsetOf({ TZ: 'Asia/Tokyo' })).toBe('-540'));
 });

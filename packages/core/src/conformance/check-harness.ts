@@ -87,14 +87,51 @@ function checkMembers<Subject>(action: string, name: string, subject: unknown, c
   }
 }
 
-/** An instance of a class may have what it likes besides; what is misspelt stands in an object that somebody wrote down. */
+/** What is misspelt must not be taken for what was left out. */
 function checkKnown(action: string, name: string, subject: object, known: readonly string[]): void {
   const prototype: unknown = Object.getPrototypeOf(subject);
-  if (prototype !== Object.prototype && prototype !== null) return;
+  if (prototype !== Object.prototype && prototype !== null) {
+    checkInstance(action, name, subject, known);
+    return;
+  }
   const stranger = Object.keys(subject).find((member) => !known.includes(member));
   if (stranger === undefined) return;
   throw new TypeError(
     `${action}: unknown member ${JSON.stringify(stranger)} of ${name}; known are ${known.join(', ')}`,
+  );
+}
+
+/** An instance of a class may have what it likes besides, unless that looks like what is missing. */
+function checkInstance(action: string, name: string, subject: object, known: readonly string[]): void {
+  const missing = known.filter((member) => (subject as Readonly<Record<string, unknown>>)[member] === undefined);
+  for (const stranger of memberNames(subject).filter((member) => !known.includes(member))) {
+    const meant = missing.find((member) => isNear(stranger.toLowerCase(), member.toLowerCase()));
+    if (meant === undefined) continue;
+    throw new TypeError(
+      `${action}: unknown member ${JSON.stringify(stranger)} of ${name}: if it is not ${meant} misspelt, give it another name`,
+    );
+  }
+}
+
+/** The names of its own members and of those that its classes give it. */
+function memberNames(subject: object): string[] {
+  const names: string[] = [];
+  for (let from = subject; from !== Object.prototype && from !== null; from = Object.getPrototypeOf(from) as object) {
+    names.push(...Object.getOwnPropertyNames(from));
+  }
+  return names;
+}
+
+/** Whether they are the same but for one letter more, less or other, or for two that are exchanged. */
+function isNear(a: string, b: string): boolean {
+  let at = 0;
+  while (at < a.length && a[at] === b[at]) at++;
+  const [restOfA, restOfB] = [a.slice(at), b.slice(at)];
+  return (
+    restOfA.slice(1) === restOfB ||
+    restOfA === restOfB.slice(1) ||
+    restOfA.slice(1) === restOfB.slice(1) ||
+    `${restOfA[1]}${restOfA[0]}${restOfA.slice(2)}` === restOfB
   );
 }
 

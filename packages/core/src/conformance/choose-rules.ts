@@ -5,11 +5,11 @@ import { rules as rulebook } from './rules.ts';
 
 /** Which rules are run. */
 export interface RuleChoice {
-  /** Ids or slugs of the rules to run, whatever their tier and level. @default all of `tiers` and `claims` */
+  /** Ids or slugs of the rules to run, whatever their tier and claim. @default all of `tiers` and `claims` */
   readonly only?: readonly string[] | undefined;
-  /** @default smoke, standard and faults */
+  /** By what they cost: `smoke`, `standard`, `faults`, `stress`. @default all but `stress` */
   readonly tiers?: readonly Tier[] | undefined;
-  /** The levels that the queue wants to claim; the rules of the others are not run. @default all */
+  /** The levels that the queue wants to claim: the rules of the others are not run. @default all of them */
   readonly claims?: readonly ClaimLevel[] | undefined;
 }
 

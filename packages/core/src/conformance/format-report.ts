@@ -1,10 +1,10 @@
 import {
   type ConformanceReport,
   claimLevels,
-  notOpened,
   type RuleResult,
   type RuleStatus,
   ruleStatuses,
+  wasRun,
 } from './report.ts';
 import { rules } from './rules.ts';
 
@@ -30,8 +30,7 @@ export function formatLine({ id, slug, status, reason, durationMs }: RuleResult)
 /** What the author of a queue needs to mend it: the rule, what was observed, where to look, what happened, how to see it again. */
 export function formatFailure(result: RuleResult, { queue, seed }: Run): string {
   const { id, slug, level, text, reason, history } = result;
-  // Nothing was observed of the rule, and there is nothing to look at first.
-  if (reason === notOpened) return `§${id} ${slug} (${level}): ${reason}`;
+  if (!wasRun(result)) return `§${id} ${slug} (${level}): ${reason}`;
   const rule = rules.find((one) => one.id === id);
   const requires = rule?.requires === undefined ? '' : `, ${rule.requires.text}`;
   const lines = [`§${id} ${slug} (${level}${requires}) is broken by ${queue}`, `  ${text}`, `  Observed: ${reason}`];
@@ -59,7 +58,7 @@ export function formatReport(report: ConformanceReport): string {
 /** What went wrong with each rule that is broken. Those that could not be run have nothing to tell. */
 export function failuresOf(report: ConformanceReport): readonly string[] {
   return report.rules
-    .filter(({ status, reason }) => isBroken(status, report.strict) && reason !== notOpened)
+    .filter((result) => isBroken(result.status, report.strict) && wasRun(result))
     .map((result) => formatFailure(result, report));
 }
 
@@ -80,11 +79,11 @@ export function formatTotals({ totals }: ConformanceReport): string {
   return counted.length === 0 ? 'no rule was run' : counted.join(' · ');
 }
 
-/** What a queue may say of itself, in one line: `nq core+durable · 58/58 verified · 0 waivers`. */
-export function badgeText({ claims, totals, rules: results, passed }: ConformanceReport): string {
+/** What a queue may say of itself, in one line: `nq core+durable · smoke+standard+faults · 58/58 verified · 0 waivers`. */
+export function badgeText({ claims, claimedTiers, totals, rules: results, passed }: ConformanceReport): string {
   const claimed = claimLevels.filter((claim) => claims[claim]);
   const applicable = results.length - totals['N-A'];
-  const level = !passed || claimed.length === 0 ? 'no level' : claimed.join('+');
+  const level = !passed || claimed.length === 0 ? 'no level' : `${claimed.join('+')} · ${claimedTiers.join('+')}`;
   return `nq ${level} · ${totals.PASS}/${applicable} verified · ${totals['KNOWN-VIOLATION']} waivers`;
 }
 

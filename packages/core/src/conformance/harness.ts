@@ -146,6 +146,14 @@ export interface Waiver {
   readonly reason: string;
 }
 
+/**
+ * How much longer than on a fast queue a lease has to be, and a rule may take: a call takes less than `quietMs`, of which the
+ * default, 60, is for calls that take next to nothing.
+ */
+export function slownessOf({ quietMs, scale }: Timing): number {
+  return Math.max(scale, quietMs / 100);
+}
+
 /** The numbers of `timing` with every default filled in, multiplied with their scale. */
 export function resolveTiming(timing: Partial<Timing> = {}): Timing {
   const { patienceMs = 5000, quietMs = 60, closeMs = 10_000, reclaimMs = 5000, longestLeaseMs = 2000 } = timing;

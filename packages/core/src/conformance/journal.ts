@@ -1,3 +1,4 @@
+import { describe } from '../check.ts';
 import { isNqError } from '../errors.ts';
 
 /** A call that was made and has not settled. */
@@ -55,6 +56,11 @@ export class Journal {
     return [...this.#open.values()].map(({ what, sinceMs }) => `${what}, for ${Math.round(this.#now() - sinceMs)} ms`);
   }
 
+  /** How long the call has waited that waits longest of those that have not settled; 0 if there is none. */
+  get longestWaitMs(): number {
+    return Math.max(0, ...[...this.#open.values()].map(({ sinceMs }) => this.#now() - sinceMs));
+  }
+
   get entries(): readonly string[] {
     const left = this.#entries.length - shown;
     const last = left > 0 ? [`(${left} before)`, ...this.#entries.slice(-shown)] : this.#entries;
@@ -78,4 +84,10 @@ export function explainError(error: Error): string {
   const { cause } = error;
   const said = `${describeError(error)}: ${error.message}`;
   return cause instanceof Error ? `${said} (cause: ${cause.name}: ${cause.message.slice(0, 300)})` : said;
+}
+
+/** What a part of the harness failed with, in a sentence of its own. */
+export function messageOf(error: unknown): string {
+  if (isNqError(error)) return `${error.code}: ${error.message}`;
+  return error instanceof Error ? error.message : describe(error);
 }

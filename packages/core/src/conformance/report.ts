@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Capabilities } from '../capabilities.ts';
-import type { ClaimLevel, Rule, RuleLevel, Tier } from './rule.ts';
+import { type ClaimLevel, type Rule, type RuleLevel, type Tier, tiers as allTiers } from './rule.ts';
 
 /**
  * How a rule ended. `PASS`: kept. `FAIL`: broken. `N-A`: the queue does not declare what the rule is about, and what must hold
@@ -21,8 +21,17 @@ export const ruleStatuses = [
 /** The levels of claims, from the first that a queue can reach. */
 export const claimLevels = ['core', 'durable', 'resilient', 'dispatcher'] as const satisfies readonly ClaimLevel[];
 
-/** What is said of a rule that could not be run because there is no queue: why not is a problem of the report. */
-export const notOpened = 'not run, because the queue could not be opened';
+/** What is said of a rule that was not run. Of a queue that cannot be used, a problem of the report says why. */
+export const notRun = {
+  unopened: 'not run, because the queue could not be opened',
+  silent: 'not run, because the queue left a call of its first event hanging',
+  hung: 'not run, because rules before it had hung for too long',
+} as const;
+
+/** Whether a rule was run. If not, nothing was observed, and there is nothing to look at first. */
+export function wasRun({ reason }: Pick<RuleResult, 'reason'>): boolean {
+  return !Object.values<string>(notRun).includes(reason);
+}
 
 /** How one rule ended. */
 export interface RuleResult {
@@ -61,8 +70,13 @@ export interface ConformanceReport {
   /** In the order of the rulebook, whatever the order in which they ran. */
   readonly rules: readonly RuleResult[];
   readonly totals: Readonly<Record<RuleStatus, number>>;
-  /** Whether every rule of a level was run and is kept, by level: one that was not verified is not claimed. */
+  /**
+   * Whether every rule of a level was run and is kept, by level: one that was not verified is not claimed. Rules of the tier
+   * stress may be left out, see `claimedTiers`; one that was run must be kept too.
+   */
   readonly claims: Readonly<Record<ClaimLevel, boolean>>;
+  /** The tiers that the claims stand on: those whose rules of the claimed levels were run, all of them. */
+  readonly claimedTiers: readonly Tier[];
   /** What went wrong outside of the rules, for example in `stop()` of the harness. */
   readonly problems: readonly string[];
   /**
@@ -107,14 +121,31 @@ export function makeReport({ results, rulebook, ...run }: Run): ConformanceRepor
     rules: [...results].sort((a, b) => order.indexOf(a.id) - order.indexOf(b.id)),
     totals,
     claims,
+    claimedTiers: allTiers.filter((tier) => isClaimedWith(tier, claims, results, rulebook)),
     passed: broken === 0 && run.problems.length === 0,
   };
 }
 
-/** A level is claimed if all its rules but stress ones were run, none is broken or unknown, and something was proven. */
+/**
+ * A level is claimed if all its rules were run, none is broken or unknown, and something was proven. Those of the tier stress
+ * take their time: without them it is claimed too, and the report says so.
+ */
 function isClaimed(claim: ClaimLevel, results: readonly RuleResult[], rulebook: readonly Rule[]): boolean {
   const statuses = rulebook
-    .filter((rule) => rule.claim === claim && rule.tier !== 'stress')
-    .map(({ id }) => results.find((result) => result.id === id)?.status);
+    .filter((rule) => rule.claim === claim)
+    .map((rule) => ({ rule, status: results.find(({ id }) => id === rule.id)?.status }))
+    .filter(({ rule, status }) => rule.tier !== 'stress' || status !== undefined)
+    .map(({ status }) => status);
   return statuses.includes('PASS') && statuses.every((status) => status === 'PASS' || status === 'N-A');
+}
+
+/** Whether `tier` has rules of the levels that are claimed, and all of these were run. */
+function isClaimedWith(
+  tier: Tier,
+  claims: ConformanceReport['claims'],
+  results: readonly RuleResult[],
+  rulebook: readonly Rule[],
+): boolean {
+  const asked = rulebook.filter((rule) => rule.tier === tier && claims[rule.claim]);
+  return asked.length > 0 && asked.every((rule) => results.some(({ id }) => id === rule.id));
 }

@@ -1,11 +1,16 @@
+import { checkFunction } from '../check.ts';
 import type { ConformanceHarness } from './harness.ts';
+import { messageOf } from './journal.ts';
 import type { ConformanceReport, RuleResult } from './report.ts';
 import { ConformanceSession, type SessionOptions } from './session.ts';
 
 /** What is run, and how, and who is told of it. */
 export interface ConformanceOptions extends SessionOptions {
-  /** Told of each result as soon as it is there. */
-  readonly onResult?: ((result: RuleResult, progress: ConformanceProgress) => void) | undefined;
+  /**
+   * Told of each result as soon as it is there; the next rule begins when it has returned, or its promise has settled. The
+   * first time that it throws is a problem of the report, and the run goes on.
+   */
+  readonly onResult?: ((result: RuleResult, progress: ConformanceProgress) => unknown) | undefined;
 }
 
 /** How far a run is. */
@@ -24,12 +29,18 @@ export async function runConformance<Data>(
   harness: ConformanceHarness<Data>,
   { onResult, ...options }: ConformanceOptions = {},
 ): Promise<ConformanceReport> {
+  if (onResult !== undefined) checkFunction('Cannot run the rules', 'onResult', onResult);
   const session = new ConformanceSession(harness as unknown as ConformanceHarness, options);
   await session.start();
+  const problems: string[] = [];
   let done = 0;
   for (const rule of session.rules) {
     const result = await session.run(rule);
-    onResult?.(result, { done: ++done, total: session.rules.length });
+    try {
+      await onResult?.(result, { done: ++done, total: session.rules.length });
+    } catch (error) {
+      problems.push(`onResult() failed: ${messageOf(error)}`);
+    }
   }
-  return session.end();
+  return session.end(problems.slice(0, 1));
 }

@@ -5,7 +5,7 @@ import type { RuleResult, RuleStatus } from './report.ts';
 import type { Rule } from './rule.ts';
 import type { Trial } from './trial.ts';
 import { StrayErrors } from './stray-errors.ts';
-import { NotVerified, Violation } from './violation.ts';
+import { Hang, NotVerified, Violation } from './violation.ts';
 
 /** A place in which a rule can be tried, and how to leave it. */
 export interface TrialPlace {
@@ -21,6 +21,8 @@ export interface RuleRun {
   readonly enter: () => Promise<TrialPlace>;
   /** How long the rule may take, in milliseconds. */
   readonly limitMs: number;
+  /** Told if something did not settle in time: the rule itself, or a call that it or its place has made. */
+  readonly onHang: () => void;
   readonly waiver: Waiver | undefined;
   readonly now: () => number;
 }
@@ -31,7 +33,7 @@ interface Verdict {
 }
 
 /** Runs one rule to its end, whatever the queue does. Never rejects. */
-export async function runRule({ rule, enter, limitMs, waiver, now }: RuleRun): Promise<RuleResult> {
+export async function runRule({ rule, enter, limitMs, onHang, waiver, now }: RuleRun): Promise<RuleResult> {
   const began = now();
   const strays = new StrayErrors();
   let place: TrialPlace | undefined;
@@ -40,11 +42,13 @@ export async function runRule({ rule, enter, limitMs, waiver, now }: RuleRun): P
     place = await enter();
     verdict = await judge(rule, place.trial, limitMs);
   } catch (error) {
+    if (error instanceof Hang) onHang();
     verdict = verdictOf(error, place?.trial);
   }
   try {
     await place?.leave();
   } catch (error) {
+    if (error instanceof Hang) onHang();
     // What went wrong first says more.
     if (verdict.status !== 'FAIL') verdict = { status: 'FAIL', reason: `after the rule: ${reasonOf(error)}` };
   }
@@ -92,10 +96,12 @@ async function inTime(run: Promise<void>, trial: Trial, limitMs: number): Promis
   try {
     await trial.within(run, 'the rule', limitMs);
   } catch (error) {
-    const { open } = trial.journal;
-    if (!(error instanceof Violation) || !error.message.startsWith('the rule did not') || open.length === 0)
-      throw error;
-    throw new Violation(`${error.message}; what still waits: ${open.join('; ')}`);
+    if (!(error instanceof Hang) || !error.message.startsWith('the rule did not')) throw error;
+    const { open, longestWaitMs } = trial.journal;
+    const waits = open.length === 0 ? '' : `; what still waits: ${open.join('; ')}`;
+    const isSlow = longestWaitMs < trial.timing.patienceMs;
+    const hint = isSlow ? '. No call hangs: if the queue is slow, raise timing.scale of the harness' : '';
+    throw new Hang(`${error.message}${waits}${hint}`);
   }
 }
 
@@ -109,7 +115,7 @@ function isUnexpected(error: unknown): boolean {
   return !(error instanceof Violation || error instanceof NotVerified);
 }
 
-/** The latest call that rejected with `error`, and not with one that is like it. */
+/** The latest call, or hook, that rejected with `error`, and not with one that is like it. */
 function callThatRejected(error: unknown, trial: Trial | undefined): string | undefined {
   return trial?.rejections.findLast((seen) => seen.error === error)?.what;
 }

@@ -1,8 +1,8 @@
 import { within } from '../bounded.ts';
 import type { Clock } from '../clock.ts';
-import { Violation } from './violation.ts';
+import { Hang } from './violation.ts';
 
-/** `promise`, which must settle within `ms` milliseconds. @throws {Violation} that names `what` otherwise. */
+/** `promise`, which must settle within `ms` milliseconds. @throws {Hang} that names `what` otherwise. */
 export async function settledWithin<Result>(
   promise: Promise<Result>,
   what: string,
@@ -11,6 +11,6 @@ export async function settledWithin<Result>(
 ): Promise<Result> {
   const late = Symbol('late');
   const answer = await within(promise, ms, late, clock);
-  if (answer === late) throw new Violation(`${what} did not settle within ${Math.round(ms)} ms`);
+  if (answer === late) throw new Hang(`${what} did not settle within ${Math.round(ms)} ms`);
   return answer as Result;
 }

@@ -7,7 +7,7 @@ import type { Dispatcher } from '../dispatcher-types.ts';
 import { isNqError, type NqErrorCode } from '../errors.ts';
 import type { QueueEvent } from '../event.ts';
 import type { Delivery, MessageQueue } from '../queue.ts';
-import { checkQueue } from './check-opened.ts';
+import { checkQueue, inspectionOf } from './check-opened.ts';
 import type { Faults, Inspection, Namespace, OpenOptions, PayloadFactory, Timing } from './harness.ts';
 import { describeError, Journal } from './journal.ts';
 import type { Hook } from './rule.ts';
@@ -31,7 +31,7 @@ export class Trial {
   readonly clock: Clock;
   readonly random: () => number;
   readonly journal: Journal;
-  /** What every call has rejected with. */
+  /** What calls and hooks have rejected with. */
   readonly rejections: SeenRejection[] = [];
   /** How often something was verified. A rule that has verified nothing has proven nothing. */
   verified = 0;
@@ -343,7 +343,7 @@ export class Trial {
 
   async inspect(): Promise<Inspection> {
     const namespace = this.#offering('inspect');
-    return this.#hook('inspect()', () => namespace.inspect());
+    return inspectionOf(await this.#hook('inspect()', () => namespace.inspect()));
   }
 
   /** Puts a record that is no event into the backend. */
@@ -358,6 +358,9 @@ export class Trial {
     const end = this.journal.begin(what);
     try {
       return await call();
+    } catch (error) {
+      this.rejections.push({ what, error });
+      throw error;
     } finally {
       end('ended');
     }

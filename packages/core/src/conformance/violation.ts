@@ -5,6 +5,9 @@ export class Violation extends Error {
   }
 }
 
+/** What did not settle in time. */
+export class Hang extends Violation {}
+
 /** What a rule throws when it cannot be judged here: the message says what is missing. */
 export class NotVerified extends Error {
   static {

@@ -32,14 +32,27 @@ const report = `
   clearInterval(globalThis.left);
 `;
 
+/** What a process has printed, and what it has exited with. */
+interface End {
+  readonly code: unknown;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
 /** Runs the kit as `program` says, in a process that must end by itself within 20 seconds. */
-function run(program: string): Promise<Run> {
+function endOf(program: string): Promise<End> {
   const args = ['--conditions=@nq/source', '--input-type=module', '--eval', imports + program + report];
-  return new Promise((resolve, reject) => {
-    execFile(process.execPath, args, { cwd: folder, timeout: 20_000 }, (error, stdout) =>
-      error === null ? resolve(JSON.parse(stdout) as Run) : reject(error),
+  return new Promise((resolve) => {
+    execFile(process.execPath, args, { cwd: folder, timeout: 20_000 }, (error, stdout, stderr) =>
+      resolve({ code: error === null ? 0 : error.code, stdout, stderr }),
     );
   });
+}
+
+async function run(program: string): Promise<Run> {
+  const { code, stdout, stderr } = await endOf(program);
+  expect([code, stderr]).toEqual([0, '']);
+  return JSON.parse(stdout) as Run;
 }
 
 /** What is set for queues that do not settle: how long the kit waits for them, in milliseconds. */
@@ -81,7 +94,7 @@ describe('a process that runs the kit ends by itself, with a report', { timeout:
        const harness = harnessOf(open, { ${shortTiming} });
        const options = { only: ['0.1', '6.1'] };`,
     );
-    expect(problems).toEqual(['opening the queue failed: close() did not settle within 100 ms']);
+    expect(problems).toEqual(['closing the queue failed: close() did not settle within 100 ms']);
     expect(failed).toEqual([
       '0.1 FAIL: after the rule: a.close() did not settle within 100 ms',
       expect.stringMatching(/^6\.1 FAIL: a\.close\(\) did not settle within 1\d\d ms$/),
@@ -99,7 +112,7 @@ describe('a process that runs the kit ends by itself, with a report', { timeout:
        const harness = harnessOf(open);
        const options = { only: ['0.1'] };`,
     );
-    expect(problems).toEqual(['opening the queue: 1 rejections were handled by nobody; the first: cut off']);
+    expect(problems).toEqual(['closing the queue: 1 rejections were handled by nobody; the first: cut off']);
     expect(failed).toEqual([
       expect.stringMatching(/^0\.1 FAIL: \d rejections were handled by nobody; the first: unexpected Error: cut off$/),
     ]);
@@ -171,17 +184,22 @@ describe('a process that runs the kit ends by itself, with a report', { timeout:
        const harness = harnessOf(silent, { ${shortTiming} });
        const options = { only: ['0.1', '6.1'], ruleLimitMs: 300 };`,
     );
-    expect(problems).toEqual(['opening the queue failed: close() did not settle within 100 ms']);
+    expect(problems).toEqual([
+      'push() of the first event did not settle within 100 ms: no rule was run',
+      'closing the queue failed: close() did not settle within 100 ms',
+    ]);
     expect(failed).toEqual([
-      expect.stringMatching(/^0\.1 FAIL: the rule did not settle within 300 ms; what still waits: a\.push/),
-      expect.stringMatching(/^6\.1 FAIL: the rule did not settle within 300 ms; what still waits: a\.push/),
+      '0.1 FAIL: not run, because the queue left a call of its first event hanging',
+      '6.1 FAIL: not run, because the queue left a call of its first event hanging',
     ]);
     expect(tookMs).toBeLessThan(5000);
   });
 
-  test('of a queue on a driver that never answers', async () => {
+  test('of a queue on a driver that never answers any more', async () => {
     const { problems, failed, tookMs } = await run(
-      `const open = (options) => createQueue(Object.assign(memoryDriver(options), { push: never, pop: never, close: never }));
+      `let opened = 0;
+       const silent = { push: never, pop: never, close: never };
+       const open = (options) => createQueue(Object.assign(memoryDriver(options), opened++ === 0 ? {} : silent));
        const harness = harnessOf(open);
        const options = { only: ['6.1'], ruleLimitMs: 300 };`,
     );
@@ -190,5 +208,40 @@ describe('a process that runs the kit ends by itself, with a report', { timeout:
       expect.stringMatching(/^6\.1 FAIL: the rule did not settle within 300 ms; what still waits: a\.push/),
     ]);
     expect(tookMs).toBeLessThan(10_000);
+  });
+});
+
+describe('a process that ends in the middle of a run', { timeout: 30_000 }, () => {
+  const exits = (code: string): string => `
+    const open = (options) => {
+      const queue = memoryQueue(options);
+      const pop = queue.pop.bind(queue);
+      return Object.assign(queue, { pop: (...call) => (opened === 1 ? pop(...call) : process.exit(${code})) });
+    };
+    let opened = 0;
+    const harness = harnessOf((options) => (opened++, open(options)));
+    const options = { only: ['2.1'] };`;
+
+  test.for([
+    ['0', 1],
+    ['', 1],
+    ['3', 3],
+  ] as const)('by process.exit(%s) says during which rule, and exits with %s', async ([given, code]) => {
+    const end = await endOf(exits(given));
+    expect(end).toEqual({
+      code,
+      stdout: '',
+      stderr:
+        'Conformance of under test: the process ends in the middle of the run, during rule 2.1 pop-is-woken; there is no report. Does something call process.exit()?\n',
+    });
+  });
+
+  test('says so too before there is any rule', async () => {
+    const { code, stderr } = await endOf(
+      `const harness = harnessOf(memoryQueue, { start: () => process.exit(0) });
+       const options = { only: ['2.1'] };`,
+    );
+    expect(code).toBe(1);
+    expect(stderr).toContain('during start() of the harness;');
   });
 });

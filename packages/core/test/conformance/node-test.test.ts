@@ -57,6 +57,15 @@ describe('the rules under node --test', { timeout: 30_000 }, () => {
     expect(code).toBe(1);
   });
 
+  test.for([['--test-reporter=tap'], ['--test', '--test-reporter=tap']])(
+    'fail for a queue that ends the process, with the rule that was running: node %s',
+    async (how) => {
+      const { code, output } = await runWith({ EXITING: 'yes' }, ...how, program);
+      expect(output).toMatch(/Conformance of a queue: the process ends in the middle of the run, during rule 0\.\d /);
+      expect(code).toBe(1);
+    },
+  );
+
   test('say why there is no queue once, and of each rule that it was not run', async () => {
     const { code, output } = await run('--test-reporter=tap', program, '--unreachable');
     expect(output.match(/opening the queue failed: no such host/g)).toHaveLength(1);

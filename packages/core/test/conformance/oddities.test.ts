@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { rules, runConformance, simulatedHarness } from '../../src/conformance.ts';
-import { oddities } from './oddities.ts';
+import { oddities, type Oddity } from './oddities.ts';
 
 /** The rules that did not let a queue pass, with what they say. */
-async function complaints(options: Parameters<typeof simulatedHarness>[0]): Promise<string[]> {
-  const report = await runConformance(simulatedHarness(options), { seed: 1 });
+async function complaints({ timing, ...options }: Oddity): Promise<string[]> {
+  const report = await runConformance({ ...simulatedHarness(options), timing }, { seed: 1 });
   const failed = report.rules.filter(({ status }) => status !== 'PASS' && status !== 'N-A');
   return [...report.problems, ...failed.map(({ id, status, reason }) => `${id} ${status}: ${reason}`)];
 }

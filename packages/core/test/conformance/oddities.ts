@@ -1,5 +1,5 @@
 import type { Capabilities, QueueDriver } from '../../src/index.ts';
-import { type SimulatedBroker, type SimulatedHarnessOptions } from '../../src/conformance.ts';
+import { type SimulatedBroker, type SimulatedHarnessOptions, type Timing } from '../../src/conformance.ts';
 import { randomFrom } from '../../src/random.ts';
 import { changed } from './mutant.ts';
 import { withRewind } from './rewinding.ts';
@@ -7,6 +7,8 @@ import { withRewind } from './rewinding.ts';
 /** A queue that uses a freedom which the contract grants: every rule must let it pass. */
 export interface Oddity extends SimulatedHarnessOptions {
   readonly name: string;
+  /** What its harness says of its pace. */
+  readonly timing?: Partial<Timing>;
 }
 
 const nothingDeclared: Partial<Capabilities> = {
@@ -24,6 +26,8 @@ export const oddities: readonly Oddity[] = [
   { name: 'a link of 2 ms', delayMs: 2 },
   { name: 'a link of 10 ms', delayMs: 10 },
   { name: 'a link of 25 ms', delayMs: 25 },
+  { name: 'a link of 120 ms, of which the harness says how long a call takes', delayMs: 120, timing: { quietMs: 300 } },
+  { name: 'a link of 120 ms, of which the harness says that all is slow', delayMs: 120, timing: { scale: 5 } },
   {
     name: 'events that arrive in no order',
     capabilities: { order: 'none', strictRetry: false, capacity: 'none', size: 'approximate', fairness: false },

@@ -117,6 +117,43 @@ describe('another process', { timeout: 30_000 }, () => {
     expect(silent.signalCode).toBe('SIGKILL');
   });
 
+  test.for<[what: string, value: string, reason: string]>([
+    ['a push', '5', 'push(e0 e1, 100 ms) was answered 5'],
+    ['a take', `call.verb === 'push' ? ids(call) : [{ id: 'e0' }]`, 'take(3, 10 ms, ack) was answered an array'],
+  ])('that answers %s with something else is told', async ([, value, reason]) => {
+    const program = `
+      const ids = ({ events }) => events.map((text) => JSON.parse(text).id);
+      process.on('message', ({ number, call }) => {
+        process.send({ nq: 'answer', number, value: ${value} });
+        if (call.verb === 'close') process.disconnect();
+      });`;
+    expect(await finding(() => start(program), uses)).toBe(
+      `FAIL process1.${reason}; does the program of fork() leave answering to serveQueue()?`,
+    );
+  });
+
+  test('that sends something else in place of answers is killed, and told', async () => {
+    const chatting = start(`process.on('message', () => process.send('hello'));`);
+    expect(await finding(() => chatting, forks, 3000)).toBe(
+      'FAIL process1.open() did not settle within 3000 ms; does its program call serveQueue()? It has sent "hello", which is no answer.',
+    );
+    expect(chatting.signalCode).toBe('SIGKILL');
+  });
+
+  test('may say what it likes besides its answers', async () => {
+    expect(await finding(() => start(`process.send('hello'); process.send(5); serveQueue(open);`), uses)).toBe('PASS');
+  });
+
+  test('that has no IPC channel is killed, and told', async () => {
+    const deaf = spawn(process.execPath, ['--eval', 'setInterval(() => {}, 1000);'], { stdio: 'ignore' });
+    const ended = once(deaf, 'exit');
+    const hasNone =
+      'FAIL fork() of the namespace answered a process without an IPC channel; fork() of node:child_process makes one';
+    expect(await finding(() => deaf as unknown as Peer, forks)).toBe(hasNone);
+    await ended;
+    expect(deaf.signalCode).toBe('SIGKILL');
+  });
+
   test('that something keeps alive after its close is killed, and told', async () => {
     const lingering = start('setInterval(() => {}, 1000); serveQueue(open);');
     expect(await finding(() => lingering, uses, 3000)).toBe(

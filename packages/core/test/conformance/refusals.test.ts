@@ -3,6 +3,7 @@ import {
   type ConformanceHarness,
   type ConformanceOptions,
   ConformanceSession,
+  type Namespace,
   runConformance,
   simulatedHarness,
   type Waiver,
@@ -76,14 +77,80 @@ describe('a harness is refused, before anything happens, if', () => {
     expect(() => new ConformanceSession(wrong)).toThrow(new TypeError(says('harness must be an object, got null')));
   });
 
+  class Place {
+    readonly path = 'somewhere';
+    readonly name = 'a queue';
+    readonly namespace = simulatedHarness().namespace;
+  }
+
   test('but an instance of a class may have what it likes besides', () => {
-    const { name, namespace } = simulatedHarness();
-    class Harness {
-      readonly path = 'somewhere';
-      readonly name = name;
-      readonly namespace = namespace;
+    class Harness extends Place {
+      // Nothing is missing that looks like it.
+      readonly names = [];
+      readonly starting = true;
+      connect(): void {}
     }
     expect(() => new ConformanceSession(new Harness())).not.toThrow();
+  });
+
+  test('unless that looks like a member that is missing', () => {
+    class OtherCase extends Place {
+      Start(): void {}
+    }
+    class OneMore extends Place {
+      readonly timings = {};
+    }
+    class OneLess extends Place {
+      readonly waivrs = [];
+    }
+    class Other extends Place {
+      stob(): void {}
+    }
+    class Exchanged extends Place {
+      get paylaod(): object {
+        return {};
+      }
+    }
+    const refused = [
+      new OtherCase(),
+      new OneMore(),
+      new OneLess(),
+      new Other(),
+      new (class extends Exchanged {})(),
+    ].map((harness) => {
+      try {
+        return new ConformanceSession(harness).seed;
+      } catch (error) {
+        return (error as TypeError).message;
+      }
+    });
+    const names = { Start: 'start', timings: 'timing', waivrs: 'waivers', stob: 'stop', paylaod: 'payload' };
+    expect(refused).toEqual(
+      Object.entries(names).map(([name, meant]) =>
+        says(`unknown member "${name}" of harness: if it is not ${meant} misspelt, give it another name`),
+      ),
+    );
+  });
+
+  test('nor may its namespaces', async () => {
+    const { namespace, ...rest } = simulatedHarness();
+    class Namespaces {
+      readonly open: Namespace['open'];
+      readonly dispose: Namespace['dispose'];
+
+      constructor({ open, dispose }: Namespace) {
+        [this.open, this.dispose] = [open, dispose];
+      }
+
+      crsh(): void {}
+    }
+    const report = await runConformance(
+      { ...rest, namespace: async (id) => new Namespaces(await namespace(id)) },
+      { only: ['0.1'] },
+    );
+    expect(report.problems).toEqual([
+      'opening the queue failed: Cannot run the rules: unknown member "crsh" of namespace(): if it is not crash misspelt, give it another name',
+    ]);
   });
 });
 

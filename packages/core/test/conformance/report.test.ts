@@ -11,10 +11,15 @@ import {
   reportToHtml,
   reportToJson,
   reportToMarkdown,
+  type Rule,
+  rules,
+  type RuleStatus,
   runConformance,
   simulatedHarness,
+  type Tier,
   writeReport,
 } from '../../src/conformance.ts';
+import { makeReport } from '../../src/conformance/report.ts';
 import { harnessOf } from './mutant.ts';
 import { mutants } from './mutants.ts';
 
@@ -65,6 +70,39 @@ describe('a report', () => {
     expect(report.passed).toBe(true);
     expect(Object.values(report.claims)).toEqual([false, false, false, false]);
     expect(badgeText(report)).toBe('nq no level · 4/4 verified · 0 waivers');
+  });
+
+  /** A rule for each of these, which ended so. */
+  const claimsOf = (...ends: readonly (readonly [tier: Tier, status: RuleStatus | undefined])[]) => {
+    const rulebook = ends.map(([tier], index) => ({ ...(rules[0] as Rule), id: `0.${index + 1}`, tier }));
+    const results = rulebook.flatMap((rule, index) => {
+      const status = ends[index]?.[1];
+      const { id, slug, level, claim, tier, text } = rule;
+      const told = { id, slug, level, claim, tier, text, reason: '', history: [], verified: 1, durationMs: 1 };
+      return status === undefined ? [] : [{ ...told, status }];
+    });
+    const run = { queue: 'a queue', startedAt: '', durationMs: 1, seed: 1, strict: false, capabilities: undefined };
+    return makeReport({ ...run, problems: [], leftAlive: [], results, rulebook });
+  };
+
+  test('claims a level without the rules of the tier stress, and says of which tiers they were', () => {
+    const report = claimsOf(['smoke', 'PASS'], ['standard', 'PASS'], ['stress', undefined]);
+    expect([report.claims.core, report.claimedTiers]).toEqual([true, ['smoke', 'standard']]);
+    expect(badgeText(report)).toBe('nq core · smoke+standard · 2/2 verified · 0 waivers');
+  });
+
+  test('claims a level with those of the tier stress only if they are kept', () => {
+    const kept = claimsOf(['smoke', 'PASS'], ['stress', 'PASS']);
+    expect([kept.claims.core, kept.claimedTiers]).toEqual([true, ['smoke', 'stress']]);
+    for (const status of ['FAIL', 'NOT-VERIFIED', 'KNOWN-VIOLATION'] as const) {
+      const unkept = claimsOf(['smoke', 'PASS'], ['stress', status]);
+      expect([unkept.claims.core, unkept.claimedTiers]).toEqual([false, []]);
+    }
+  });
+
+  test('does not claim to have run a tier of which a rule is missing', () => {
+    const report = claimsOf(['smoke', 'PASS'], ['stress', 'PASS'], ['stress', undefined]);
+    expect([report.claims.core, report.claimedTiers]).toEqual([true, ['smoke']]);
   });
 
   test('is written as three files', async () => {

@@ -1,5 +1,5 @@
 import type { OpenOptions } from '../harness.ts';
-import type { Taking } from './worker.ts';
+import type { Taken, Taking } from './worker.ts';
 
 /** What the kit asks of another process. Events travel as CloudEvents JSON, so that they survive every kind of channel. */
 export type PeerCall =
@@ -29,5 +29,24 @@ export function isPeerRequest(message: unknown): message is PeerRequest {
 }
 
 export function isPeerAnswer(message: unknown): message is PeerAnswer {
-  return (message as PeerAnswer | null | undefined)?.nq === 'answer';
+  const { nq, number, error } = (message ?? {}) as Partial<PeerAnswer>;
+  return nq === 'answer' && typeof number === 'number' && (error === undefined || typeof error === 'string');
+}
+
+/** Whether `value` is what a push is answered with: the ids of what is stored. */
+export function areIds(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((id) => typeof id === 'string');
+}
+
+/** Whether `value` is what a take is answered with. */
+export function areTaken(value: unknown): value is readonly Taken[] {
+  return (
+    Array.isArray(value) &&
+    value.every((one: Partial<Taken> | null) => typeof one?.id === 'string' && typeof one.attempt === 'number')
+  );
+}
+
+/** Whether `value` is what a replay is answered with: how many there were. */
+export function isCount(value: unknown): value is number {
+  return typeof value === 'number';
 }

@@ -1,9 +1,10 @@
+import { describe } from '../../check.ts';
 import { encodeEvent } from '../../cloudevents.ts';
 import type { QueueEvent } from '../../event.ts';
 import type { OpenOptions, Peer, Timing } from '../harness.ts';
 import type { Journal } from '../journal.ts';
 import { NotVerified, Violation } from '../violation.ts';
-import { isPeerAnswer, type PeerCall, type PeerRequest } from './peer-messages.ts';
+import { areIds, areTaken, isCount, isPeerAnswer, type PeerCall, type PeerRequest } from './peer-messages.ts';
 import type { Taken, Taking, Worker } from './worker.ts';
 
 /** Who watches over the processes of a trial. */
@@ -30,6 +31,8 @@ export class PeerQueue implements Worker {
   readonly #ended: Promise<void>;
   #isOver = false;
   #count = 0;
+  /** What came and is no answer, in words. */
+  #strange: string | undefined;
 
   /** @param name tells the processes of a trial apart: `process1`, `process2`. */
   constructor(peer: Peer, name: string, watcher: PeerWatcher) {
@@ -57,10 +60,11 @@ export class PeerQueue implements Worker {
     const clock = `its clock ${Math.abs(clockAheadMs)} ms ${clockAheadMs > 0 ? 'ahead' : 'behind'}`;
     const what = `open(${clockAheadMs === 0 ? '' : clock})`;
     try {
-      await this.#call(what, { verb: 'open', options, clockAheadMs }, () => 'done', closeMs);
+      await this.#call(what, { verb: 'open', options, clockAheadMs }, isAnything, () => 'done', closeMs);
     } catch (error) {
       if (!(error instanceof Violation) || this.#calls.size === 0) throw error;
-      throw new Violation(`${error.message}; does its program call serveQueue()?`);
+      const instead = this.#strange === undefined ? '' : ` It has sent ${this.#strange}, which is no answer.`;
+      throw new Violation(`${error.message}; does its program call serveQueue()?${instead}`);
     }
   }
 
@@ -68,19 +72,19 @@ export class PeerQueue implements Worker {
     const call: PeerCall = { verb: 'push', events: events.map((event) => written(event)), timeoutMs };
     const limitMs = events.length * (timeoutMs + this.#watcher.timing.patienceMs);
     const show = (stored: readonly string[]): string => `${this.#show(stored.map((id) => ({ id })))} stored`;
-    return this.#call(`push(${this.#show(events)}, ${timeoutMs} ms)`, call, show, limitMs);
+    return this.#call(`push(${this.#show(events)}, ${timeoutMs} ms)`, call, areIds, show, limitMs);
   }
 
   take(taking: Taking): Promise<readonly Taken[]> {
     const { count, timeoutMs, after } = taking;
     const limitMs = (count + 1) * (timeoutMs + this.#watcher.timing.patienceMs);
     const what = `take(${count}, ${timeoutMs} ms, ${typeof after === 'string' ? after : JSON.stringify(after)})`;
-    return this.#call(what, { verb: 'take', taking }, (taken) => this.#show(taken), limitMs);
+    return this.#call(what, { verb: 'take', taking }, areTaken, (taken) => this.#show(taken), limitMs);
   }
 
   replay(ids?: readonly string[]): Promise<number> {
     const what = `replay(${ids === undefined ? '' : this.#show(ids.map((id) => ({ id })))})`;
-    return this.#call(what, { verb: 'replay', ids }, String, this.#watcher.timing.patienceMs);
+    return this.#call(what, { verb: 'replay', ids }, isCount, String, this.#watcher.timing.patienceMs);
   }
 
   /** Ends the process as `kill -9` does. */
@@ -96,7 +100,7 @@ export class PeerQueue implements Worker {
     try {
       // Whoever has not answered by now is asked for nothing more.
       if (this.#calls.size > 0) return;
-      await this.#call('close()', { verb: 'close' }, () => 'done', closeMs);
+      await this.#call('close()', { verb: 'close' }, isAnything, () => 'done', closeMs);
       await this.#watcher.within(this.#ended, '', closeMs).catch(() => {
         throw new Violation(
           `${this.#name} did not end by itself within ${closeMs} ms after its close(): something keeps it alive`,
@@ -107,11 +111,22 @@ export class PeerQueue implements Worker {
     }
   }
 
-  async #call<Value>(verb: string, call: PeerCall, show: (value: Value) => string, limitMs: number): Promise<Value> {
+  async #call<Value>(
+    verb: string,
+    call: PeerCall,
+    fits: (answer: unknown) => answer is Value,
+    show: (value: Value) => string,
+    limitMs: number,
+  ): Promise<Value> {
     const what = `${this.#name}.${verb}`;
     const end = this.#watcher.journal.begin(what);
     try {
-      const value = (await this.#watcher.within(this.#send(what, call), what, limitMs)) as Value;
+      const value = await this.#watcher.within(this.#send(what, call), what, limitMs);
+      if (!fits(value)) {
+        throw new Violation(
+          `${what} was answered ${describe(value)}; does the program of fork() leave answering to serveQueue()?`,
+        );
+      }
       end(show(value));
       return value;
     } catch (error) {
@@ -137,7 +152,10 @@ export class PeerQueue implements Worker {
   }
 
   #receive(message: unknown): void {
-    if (!isPeerAnswer(message)) return;
+    if (!isPeerAnswer(message)) {
+      this.#strange ??= describe(message);
+      return;
+    }
     const { number, value, error } = message;
     const call = this.#calls.get(number);
     this.#calls.delete(number);
@@ -148,6 +166,11 @@ export class PeerQueue implements Worker {
   #show(events: readonly { readonly id: string }[]): string {
     return events.length === 0 ? 'nothing' : events.map(({ id }) => this.#watcher.journal.nameOf(id)).join(' ');
   }
+}
+
+/** Nobody looks at what an opening or a close is answered with. */
+function isAnything(_answer: unknown): _answer is unknown {
+  return true;
 }
 
 function written(event: QueueEvent): string {

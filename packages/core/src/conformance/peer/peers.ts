@@ -17,9 +17,15 @@ export class Peers {
     const { timing } = this.#watcher;
     const starting = (async () => {
       const peer = await fork();
-      checkPeer(peer);
-      // It came too late: nobody would end it any more.
-      if (this.#isOver) peer.kill('SIGKILL');
+      try {
+        checkPeer(peer);
+      } catch (error) {
+        // Nobody else would end it.
+        kill(peer);
+        throw error;
+      }
+      // It came too late, and the others have ended.
+      if (this.#isOver) kill(peer);
       return peer;
     })();
     const peer = await this.#watcher.within(starting, 'fork() of the namespace', timing.closeMs);
@@ -33,4 +39,10 @@ export class Peers {
     this.#isOver = true;
     await Promise.all(this.#queues.map((queue) => queue.end()));
   }
+}
+
+/** Ends whatever it is, if it lets itself be ended. */
+function kill(peer: unknown): void {
+  const { kill: end } = (peer ?? {}) as Partial<Peer>;
+  if (typeof end === 'function') end.call(peer, 'SIGKILL');
 }

@@ -7,7 +7,7 @@ import { NotVerified } from '../violation.ts';
 import { isGoneWithItself, whatIsLeft } from './after-close.ts';
 import { collectPages, longLeaseMs } from './full-queue.ts';
 import { secondOf } from './pop.ts';
-import { granularityMs, needsRoom, resolves, settledInTime, watchWhatComes } from './returned.ts';
+import { granularityMs, needsRoom, resolves, settledInTime, shortLeaseMs, watchWhatComes } from './returned.ts';
 import { sizeWhere } from './size.ts';
 
 /** More settlements than what backends take in one request, ten for some; so few that the end of a lease can be waited for. */
@@ -17,7 +17,7 @@ const several = 30;
 const many = 600;
 
 /** The lease of what is taken in several calls and settled at once; its end is waited for, in milliseconds. */
-const bulkLeaseMs = 600;
+const bulkLeaseMs = (trial: Trial): number => shortLeaseMs(trial, 600);
 
 /** More dead letters than one page of them. */
 const manyLetters = 120;
@@ -127,7 +127,7 @@ async function acknowledgesMany(trial: Trial): Promise<void> {
     return lease !== false && lease.ms <= longestLeaseMs ? lease.ms : 0;
   };
 
-  const queue = await trial.open({ leaseMs: bulkLeaseMs });
+  const queue = await trial.open({ leaseMs: bulkLeaseMs(trial) });
   const look = isGoneWithItself(trial) ? undefined : await whatIsLeft(trial);
   const verifyNotDone = await acknowledgeAtOnce(trial, queue, await hold(trial, queue, several));
   await watchWhatComes(queue, leaseOf(queue) + 3 * quietMs, verifyNotDone);

@@ -13,13 +13,14 @@ import {
   needsToBeOurs,
   resolves,
   settledInTime,
+  shortLeaseMs,
   takeAgain,
   waitForAll,
   verifyIs,
 } from './returned.ts';
 
 /** The lease of two deliveries of which one has its end set anew, in milliseconds. */
-const leaseOfTwoMs = 400;
+const leaseOfTwoMs = (trial: Trial): number => shortLeaseMs(trial, 400);
 
 /** §3, continued: what a delivery says of itself, and that it is one of its own. */
 export const deliveryRules: readonly Rule[] = [
@@ -117,7 +118,7 @@ async function inTime(settlement: Promise<void>): Promise<void> {
 }
 
 async function setsTheEnd(trial: Trial): Promise<void> {
-  const queue = await trial.open({ leaseMs: leaseOfTwoMs });
+  const queue = await trial.open({ leaseMs: leaseOfTwoMs(trial) });
   const leaseMs = trial.leaseOf(queue);
   const extended = await handOut(trial, queue);
   const since = trial.clock.now();
@@ -208,8 +209,8 @@ async function tellsTwinsApart(trial: Trial): Promise<void> {
 }
 
 async function speaksForItself(trial: Trial): Promise<void> {
-  const queue = await trial.open({ leaseMs: leaseOfTwoMs });
-  const counting = await trial.neighbour('counting', { leaseMs: leaseOfTwoMs });
+  const queue = await trial.open({ leaseMs: leaseOfTwoMs(trial) });
+  const counting = await trial.neighbour('counting', { leaseMs: leaseOfTwoMs(trial) });
   await waitForAll(countsFromThePush(trial, counting.queue), signalsItsOwn(trial, queue));
   await counting.leave();
 }

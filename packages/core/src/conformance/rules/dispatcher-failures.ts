@@ -5,6 +5,7 @@ import type { SynchronousQueue } from '../../queue.ts';
 import { needs, type Rule } from '../rule.ts';
 import { trialType } from '../trial.ts';
 import { gate, instead, watchQueue } from '../watched-queue.ts';
+import { shortLeaseMs } from './returned.ts';
 
 /** Retries by which an event that fails comes back at once, and as often as it takes. */
 const atOnce = { maxAttempts: 1000, inPlace: 0, delayMs: 0, maxDelayMs: 0, jitter: 0 };
@@ -284,7 +285,7 @@ export const dispatcherFailureRules: readonly Rule[] = [
     checkFirst: 'Is extend() called for every delivery whose handler runs, well before a lease is over?',
     mutants: ['lease-not-renewed', 'lease-renewed-once'],
     async run(trial) {
-      const queue = await trial.open({ leaseMs: 1000 });
+      const queue = await trial.open({ leaseMs: shortLeaseMs(trial, 1000) });
       const leaseMs = trial.leaseOf(queue);
       const watched = watchQueue(trial, queue);
       const dispatcher = trial.dispatcher(watched.queue);

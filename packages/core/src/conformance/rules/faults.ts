@@ -6,6 +6,7 @@ import { runWorkload } from '../history/workload.ts';
 import type { Rule } from '../rule.ts';
 import { trialType, type Trial } from '../trial.ts';
 import { NotVerified, Violation } from '../violation.ts';
+import { acksTooLate, settledInTime, shortLeaseMs, watchWhatComes } from './returned.ts';
 
 /** §8: what happens when the connection or the broker fails. */
 export const faultRules: readonly Rule[] = [
@@ -219,7 +220,7 @@ async function drainAfterCut(trial: Trial, queue: MessageQueue<unknown>): Promis
 
 /** Runs the workload with faults; anomalies that `isOurs` tells are what the rule is about. */
 async function judge(trial: Trial, isOurs: (kind: AnomalyKind) => boolean): Promise<void> {
-  const connect = () => trial.open({ capacity: 200, leaseMs: 200 });
+  const connect = () => trial.open({ capacity: 200, leaseMs: shortLeaseMs(trial) });
   const { anomalies, verdict, missing } = await runWorkload(trial, disturbed, connect);
   const [first, ...others] = anomalies.filter(({ kind }) => isOurs(kind));
   trial.verify(first === undefined, () => {
@@ -237,7 +238,7 @@ const poison = [
 
 async function verifyPoison(trial: Trial): Promise<void> {
   const { patienceMs } = trial.timing;
-  const queue = await trial.open({ leaseMs: 200 });
+  const queue = await trial.open({ leaseMs: shortLeaseMs(trial) });
   const pushed = await trial.push(queue, 2);
   for (const record of poison) {
     await trial.injectRaw(record);
@@ -247,13 +248,17 @@ async function verifyPoison(trial: Trial): Promise<void> {
   const deliveries: Delivery[] = [];
   let foreign = 0;
   let errors = 0;
+  let late = false;
   const deadline = trial.clock.now() + patienceMs;
   while (deliveries.length < expected.size && trial.clock.now() < deadline) {
     try {
-      for (const delivery of await queue.popMany(4, { timeoutMs: trial.timing.quietMs })) {
-        if (expected.has(delivery.event.id)) deliveries.push(delivery);
-        else foreign++;
-        await delivery.ack();
+      const page = await queue.popMany(4, { timeoutMs: trial.timing.quietMs });
+      const acks = page.map((delivery) => settledInTime(delivery.ack()));
+      for (const [index, inTime] of (await Promise.all(acks)).entries()) {
+        const delivery = page[index] as Delivery;
+        if (!expected.has(delivery.event.id)) foreign++;
+        else if (inTime) deliveries.push(delivery);
+        else late = true;
       }
     } catch (error) {
       if (error instanceof Violation) throw error;
@@ -262,6 +267,7 @@ async function verifyPoison(trial: Trial): Promise<void> {
       await trial.wait(1);
     }
   }
+  if (late && deliveries.length < expected.size) throw new NotVerified(acksTooLate);
   trial.verifySame(deliveries, pushed, false);
   const { deadLetter } = trial.capabilities;
   const dead = deadLetter ? await queue.deadLetters.count() : 0;
@@ -270,14 +276,12 @@ async function verifyPoison(trial: Trial): Promise<void> {
     const seen = foreign + errors + Math.max(dead, kept);
     trial.verify(seen > 0, `${poison.length} records that are no events are gone, and nobody was told`);
   }
-  const rest = await trial.drain(queue).catch((error: unknown) => {
+  const verifyStrange = ({ event }: Delivery): void =>
+    trial.verify(event.type !== trialType, 'an event came again after it was acknowledged');
+  await watchWhatComes(queue, trial.timing.quietMs, verifyStrange).catch((error: unknown) => {
     if (error instanceof Violation) throw error;
     throw new Violation('a record that is no event still makes pop() reject after everything behind it has come');
   });
-  trial.verify(
-    rest.every(({ event }) => event.type !== trialType),
-    'an event came again after it was acknowledged',
-  );
   await trial.push(queue, 1);
-  await (await trial.take(queue, 'an event behind the records')).ack();
+  await settledInTime((await trial.take(queue, 'an event behind the records')).ack());
 }

@@ -6,6 +6,8 @@ import type { Rule } from '../rule.ts';
 import type { Trial } from '../trial.ts';
 import type { SeenRejection } from '../trial-parts.ts';
 import { NotVerified } from '../violation.ts';
+import { longLeaseMs } from './full-queue.ts';
+import { shortLeaseMs } from './returned.ts';
 
 /** §9: what must hold of everything that has happened. */
 export const historyRules: readonly Rule[] = [
@@ -77,7 +79,7 @@ export const historyRules: readonly Rule[] = [
 
 /** Runs a workload on the queue of the trial, which is small so that it is often full, and counts what is left. */
 async function stress(trial: Trial, profile: Profile): Promise<void> {
-  const queue = await trial.open({ capacity: 6, leaseMs: 500 });
+  const queue = await trial.open({ capacity: 6, leaseMs: shortLeaseMs(trial, 500) });
   const { multiInstance } = trial.capabilities;
   const buried = await judge(trial, profile, () => (multiInstance ? trial.open() : Promise.resolve(queue)));
   await trial.nothing(queue, 'everything was done', 0);
@@ -113,7 +115,7 @@ const secret = 'PAYLOAD-7f3d91';
 
 /** Makes calls of every kind fail, with events that hold a secret, and looks at what they reject with. */
 async function verifyRejections(trial: Trial): Promise<void> {
-  const queue = await trial.open({ capacity: 2, leaseMs: 200 });
+  const queue = await trial.open({ capacity: 2, leaseMs: longLeaseMs(trial) });
   const { capacity } = queue;
   const { deadLetter, nackDelay, replay, lease, maxPayloadBytes } = trial.capabilities;
   const event = (changes = {}) => trial.event({ data: { secret }, headers: { note: secret }, ...changes });

@@ -55,7 +55,7 @@ interface PutAway {
 }
 
 async function keepsTimeTogether(trial: Trial): Promise<void> {
-  const queue = await trial.open({ leaseMs: shortLeaseMs });
+  const queue = await trial.open({ leaseMs: shortLeaseMs(trial) });
   const [ahead, behind] = await Promise.all(clocksAheadMs.map((aheadMs) => trial.fork({}, aheadMs)));
   const here = participant('this process', workOn(queue));
   const fast = participant('a process whose clock is ahead', ahead as Worker);

@@ -68,7 +68,7 @@ async function keepsDelay(trial: Trial): Promise<void> {
 
 async function goesOnWithoutTheKilled(trial: Trial): Promise<void> {
   const { quietMs, patienceMs } = trial.timing;
-  const options = { leaseMs: shortLeaseMs };
+  const options = { leaseMs: shortLeaseMs(trial) };
   const survivor = await trial.fork(options);
   // One after the other: so many at once start slowly, and one that waits for the lock of another one has none itself.
   for (let count = 0; count < killed; count++) {

@@ -234,7 +234,7 @@ async function replaysOnce(trial: Trial): Promise<void> {
 }
 
 async function killsOne(trial: Trial): Promise<void> {
-  const stays = await trial.open({ leaseMs: shortLeaseMs });
+  const stays = await trial.open({ leaseMs: shortLeaseMs(trial) });
   const killed = await trial.fork();
   const { patienceMs } = trial.timing;
   const events = trial.events(3);

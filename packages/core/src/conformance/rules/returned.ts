@@ -1,16 +1,25 @@
 import { isNqError } from '../../errors.ts';
 import type { QueueEvent } from '../../event.ts';
 import type { Delivery } from '../../queue.ts';
+import { slownessOf } from '../harness.ts';
 import { describeError } from '../journal.ts';
 import type { ObservedQueue } from '../observed-queue.ts';
 import type { Trial } from '../trial.ts';
 import { NotVerified, Violation } from '../violation.ts';
 
-/** The lease that rules ask for where they wait for its end, in milliseconds. */
-export const shortLeaseMs = 200;
+/**
+ * The lease that rules ask for where they wait for its end, in milliseconds: `fastMs` where calls take next to nothing, and
+ * longer where the harness says that they take their time, for a call that takes longer than the lease proves nothing.
+ */
+export function shortLeaseMs({ timing }: Trial, fastMs = 200): number {
+  return Math.min(fastMs * slownessOf(timing), timing.longestLeaseMs);
+}
 
 /** Timers count in whole milliseconds, so a wait may look this much shorter than it was. */
 export const granularityMs = 1;
+
+/** Why nothing can be said of acknowledgements. */
+export const acksTooLate = 'each lease was over before its acknowledgement arrived';
 
 /** Pushes one event and takes it. */
 export async function handOut(
@@ -36,7 +45,7 @@ export async function takeAgain(trial: Trial, queue: ObservedQueue<unknown>, wha
 
 /**
  * Takes and acknowledges `events`, which must come, at the latest soon after the leases of those who held them; and watches
- * that no more come.
+ * that no more come. An acknowledgement that arrives after its lease is made again when the event comes again.
  *
  * @param after says since when they are waited for, if they do not come.
  */
@@ -49,16 +58,17 @@ export async function takeBack(
   const leaseMs = queue.capabilities.lease === false ? 0 : trial.leaseOf(queue);
   const timeoutMs = leaseMs + trial.timing.reclaimMs;
   const deliveries: Delivery[] = [];
+  const deadline = trial.clock.now() + 2 * timeoutMs;
   while (deliveries.length < events.length) {
     const delivery = await queue.pop({ timeoutMs });
     if (delivery === undefined) {
       const missing = events.length - deliveries.length;
       throw new Violation(`${missing} of ${events.length} events had not come ${timeoutMs} ms after ${after}`);
     }
-    deliveries.push(delivery);
-    await delivery.ack();
+    if (await settledInTime(delivery.ack())) deliveries.push(delivery);
+    else if (trial.clock.now() >= deadline) throw new NotVerified(acksTooLate);
   }
-  deliveries.push(...(await trial.drain(queue)));
+  await watchWhatComes(queue, trial.timing.quietMs, (delivery) => void deliveries.push(delivery));
   trial.verifySame(deliveries, events, false);
   return deliveries;
 }

@@ -8,7 +8,16 @@ import { NotVerified } from '../violation.ts';
 import { isGoneWithItself, whatIsLeft } from './after-close.ts';
 import { longLeaseMs } from './full-queue.ts';
 import { secondOf, whoeverGets } from './pop.ts';
-import { handOut, resolves, settledInTime, shortLeaseMs, takeAgain, verifyIs, watchWhatComes } from './returned.ts';
+import {
+  acksTooLate,
+  handOut,
+  resolves,
+  settledInTime,
+  shortLeaseMs,
+  takeAgain,
+  verifyIs,
+  watchWhatComes,
+} from './returned.ts';
 
 /** §3: acknowledging and giving back. */
 export const settleRules: readonly Rule[] = [
@@ -126,7 +135,7 @@ export const settleRules: readonly Rule[] = [
 ];
 
 async function acknowledgesForGood(trial: Trial): Promise<void> {
-  const queue = await trial.open({ leaseMs: shortLeaseMs });
+  const queue = await trial.open({ leaseMs: shortLeaseMs(trial) });
   const other = await secondOf(trial, queue);
   const look = isGoneWithItself(trial) ? undefined : await whatIsLeft(trial);
   const done = new Set<string>();
@@ -147,7 +156,7 @@ async function acknowledgesForGood(trial: Trial): Promise<void> {
   await queue.pushMany(events, { timeoutMs: patienceMs });
   const deadline = trial.clock.now() + 2 * patienceMs;
   while (events.some(({ id }) => !done.has(id))) {
-    if (trial.clock.now() >= deadline) throw new NotVerified('each lease was over before its acknowledgement arrived');
+    if (trial.clock.now() >= deadline) throw new NotVerified(acksTooLate);
     const page = await queue.popMany(events.length, { timeoutMs: patienceMs });
     if (page.length === 0) break;
     for (const delivery of page) verifyNotDone(delivery);
@@ -210,7 +219,7 @@ function verifyUnchanged(trial: Trial, delivery: Delivery, event: QueueEvent): v
 }
 
 async function countsAttempts(trial: Trial): Promise<void> {
-  const queue = await trial.open({ leaseMs: shortLeaseMs });
+  const queue = await trial.open({ leaseMs: shortLeaseMs(trial) });
   let delivery = await handOut(trial, queue);
   let count = 1;
   trial.verify(delivery.attempt === count, () => `the first hand-out is attempt ${delivery.attempt}`);
@@ -249,7 +258,7 @@ async function countsAttempts(trial: Trial): Promise<void> {
     await settledInTime(delivery.extend(longLeaseMs(trial)));
     await settledInTime(delivery.nack());
     verifyNext(await takeAgain(trial, queue, 'the event that was given back'), false, 'after extend() and a nack');
-    await settledInTime(delivery.extend(shortLeaseMs));
+    await settledInTime(delivery.extend(shortLeaseMs(trial)));
     verifyNext(
       await takeAgain(trial, queue, 'the event whose lease ended'),
       false,

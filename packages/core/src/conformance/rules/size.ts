@@ -238,7 +238,7 @@ async function countsSize(trial: Trial): Promise<void> {
 }
 
 async function countsWhatIsOver(trial: Trial): Promise<void> {
-  const queue = await trial.open({ leaseMs: shortLeaseMs });
+  const queue = await trial.open({ leaseMs: shortLeaseMs(trial) });
   const leaseMs = trial.leaseOf(queue);
   const isReady = ({ ready, inFlight, delayed }: QueueSize): boolean => ready === 1 && inFlight === 0 && delayed === 0;
   const show = ({ ready, inFlight, delayed }: QueueSize): string =>

@@ -119,7 +119,8 @@ function fileDriver({
       alone(() => {
         const stored = names().map((name) => read(name));
         const ready = stored.filter((one) => isFree(one));
-        const oldestAgeMs = now() - Math.min(now(), ...ready.map(({ pushedAt }) => pushedAt));
+        const at = now();
+        const oldestAgeMs = at - Math.min(at, ...ready.map(({ pushedAt }) => pushedAt));
         return { ready: ready.length, inFlight: stored.length - ready.length, delayed: 0, oldestAgeMs, exact: true };
       }),
     classify: () => 'NQ_BACKEND',

@@ -5,7 +5,11 @@ import { memoryDriver } from '@nq/core/testing';
 
 const broken = process.argv.includes('--broken');
 
+let opened = 0;
+
 function open() {
+  // `node --test` passes no arguments on.
+  if (process.env['EXITING'] !== undefined && ++opened > 1) process.exit(0);
   if (process.argv.includes('--unreachable')) throw new Error('no such host');
   const driver = memoryDriver();
   if (broken) {
