@@ -1,6 +1,6 @@
 import { until } from 'nq-testbed';
 import { describe, expect, test } from 'vitest';
-import { codeOf, countsOf, drain, nothing, openQueue, take } from './support/queue.ts';
+import { codeOf, countsOf, drain, nothing, openQueue, take, untilBlocked } from './support/queue.ts';
 import { newKey, offer, useServer } from './support/server.ts';
 
 describe.skipIf(offer.missing !== undefined)(`who looks at ${offer.name} from outside`, () => {
@@ -78,7 +78,7 @@ describe.skipIf(offer.missing !== undefined)(`who looks at ${offer.name} from ou
     const queueKey = newKey();
     await using queue = await openQueue(server(), { queueKey, foreignKey: 'AccountID' });
     const popped = take(queue);
-    await untilBlocked(queueKey);
+    await untilBlocked(server(), queueKey);
     const pushedAt = performance.now();
     await run('LPUSH', queueKey, '{"type":"order.created","AccountID":"acct-7","total":42}');
     const { event, attempt } = await popped;
@@ -145,7 +145,7 @@ describe.skipIf(offer.missing !== undefined)(`who looks at ${offer.name} from ou
     const queueKey = newKey();
     await using queue = await openQueue(server(), { queueKey });
     const popped = codeOf(queue.pop({ timeoutMs: 1000 }));
-    await untilBlocked(queueKey);
+    await untilBlocked(server(), queueKey);
     const list = String(await run('CLIENT', 'LIST')).split('\n');
     expect(list.filter((line) => line.includes(`name=nq:${queueKey} `))).toHaveLength(2);
     await popped;
@@ -163,13 +163,4 @@ describe.skipIf(offer.missing !== undefined)(`who looks at ${offer.name} from ou
     }
     expect(await countsOf(server(), queueKey)).toEqual(nothing);
   });
-
-  /** Waits until a connection of the queue blocks. */
-  async function untilBlocked(queueKey: string): Promise<void> {
-    await until('a pop to block', async () =>
-      String(await run('CLIENT', 'LIST'))
-        .split('\n')
-        .some((line) => line.includes(`name=nq:${queueKey}`) && / flags=\S*b/.test(line)),
-    );
-  }
 });
