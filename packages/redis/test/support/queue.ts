@@ -13,13 +13,27 @@ export function openQueue<Data = unknown>(place: Address, options: TestOptions =
   return redisQueue<Data>({ queueKey: newKey(), requestTimeoutMs: 1000, onWarning: () => {}, ...where, ...options });
 }
 
-/** The majors of ioredis: how each is told to connect to a place. */
-export const clients: readonly { readonly name: string; at(place: Address): TestOptions }[] = [
-  { name: 'ioredis 6', at: () => ({}) },
+/** A major of ioredis, and how a queue is told to connect with it. */
+interface TestClient {
+  readonly name: string;
+  at(place: Address): TestOptions;
+  /** The same as members of an object, in the text of a program. */
+  textAt(place: Address): string;
+}
+
+/** The majors of ioredis. */
+export const clients: readonly TestClient[] = [
+  {
+    name: 'ioredis 6',
+    at: () => ({}),
+    textAt: ({ host, port }) => `addr: '${host}:${port}'`,
+  },
   {
     name: 'ioredis 5',
     // It is only looked at: the queue connects as it would.
     at: ({ host, port }) => ({ client: new Redis5({ host, port, lazyConnect: true }) as unknown as RedisClient }),
+    textAt: ({ host, port }) =>
+      `client: new (await import('ioredis5')).Redis({ host: '${host}', port: ${port}, lazyConnect: true })`,
   },
 ];
 
