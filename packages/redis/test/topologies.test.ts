@@ -67,6 +67,20 @@ describe.skipIf(missing !== undefined)(`a cluster of three nodes of ${name}`, ()
     expect(nodes.size).toBe(3);
   });
 
+  test('has streams on each node, which can be rewound there', async () => {
+    const nodes = new Set<TestRedis>();
+    for (const tag of ['{a}', '{b}', '{c}']) {
+      const queueKey = `${tag}:${newKey()}`;
+      const options = { mode: 'stream', group: 'orders' } as const;
+      await useAll(queueKey, options);
+      await using queue = await open(queueKey, options);
+      await queue.rewind({ time: 0 });
+      expect(await drain(queue)).toEqual(['woken', 'a', 'b', 'c']);
+      nodes.add((await nodeOf(queueKey)).node);
+    }
+    expect(nodes.size).toBe(3);
+  });
+
   test('is reached as a client of the user is, which is not used', async () => {
     await useAll(newKey(), { client: users });
     expect(users.status).toBe('ready');
