@@ -87,6 +87,33 @@ describe.skipIf(notOurs !== undefined)(`what ${notOurs ?? offer.name} refuses`, 
     expect(await countsOf(server(), queueKey)).toMatchObject({ held: 0, ready: 0 });
   });
 
+  describe.each<TestOptions & { mode: string }>([{ mode: 'list' }, { mode: 'stream', group: 'default' }])(
+    'beside a $mode, a key that holds something else',
+    (options) => {
+      test.each([
+        ['leases', ['SET', 'precious']],
+        ['delayed', ['LPUSH', 'precious']],
+      ] as const)('%s fails every pop, and all events come when it is gone', async (name, [command, value]) => {
+        const queueKey = newKey();
+        const key = `{${queueKey}}:nq:${options.mode === 'stream' ? 'default:' : ''}${name}`;
+        await using queue = await openQueue(server(), { ...access, ...options, queueKey });
+        await queue.pushMany(['a', 'b'].map(event));
+        await server().command(command, key, value);
+        for (let round = 0; round < 2; round++) {
+          const failure: unknown = await queue.pop({ timeoutMs: 0 }).catch((error: unknown) => error);
+          const message = expect.stringContaining('a key that belongs to it, holds something else');
+          expect(failure).toMatchObject({ code: 'NQ_CONFIG', message });
+        }
+        // A push counts what is delayed, and looks at nothing else there.
+        const pushed = await codeOf(queue.push(event('c')));
+        expect(pushed).toBe(name === 'delayed' ? 'NQ_CONFIG' : 'done');
+        await server().command('DEL', key);
+        expect(await drain(queue)).toEqual(pushed === 'done' ? ['a', 'b', 'c'] : ['a', 'b']);
+        expect(await queue.size()).toMatchObject({ ready: 0, inFlight: 0, delayed: 0 });
+      });
+    },
+  );
+
   test('a port where nothing listens is NQ_UNAVAILABLE, in time', async () => {
     const { code, text, ms } = await refusal({ ...access, addr: `127.0.0.1:${await freePort()}` });
     expect(code).toBe('NQ_UNAVAILABLE');
