@@ -26,6 +26,23 @@ describe.skipIf(offer.missing !== undefined)(`who looks at ${offer.name} from ou
     ]);
   });
 
+  test('may do so with redis-cli', async ({ skip }) => {
+    const queueKey = newKey();
+    await using queue = await openQueue(server(), { queueKey });
+    await queue.pushMany([
+      { id: 'one', type: 'order.created', data: { total: 42 } },
+      { id: 'two', type: 'order.paid', data: { note: 'line\nbreak' } },
+    ]);
+    const length = await server().cli('LLEN', queueKey);
+    skip(length === undefined, 'there is no redis-cli, neither on PATH nor in the container of the server');
+    expect(length).toBe('2');
+    const lines = (await server().cli('LRANGE', queueKey, 0, -1))?.split('\n') ?? [];
+    expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([
+      { id: 'two', type: 'order.paid', data: { note: 'line\nbreak' } },
+      { id: 'one', type: 'order.created', data: { total: 42 } },
+    ]);
+  });
+
   test('sees only keys of the documented names and types, and none when all is done', async () => {
     const queueKey = newKey();
     const queue = await openQueue(server(), { queueKey });
