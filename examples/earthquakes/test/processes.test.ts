@@ -47,12 +47,16 @@ describe.skipIf(missing !== undefined)(`three processes on ${name}`, { timeout }
   const url = (more = ''): string => `${server.url}/0?queueKey=quakes:${++queues}&capacity=5000${more}`;
   const three = (queue: string): string[] => ['--json', '--processes', '3', '--queue', queue];
 
-  test('account for the whole week, with the queue as a configuration file has it', async () => {
+  /** The queue as a configuration file of the first program has it. */
+  function configuration(): string {
     const addr = `${server.host}:${server.port}`;
-    const config = { addr, password: '', db: 0, queue_key: 'notification:events' };
-    const queue = JSON.stringify({ type: 'redis', bufferSize: 5000, extra: config });
+    const extra = { addr, password: '', db: 0, queue_key: 'notification:events' };
+    return JSON.stringify({ type: 'redis', bufferSize: 5000, extra });
+  }
+
+  test('account for the whole week, with the queue as a configuration file has it', async () => {
     const folder = makeFolder();
-    const args = [...three(queue), '--audit', join(folder, 'audit.ndjson')];
+    const args = [...three(configuration()), '--audit', join(folder, 'audit.ndjson')];
     const { code, summary, stderr } = await runForSummary(args);
     expect(code).toBe(0);
     expect(summary).toMatchObject({ ...whole, duplicates: 0, failed: 30, problems: [] });
@@ -68,22 +72,32 @@ describe.skipIf(missing !== undefined)(`three processes on ${name}`, { timeout }
     expect(stderr).toContain('dispatched 1,707 of 1,707\n');
   });
 
-  test('of which one is killed half-way account for it, each event once', async () => {
-    const run = new ProcessesRun(three(url('&leaseMs=1000')));
-    const pids = await run.pids(3);
-    run.child.stdin.write(firstHalf);
-    await until('worker 2 to have handled some', () => run.records(2).length >= 100);
-    kill(pids[1]);
-    const { code, summary, stderr } = await finish(run, secondHalf);
-    expect(code).toBe(0);
-    expect(summary).toMatchObject({ ...whole, problems: [] });
-    expect(summary.workers.map(({ killedBy }) => killedBy)).toEqual([undefined, 'SIGKILL', undefined]);
-    const ids = [1, 2, 3].flatMap((number) => run.records(number)).map(({ id }) => id);
-    expect(ids.length).toBe(1702 + summary.duplicates);
-    expect(new Set(ids).size).toBe(1702);
-    expect(stderr).toContain(`worker 2 (process ${pids[1]}) was killed by SIGKILL; the others get what it had in hand`);
-    expect(stderr).toContain('within 1.0 s\n');
-  });
+  test.for<readonly [string, () => string, string]>([
+    ['a URL', () => url('&leaseMs=1000'), '1.0 s'],
+    // What it does not say is as it is by default: the lease, too.
+    ['a configuration file', configuration, '30.0 s'],
+  ])(
+    'of which one is killed half-way account for it, each event once, with the queue as %s has it',
+    { timeout: 120_000 },
+    async ([, queue, lease]) => {
+      const run = new ProcessesRun(three(queue()));
+      const pids = await run.pids(3);
+      run.child.stdin.write(firstHalf);
+      await until('worker 2 to have handled some', () => run.records(2).length >= 100);
+      kill(pids[1]);
+      const { code, summary, stderr } = await finish(run, secondHalf);
+      expect(code).toBe(0);
+      expect(summary).toMatchObject({ ...whole, problems: [] });
+      expect(summary.workers.map(({ killedBy }) => killedBy)).toEqual([undefined, 'SIGKILL', undefined]);
+      const ids = [1, 2, 3].flatMap((number) => run.records(number)).map(({ id }) => id);
+      expect(ids.length).toBe(1702 + summary.duplicates);
+      expect(new Set(ids).size).toBe(1702);
+      expect(stderr).toContain(
+        `worker 2 (process ${pids[1]}) was killed by SIGKILL; the others get what it had in hand`,
+      );
+      expect(stderr).toContain(`within ${lease}\n`);
+    },
+  );
 
   test('of which one is killed before it could acknowledge count what it had handled once, and say so', async () => {
     const stuck = 'nn00620575';

@@ -7,8 +7,8 @@ import { type Link, redisOffer, type TestRedis, until } from 'nq-testbed';
 import { describe, expect, test } from 'vitest';
 import { Cast } from './chaos/cast.ts';
 
-/** How long there are faults, in seconds; also set by `NQ_CHAOS_SECONDS`. */
-const seconds = Number(process.env['NQ_CHAOS_SECONDS'] ?? 45);
+/** How long there are faults in each mode, in seconds: two minutes for both. `NQ_CHAOS_SECONDS` sets it. @default 60 */
+const seconds = Number(process.env['NQ_CHAOS_SECONDS'] ?? 60);
 /** How many events are pushed at the least. */
 const events = Number(process.env['NQ_CHAOS_EVENTS'] ?? 41_000);
 const capacity = 500;

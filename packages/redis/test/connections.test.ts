@@ -54,7 +54,7 @@ describe.skipIf(notOurs !== undefined)(`TLS with ${notOurs ?? offer.name}`, () =
 });
 
 describe.skipIf(offer.missing !== undefined)(`who connects to ${offer.name}`, () => {
-  const server = useServer('databases 4');
+  const server = useServer();
 
   test('speaks the second version of the protocol to a server that knows no HELLO', async () => {
     const refused: string[] = [];
@@ -67,6 +67,7 @@ describe.skipIf(offer.missing !== undefined)(`who connects to ${offer.name}`, ()
     await (await popped).nack({ deadLetter: true });
     expect(await drain(queue)).toEqual(['b']);
     expect(await queue.deadLetters.list()).toMatchObject([{ event: { type: 'a' } }]);
+    expect(await queue.deadLetters.remove()).toBe(1);
     expect(refused.length).toBeGreaterThan(0);
     await queue.close();
     proxy.close();

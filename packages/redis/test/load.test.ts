@@ -3,14 +3,15 @@ import { until } from 'nq-testbed';
 import { describe, expect, test } from 'vitest';
 import { Program } from './support/process.ts';
 import { codeOf, countsOf, nothing, openQueue, take } from './support/queue.ts';
-import { newKey, offer, useServer } from './support/server.ts';
+import { newKey, notOurs, offer, useServer } from './support/server.ts';
 
 const event = (type: string) => ({ type, data: null });
 
 describe.skipIf(offer.missing !== undefined)(`many at once on ${offer.name}`, () => {
   const server = useServer();
 
-  test('a thousand callers push, pop and settle, and few requests are enough', async () => {
+  test('a thousand callers push, pop and settle, and few requests are enough', async ({ skip }) => {
+    skip(notOurs !== undefined, notOurs);
     const queueKey = newKey();
     await using queue = await openQueue(server(), { queueKey, capacity: Infinity });
     await queue.push(event('warm'));
@@ -61,7 +62,10 @@ describe.skipIf(offer.missing !== undefined)(`many at once on ${offer.name}`, ()
     await Promise.all(queues.map((queue) => queue.close()));
   }, 30_000);
 
-  test('of two hundred idle consumers one is woken for each event, and the server has little to do meanwhile', async () => {
+  test('of two hundred idle consumers one is woken for each event, and the server has little to do meanwhile', async ({
+    skip,
+  }) => {
+    skip(notOurs !== undefined, notOurs);
     const queueKey = newKey();
     await using producer = await openQueue(server(), { queueKey });
     const queues = await Promise.all(

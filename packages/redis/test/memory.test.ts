@@ -1,52 +1,87 @@
+import type { MessageQueue } from '@nq/core';
 import { until } from 'nq-testbed';
 import { describe, expect, test } from 'vitest';
-import { codeOf, countsOf, drain, nothing, openQueue, take } from './support/queue.ts';
+import { codeOf, countsOf, drain, nothing, openQueue, take, type TestOptions } from './support/queue.ts';
 import { newKey, notOurs, offer, useServer } from './support/server.ts';
 
 const event = (type: string) => ({ type, data: 'x'.repeat(1000) });
+
+const list: TestOptions = { mode: 'list' };
+const stream: TestOptions = { mode: 'stream', group: 'default', retain: 0 };
 
 describe.skipIf(notOurs !== undefined)(`a full ${notOurs ?? offer.name}`, () => {
   const server = useServer('maxmemory-policy noeviction');
   const limit = (bytes: number) => server().command('CONFIG', 'SET', 'maxmemory', bytes);
 
-  test('takes no push and stores nothing of it, is emptied by its consumers, and then takes pushes again', async () => {
-    const queueKey = newKey();
-    await using queue = await openQueue(server(), { queueKey, capacity: Infinity });
+  /** Pushes until the server is full. @returns how many events are stored, and how the next push was refused. */
+  async function fill(queue: MessageQueue): Promise<{ readonly stored: number; readonly refused: unknown }> {
     const used = Number(/used_memory:(\d+)/.exec(String(await server().command('INFO', 'memory')))?.[1]);
     await limit(used + 2_000_000);
-    try {
-      let stored = 0;
-      const refused = await until('it to be full', async () => {
-        try {
-          for (;;) {
-            await queue.push(event(`e${stored}`));
-            stored++;
-          }
-        } catch (error) {
-          return error as Error;
+    let stored = 0;
+    const refused = await until('it to be full', async () => {
+      try {
+        for (;;) {
+          await queue.push(event(`e${stored}`));
+          stored++;
         }
-      });
-      expect(refused).toMatchObject({ code: 'NQ_UNAVAILABLE', message: expect.stringContaining('maxmemory') });
-      expect(await codeOf(queue.pushMany([event('x'), event('y')]))).toBe('NQ_UNAVAILABLE');
-      expect(stored).toBeGreaterThan(100);
-      expect(await queue.size()).toMatchObject({ ready: stored });
+      } catch (error) {
+        return error;
+      }
+    });
+    return { stored, refused };
+  }
 
-      // Everything that a consumer does goes on.
-      const [first, second, third] = await queue.popMany(3);
-      await first?.extend(60_000);
-      await first?.ack();
-      await second?.nack({ deadLetter: true });
-      await third?.nack({ delayMs: 1 });
-      await until('the delay to be over', async () => (await queue.size()).delayed === 0);
-      expect((await drain(queue)).length).toBe(stored - 2);
-      expect(await queue.deadLetters.remove()).toBe(1);
-      expect(await countsOf(server(), queueKey)).toEqual(nothing);
+  test.for([list, stream])(
+    'takes no push into a $mode and stores nothing of it, and is emptied by its consumers',
+    { timeout: 30_000 },
+    async (options) => {
+      const queueKey = newKey();
+      await using queue = await openQueue(server(), { ...options, queueKey, capacity: Infinity });
+      try {
+        const { stored, refused } = await fill(queue);
+        expect(refused).toMatchObject({ code: 'NQ_UNAVAILABLE', message: expect.stringContaining('maxmemory') });
+        expect(await codeOf(queue.pushMany([event('x'), event('y')]))).toBe('NQ_UNAVAILABLE');
+        expect(stored).toBeGreaterThan(100);
+        expect(await queue.size()).toMatchObject({ ready: stored });
+
+        // Everything that a consumer does goes on.
+        const [first, second, third] = await queue.popMany(3);
+        await first?.extend(60_000);
+        await first?.ack();
+        await second?.nack({ deadLetter: true });
+        await third?.nack({ delayMs: 1 });
+        await until('the delay to be over', async () => (await queue.size()).delayed === 0);
+        const types = await drain(queue);
+        expect(types).toHaveLength(stored - 2);
+        expect(new Set([...types, first?.event.type, second?.event.type]).size).toBe(stored);
+        expect(types).not.toContain('x');
+        expect(await queue.deadLetters.remove()).toBe(1);
+        expect(await queue.size()).toMatchObject({ ready: 0, inFlight: 0, delayed: 0 });
+      } finally {
+        await limit(0);
+      }
       await queue.push(event('again'));
       expect(await drain(queue)).toEqual(['again']);
-    } finally {
-      await limit(0);
-    }
-  }, 30_000);
+    },
+  );
+
+  test.for([list])(
+    'takes pushes into a $mode again when it is emptied, and nothing of it is left',
+    { timeout: 30_000 },
+    async (options) => {
+      const queueKey = newKey();
+      await using queue = await openQueue(server(), { ...options, queueKey, capacity: Infinity });
+      try {
+        const { stored } = await fill(queue);
+        expect(await drain(queue)).toHaveLength(stored);
+        expect(await countsOf(server(), queueKey)).toEqual(nothing);
+        await queue.push(event('again'));
+        expect(await drain(queue)).toEqual(['again']);
+      } finally {
+        await limit(0);
+      }
+    },
+  );
 
   test('hands out what is there to a consumer that begins while it is full, with all leases', async () => {
     const queueKey = newKey();

@@ -1,6 +1,6 @@
 import { until } from 'nq-testbed';
 import { describe, expect, test } from 'vitest';
-import { codeOf, countsOf, drain, nothing, openQueue, take } from './support/queue.ts';
+import { codeOf, countsOf, drain, nothing, openQueue, take, untilBlocked } from './support/queue.ts';
 import { newKey, offer, useServer } from './support/server.ts';
 
 describe.skipIf(offer.missing !== undefined)(`who looks at ${offer.name} from outside`, () => {
@@ -23,6 +23,23 @@ describe.skipIf(offer.missing !== undefined)(`who looks at ${offer.name} from ou
         nqtime: expect.any(Number),
       }),
       expect.objectContaining({ id: 'one', type: 'order.created', partitionkey: 'acct-7', data: { total: 42 } }),
+    ]);
+  });
+
+  test('may do so with redis-cli', async ({ skip }) => {
+    const queueKey = newKey();
+    await using queue = await openQueue(server(), { queueKey });
+    await queue.pushMany([
+      { id: 'one', type: 'order.created', data: { total: 42 } },
+      { id: 'two', type: 'order.paid', data: { note: 'line\nbreak' } },
+    ]);
+    const length = await server().cli('LLEN', queueKey);
+    skip(length === undefined, 'there is no redis-cli, neither on PATH nor in the container of the server');
+    expect(length).toBe('2');
+    const lines = (await server().cli('LRANGE', queueKey, 0, -1))?.split('\n') ?? [];
+    expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([
+      { id: 'two', type: 'order.paid', data: { note: 'line\nbreak' } },
+      { id: 'one', type: 'order.created', data: { total: 42 } },
     ]);
   });
 
@@ -78,7 +95,7 @@ describe.skipIf(offer.missing !== undefined)(`who looks at ${offer.name} from ou
     const queueKey = newKey();
     await using queue = await openQueue(server(), { queueKey, foreignKey: 'AccountID' });
     const popped = take(queue);
-    await untilBlocked(queueKey);
+    await untilBlocked(server(), queueKey);
     const pushedAt = performance.now();
     await run('LPUSH', queueKey, '{"type":"order.created","AccountID":"acct-7","total":42}');
     const { event, attempt } = await popped;
@@ -145,7 +162,7 @@ describe.skipIf(offer.missing !== undefined)(`who looks at ${offer.name} from ou
     const queueKey = newKey();
     await using queue = await openQueue(server(), { queueKey });
     const popped = codeOf(queue.pop({ timeoutMs: 1000 }));
-    await untilBlocked(queueKey);
+    await untilBlocked(server(), queueKey);
     const list = String(await run('CLIENT', 'LIST')).split('\n');
     expect(list.filter((line) => line.includes(`name=nq:${queueKey} `))).toHaveLength(2);
     await popped;
@@ -163,13 +180,4 @@ describe.skipIf(offer.missing !== undefined)(`who looks at ${offer.name} from ou
     }
     expect(await countsOf(server(), queueKey)).toEqual(nothing);
   });
-
-  /** Waits until a connection of the queue blocks. */
-  async function untilBlocked(queueKey: string): Promise<void> {
-    await until('a pop to block', async () =>
-      String(await run('CLIENT', 'LIST'))
-        .split('\n')
-        .some((line) => line.includes(`name=nq:${queueKey}`) && / flags=\S*b/.test(line)),
-    );
-  }
 });

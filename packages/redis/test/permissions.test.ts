@@ -4,7 +4,7 @@ import { Redis } from 'ioredis';
 import { until } from 'nq-testbed';
 import { describe, expect, test } from 'vitest';
 import { aclRules } from '../src/index.ts';
-import { codeOf, drain, openQueue, take } from './support/queue.ts';
+import { codeOf, drain, openQueue, take, untilBlocked } from './support/queue.ts';
 import { redisHarness } from './support/redis-harness.ts';
 import { newKey, notOurs, offer, useServer } from './support/server.ts';
 
@@ -54,12 +54,12 @@ describe.skipIf(notOurs !== undefined).each(modes)(
       // Woken by a push, and by one that nobody waits for any more.
       const popped = take(waiting);
       popped.catch(() => {});
-      await untilBlocked(queueKey);
+      await untilBlocked(server(), queueKey, { deadlineMs: 1000 });
       await queue.push(event('f')).catch(unlessReplica);
       await (await popped).ack();
       const end = new AbortController();
       const given = codeOf(waiting.pop({ signal: end.signal }));
-      await untilBlocked(queueKey);
+      await untilBlocked(server(), queueKey, { deadlineMs: 1000 });
       end.abort(new Error('enough'));
       expect(await given).toBe('Error: enough');
       await queue.push(event('g')).catch(unlessReplica);
@@ -79,17 +79,6 @@ describe.skipIf(notOurs !== undefined).each(modes)(
     async function refusals(): Promise<string> {
       const log = (await server().command('ACL', 'LOG', 128)) as (string | number)[][];
       return log.map(([, count, , reason, , object]) => `${count} ${reason} ${object}`).join(', ');
-    }
-
-    async function untilBlocked(queueKey: string): Promise<void> {
-      await until(
-        'a pop to block',
-        async () =>
-          String(await server().command('CLIENT', 'LIST'))
-            .split('\n')
-            .some((line) => line.includes(`name=nq:${queueKey.replaceAll(' ', '_')} `) && / flags=\S*b/.test(line)),
-        { deadlineMs: 1000 },
-      );
     }
 
     test.each(['events', 'notification:events', '{shop}:orders', 'a*b?[c]\\d', 'a b'])(

@@ -1,7 +1,7 @@
 import { isNqError } from '@nq/core';
 import { until } from 'nq-testbed';
 import { describe, expect, test } from 'vitest';
-import { clients, codeOf, countsOf, drain, nothing, openQueue, take } from './support/queue.ts';
+import { clients, codeOf, countsOf, drain, nothing, openQueue, take, untilBlocked } from './support/queue.ts';
 import { newKey, offer, useServer } from './support/server.ts';
 
 const event = (type: string) => ({ type, data: null });
@@ -140,7 +140,7 @@ describe.skipIf(offer.missing !== undefined)(`requests whose answer is lost on $
     test('what woke a pop is not lost with the link that should have told it', async () => {
       const { queueKey, link, queue, counts } = await scene();
       const popped = take(queue);
-      await untilBlocked(queueKey);
+      await untilBlocked(server(), queueKey);
       link.dropReplies();
       await server().command('LPUSH', queueKey, '{"type":"a"}');
       await until('it to be moved', async () => (await counts()).staged === 1);
@@ -156,7 +156,7 @@ describe.skipIf(offer.missing !== undefined)(`requests whose answer is lost on $
     test('what woke a consumer that is gone is the next one’s', async () => {
       const { queueKey, link, queue, counts } = await scene();
       const popped = codeOf(queue.pop());
-      await untilBlocked(queueKey);
+      await untilBlocked(server(), queueKey);
       link.dropReplies();
       await server().command('LPUSH', queueKey, '{"type":"a"}');
       await until('it to be moved', async () => (await counts()).staged === 1);
@@ -197,7 +197,7 @@ describe.skipIf(offer.missing !== undefined)(`requests whose answer is lost on $
     test('a pop that waits on a link that is silent is woken when it is back', async () => {
       const { queueKey, link, queue } = await scene();
       const popped = take(queue, 20_000);
-      await untilBlocked(queueKey);
+      await untilBlocked(server(), queueKey);
       link.freeze();
       const before = link.counts.accepted;
       await until('the queue to connect anew', () => link.counts.accepted > before);
@@ -227,22 +227,14 @@ describe.skipIf(offer.missing !== undefined)(`requests whose answer is lost on $
       const { queueKey, link, queue } = await scene();
       const popped = take(queue, 20_000);
       for (let cuts = 0; cuts < 3; cuts++) {
-        await untilBlocked(queueKey);
+        await untilBlocked(server(), queueKey);
         link.cut();
         link.heal();
       }
-      await untilBlocked(queueKey);
+      await untilBlocked(server(), queueKey);
       await server().command('LPUSH', queueKey, '{"type":"a"}');
       expect(await codeOf((await popped).ack())).toBe('done');
       await queue.close();
     });
   });
-
-  /** Waits until a connection of the queue blocks. */
-  async function untilBlocked(queueKey: string): Promise<void> {
-    await until('a pop to block', async () => {
-      const list = String(await server().command('CLIENT', 'LIST'));
-      return list.split('\n').some((line) => line.includes(`name=nq:${queueKey}`) && / flags=\S*b/.test(line));
-    });
-  }
 });

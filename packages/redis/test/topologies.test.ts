@@ -3,7 +3,7 @@ import { Cluster } from 'ioredis';
 import { redisCluster, type RedisCluster, redisOffer, redisSentinel, type TestRedis, until } from 'nq-testbed';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { aclRules, redisQueue, type RedisQueueOptions } from '../src/index.ts';
-import { codeOf, drain, take } from './support/queue.ts';
+import { codeOf, countsOf, drain, nothing, take } from './support/queue.ts';
 import { newKey } from './support/server.ts';
 
 const { name, missing } = await redisOffer({ provider: 'native' });
@@ -64,6 +64,20 @@ describe.skipIf(missing !== undefined)(`a cluster of three nodes of ${name}`, ()
       nodes.add((await nodeOf(key)).node);
     }
     // Those of a, b and c are on three of them.
+    expect(nodes.size).toBe(3);
+  });
+
+  test('has streams on each node, which can be rewound there', async () => {
+    const nodes = new Set<TestRedis>();
+    for (const tag of ['{a}', '{b}', '{c}']) {
+      const queueKey = `${tag}:${newKey()}`;
+      const options = { mode: 'stream', group: 'orders' } as const;
+      await useAll(queueKey, options);
+      await using queue = await open(queueKey, options);
+      await queue.rewind({ time: 0 });
+      expect(await drain(queue)).toEqual(['woken', 'a', 'b', 'c']);
+      nodes.add((await nodeOf(queueKey)).node);
+    }
     expect(nodes.size).toBe(3);
   });
 
@@ -196,6 +210,54 @@ describe.skipIf(missing !== undefined)(`sentinels of ${name}`, () => {
     const there = new Set(await drain(queue));
     expect([...confirmed].filter((type) => !there.has(type))).toEqual([]);
     expect([...there].filter((type) => !confirmed.has(type) && !unconfirmed.has(type))).toEqual([]);
+  }, 90_000);
+
+  test('lose at a failover what only the primary had, and nothing else', async () => {
+    await using group = await redisSentinel({ config: ['appendonly yes'], downAfterMs: 1000 });
+    const queueKey = newKey();
+    const sentinel = { name: group.name, addrs: group.sentinels.map(addrOf) };
+    const options = { ...common, queueKey, sentinel, capacity: Infinity };
+    await using queue = await redisQueue(options);
+    await using brief = await redisQueue({ ...options, leaseMs: 8000 });
+    await queue.pushMany(['a', 'b', 'c', 'd', 'e'].map(event));
+    const a = await take(brief);
+    const b = await take(queue);
+    const primary = await group.primary();
+    const next = group.servers.find((server) => server !== primary) as TestRedis;
+    await until('the replica to have everything', async () => (await countsOf(next, queueKey)).leases === 2);
+
+    // From here on the replica gets nothing, and its link is not down for so long that it would not be promoted.
+    await primary.command('ACL', 'SETUSER', 'default', '-psync', '-sync');
+    expect(await primary.command('CLIENT', 'KILL', 'TYPE', 'replica')).toBe(1);
+    await queue.pushMany(['x', 'y'].map(event));
+    await a.ack();
+    const c = await take(queue);
+    expect(await countsOf(next, queueKey)).toEqual({ ...nothing, ready: 3, held: 2, leases: 2 });
+    await primary.kill();
+    await group.untilPrimary(next);
+    await until('the queue to be there', () => queue.size());
+
+    expect(await codeOf(b.ack())).toBe('done');
+    // It was never handed out, as far as the next primary knows, and so it comes as if it were new.
+    expect(await codeOf(c.ack())).toBe('NQ_LEASE_LOST');
+    const again = await take(queue);
+    expect([again.event.type, again.attempt]).toEqual(['c', 1]);
+    await again.ack();
+    await queue.push(event('f'));
+    const types = await drain(queue);
+    // What was acknowledged there alone comes when its lease has ended.
+    const late = types.includes('a') ? undefined : await take(queue, 20_000);
+    await late?.ack();
+    expect([...types, ...(late === undefined ? [] : [late.event.type])].toSorted()).toEqual(['a', 'd', 'e', 'f']);
+    expect(await countsOf(next, queueKey)).toEqual(nothing);
+
+    // The former primary has what is lost on its disk, and forgets it.
+    await queue.push(event('g'));
+    await primary.start();
+    expect((await countsOf(primary, queueKey)).ready).toBe(4);
+    await primary.command('REPLICAOF', next.host, next.port);
+    await until('the former primary to follow', async () => (await countsOf(primary, queueKey)).ready === 1);
+    expect(await drain(queue)).toEqual(['g']);
   }, 90_000);
 
   test('that know no primary of that name are told, in time', async () => {

@@ -12,7 +12,7 @@ set -euo pipefail
 readonly here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly verb=${1:?start or stop} folder=${2:?a folder for the pid and the log of the engine}
 readonly pidfile=$folder/dockerd.pid logfile=$folder/dockerd.log
-# The same as in src/cache.ts, so that native brokers find what was fetched for images.
+# The same as in src/cache-folder.ts, so that native brokers find what was fetched for images.
 readonly cache=${NQ_TESTBED_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/nq-testbed}
 
 say() { printf '%s\n' "$*" >&2; }

@@ -124,6 +124,22 @@ export class ContainerServer implements Server {
     return gateway;
   }
 
+  async run(programs: readonly string[], args: readonly string[]): Promise<string | undefined> {
+    const found = await this.#execute(['sh', '-c', programs.map((program) => `command -v ${program}`).join(' || ')]);
+    if (found.code !== 0) return undefined;
+    const { code, printed } = await this.#execute([found.printed, ...args]);
+    if (code !== 0) throw new Error(`${found.printed} has ended with exit code ${code}: ${printed}`);
+    return printed;
+  }
+
+  async #execute(command: readonly string[]): Promise<{ readonly code: number | null; readonly printed: string }> {
+    const options = { Cmd: [...command], AttachStdout: true, AttachStderr: true };
+    const running = await this.#container().exec(options);
+    const chunks: Buffer[] = [];
+    for await (const chunk of await running.start({})) chunks.push(chunk as Buffer);
+    return { code: (await running.inspect()).ExitCode, printed: withoutFrames(Buffer.concat(chunks)) };
+  }
+
   async remove(): Promise<void> {
     if (this.#isRemoved) return;
     this.#isRemoved = true;

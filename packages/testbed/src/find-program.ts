@@ -18,6 +18,15 @@ export async function findProgram(name: string): Promise<string | undefined> {
   return undefined;
 }
 
+/** Runs the first of these programs that is on PATH, as {@link runProgram} does; `undefined` if there is none. */
+export async function runFirst(names: readonly string[], args: readonly string[]): Promise<string | undefined> {
+  for (const name of names) {
+    const path = await findProgram(name);
+    if (path !== undefined) return runProgram(path, args);
+  }
+  return undefined;
+}
+
 /**
  * Runs a program to its end and resolves what it printed, standard error included.
  *

@@ -114,7 +114,7 @@ function removeContainer(name: string, docker: DockerAddress): Promise<void> {
     const call = request({ ...docker, method: 'DELETE', path, timeout: 20_000 }, (answer) => {
       answer.resume().once('end', resolve);
     });
-    // What it could not remove, the next run does: see stale-containers.ts.
+    // What it could not remove, the next run does: see docker-engine.ts.
     call.once('error', () => resolve());
     call.once('timeout', () => call.destroy());
     call.end();

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { runFirst } from './find-program.ts';
 import { type Exit, type Guardian, guardian } from './guardian.ts';
 import type { Server } from './server.ts';
 import { until } from './until.ts';
@@ -93,6 +94,10 @@ export class NativeServer implements Server {
 
   async thaw(): Promise<void> {
     await this.#signal('SIGCONT');
+  }
+
+  run(programs: readonly string[], args: readonly string[]): Promise<string | undefined> {
+    return runFirst(programs, args);
   }
 
   hostOfMachine(): string {

@@ -21,6 +21,13 @@ export interface Server {
   thaw(): Promise<void>;
   /** The address of this machine at which the server, and others like it, reach what listens here. It has to run. */
   hostOfMachine(): string | Promise<string>;
+  /**
+   * Runs the first of these programs that is there: in the container, or on this machine. Resolves what it prints;
+   * `undefined` if there is none of them.
+   *
+   * @throws {Error} with what it printed, if it fails.
+   */
+  run(programs: readonly string[], args: readonly string[]): Promise<string | undefined>;
   /** Kills it and removes its data. */
   remove(): Promise<void>;
   /** The last lines it has written, for the message of a failure. */

@@ -1,3 +1,4 @@
+import { runFirst } from './find-program.ts';
 import { type Address, Link } from './link.ts';
 import type { Provider } from './provider.ts';
 import { type RedisAddress, redisCommand } from './redis-command.ts';
@@ -87,6 +88,23 @@ export class TestRedis implements Address, AsyncDisposable {
    */
   command(...args: readonly (string | number | Uint8Array)[]): Promise<RedisReply> {
     return redisCommand(this.#address, args);
+  }
+
+  /**
+   * Sends one command with `redis-cli` or `valkey-cli`, as an operator does: with that of its container, or the one on
+   * PATH. Resolves what that prints where no terminal is; `undefined` if there is no such program. Knows no TLS.
+   *
+   * @throws {Error} with what it prints, if it fails.
+   */
+  async cli(...args: readonly (string | number)[]): Promise<string | undefined> {
+    const { host, port, username = 'default', password, db = 0 } = this.#address;
+    // In its container, too, it listens on the loopback interface.
+    const place = ['-h', this.#server === undefined ? host : '127.0.0.1', '-p', port, '-n', db];
+    const access = password === undefined ? [] : ['--no-auth-warning', '--user', username, '-a', password];
+    const all = [...place, ...access, ...args].map(String);
+    const programs = ['redis-cli', 'valkey-cli'];
+    const printed = await (this.#server?.run(programs, all) ?? runFirst(programs, all));
+    return printed?.trimEnd();
   }
 
   /**

@@ -20,6 +20,15 @@ describe.each([native, ...images.slice(0, 1)])('a Redis of our own: $name', ({ n
       await expect(server.command('NONSENSE')).rejects.toThrow(/^Cannot NONSENSE at .*: ERR unknown command/);
     });
 
+    test('is asked with redis-cli where there is one, the password included', async ({ skip }) => {
+      await using server = await start({ config: ['requirepass p@ss'] });
+      await server.command('RPUSH', 'a', 'one', 'two');
+      const printed = await server.cli('LRANGE', 'a', 0, -1);
+      skip(printed === undefined, 'there is no redis-cli');
+      expect(printed).toBe('one\ntwo');
+      await expect(server.cli('--nonsense')).rejects.toThrow('--nonsense');
+    });
+
     test('takes lines of configuration, the password included', async () => {
       await using server = await start({ config: ['requirepass p@ss', 'maxmemory 20mb'] });
       expect(await server.command('CONFIG', 'GET', 'maxmemory')).toEqual(['maxmemory', String(20 * 1024 * 1024)]);

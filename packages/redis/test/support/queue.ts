@@ -1,6 +1,6 @@
 import { type Delivery, isNqError, type MessageQueue } from '@nq/core';
 import { Redis as Redis5 } from 'ioredis5';
-import type { Address, TestRedis } from 'nq-testbed';
+import { type Address, type TestRedis, until, type UntilOptions } from 'nq-testbed';
 import { type RedisClient, redisQueue, type RedisQueueOptions } from '../../src/index.ts';
 import { newKey } from './server.ts';
 
@@ -13,13 +13,27 @@ export function openQueue<Data = unknown>(place: Address, options: TestOptions =
   return redisQueue<Data>({ queueKey: newKey(), requestTimeoutMs: 1000, onWarning: () => {}, ...where, ...options });
 }
 
-/** The majors of ioredis: how each is told to connect to a place. */
-export const clients: readonly { readonly name: string; at(place: Address): TestOptions }[] = [
-  { name: 'ioredis 6', at: () => ({}) },
+/** A major of ioredis, and how a queue is told to connect with it. */
+interface TestClient {
+  readonly name: string;
+  at(place: Address): TestOptions;
+  /** The same as members of an object, in the text of a program. */
+  textAt(place: Address): string;
+}
+
+/** The majors of ioredis. */
+export const clients: readonly TestClient[] = [
+  {
+    name: 'ioredis 6',
+    at: () => ({}),
+    textAt: ({ host, port }) => `addr: '${host}:${port}'`,
+  },
   {
     name: 'ioredis 5',
     // It is only looked at: the queue connects as it would.
     at: ({ host, port }) => ({ client: new Redis5({ host, port, lazyConnect: true }) as unknown as RedisClient }),
+    textAt: ({ host, port }) =>
+      `client: new (await import('ioredis5')).Redis({ host: '${host}', port: ${port}, lazyConnect: true })`,
   },
 ];
 
@@ -67,6 +81,21 @@ export async function countsOf(server: TestRedis, queueKey: string): Promise<Cou
 
 /** {@link Counts} of nothing. */
 export const nothing: Counts = { ready: 0, staged: 0, held: 0, leases: 0, delayed: 0, dead: 0 };
+
+/** Waits until a connection of the queue blocks: until a pop has found nothing, and Redis will wake it. */
+export async function untilBlocked(server: TestRedis, queueKey: string, options?: UntilOptions): Promise<void> {
+  // Redis takes no blank in a name.
+  const name = ` name=nq:${queueKey.replaceAll(' ', '_')} `;
+  const blocks = (line: string): boolean => line.includes(name) && / flags=\S*b/.test(line);
+  await until(
+    'a pop to block',
+    async () =>
+      String(await server.command('CLIENT', 'LIST'))
+        .split('\n')
+        .some(blocks),
+    options,
+  );
+}
 
 /** The code with which `call` rejects; `'done'` if it resolves. It may be looked at later. */
 export async function codeOf(call: Promise<unknown> | undefined): Promise<string> {

@@ -14,12 +14,29 @@ export function useServer(...config: readonly string[]): () => TestRedis {
   beforeAll(async () => {
     server = await offer.start({ config });
   });
-  afterAll(() => server?.stop());
+  afterAll(async () => {
+    if (server !== undefined && !offer.ours) await removeKeys(server);
+    await server?.stop();
+  });
   return () => {
     if (server === undefined) throw new Error('the server was not started');
     return server;
   };
 }
 
+const given: string[] = [];
+
 /** A key that no other test has. */
-export const newKey = (): string => `events:${randomBytes(4).toString('hex')}`;
+export function newKey(): string {
+  const key = `events:${randomBytes(4).toString('hex')}`;
+  given.push(key);
+  return key;
+}
+
+/** Leaves a server that is not ours as it was, but for what expires by itself. */
+async function removeKeys(server: TestRedis): Promise<void> {
+  for (const key of given.splice(0)) {
+    const keys = (await server.command('KEYS', `*${key}*`)) as string[];
+    if (keys.length > 0) await server.command('DEL', ...keys);
+  }
+}
