@@ -81,19 +81,20 @@ function optional(check: Check): Check {
 
 function checkMembers<Subject>(action: string, name: string, subject: unknown, checks: Members<Subject>): void {
   checkObject(action, name, subject);
-  checkKnown(action, name, subject, Object.keys(checks));
+  checkKnown(action, name, subject, checks);
   for (const [member, check] of Object.entries<Check>(checks)) {
     check(action, `${name}.${member}`, (subject as Readonly<Record<string, unknown>>)[member]);
   }
 }
 
 /** What is misspelt must not be taken for what was left out. */
-function checkKnown(action: string, name: string, subject: object, known: readonly string[]): void {
+function checkKnown(action: string, name: string, subject: object, checks: Readonly<Record<string, Check>>): void {
   const prototype: unknown = Object.getPrototypeOf(subject);
   if (prototype !== Object.prototype && prototype !== null) {
-    checkInstance(action, name, subject, known);
+    checkInstance(action, name, subject, checks);
     return;
   }
+  const known = Object.keys(checks);
   const stranger = Object.keys(subject).find((member) => !known.includes(member));
   if (stranger === undefined) return;
   throw new TypeError(
@@ -101,15 +102,25 @@ function checkKnown(action: string, name: string, subject: object, known: readon
   );
 }
 
-/** An instance of a class may have what it likes besides, unless that looks like what is missing. */
-function checkInstance(action: string, name: string, subject: object, known: readonly string[]): void {
-  const missing = known.filter((member) => (subject as Readonly<Record<string, unknown>>)[member] === undefined);
-  for (const stranger of memberNames(subject).filter((member) => !known.includes(member))) {
-    const meant = missing.find((member) => isNear(stranger.toLowerCase(), member.toLowerCase()));
-    if (meant === undefined) continue;
+/** An instance of a class may have what it likes besides, unless that is called almost as what is missing, and could be it. */
+function checkInstance(action: string, name: string, subject: object, checks: Readonly<Record<string, Check>>): void {
+  const valueOf = (member: string): unknown => (subject as Readonly<Record<string, unknown>>)[member];
+  const missing = Object.entries(checks).filter(([member]) => valueOf(member) === undefined);
+  for (const stranger of memberNames(subject).filter((member) => !(member in checks))) {
+    const [meant, check] = missing.find(([member]) => isNear(stranger.toLowerCase(), member.toLowerCase())) ?? [];
+    if (check === undefined || !passes(check, valueOf(stranger))) continue;
     throw new TypeError(
       `${action}: unknown member ${JSON.stringify(stranger)} of ${name}: if it is not ${meant} misspelt, give it another name`,
     );
+  }
+}
+
+function passes(check: Check, value: unknown): boolean {
+  try {
+    check('', '', value);
+    return true;
+  } catch {
+    return false;
   }
 }
 

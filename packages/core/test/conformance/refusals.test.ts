@@ -88,12 +88,15 @@ describe('a harness is refused, before anything happens, if', () => {
       // Nothing is missing that looks like it.
       readonly names = [];
       readonly starting = true;
+      // Nor could these be a function and a clock.
+      readonly driver = {};
+      lock(): void {}
       connect(): void {}
     }
     expect(() => new ConformanceSession(new Harness())).not.toThrow();
   });
 
-  test('unless that looks like a member that is missing', () => {
+  test('unless that could be a member that is missing', () => {
     class OtherCase extends Place {
       Start(): void {}
     }
@@ -108,7 +111,7 @@ describe('a harness is refused, before anything happens, if', () => {
     }
     class Exchanged extends Place {
       get paylaod(): object {
-        return {};
+        return { make: () => 1 };
       }
     }
     const refused = [
