@@ -3,6 +3,11 @@ import { type Contender, together } from './contender.ts';
 import type { Notification } from './notification.ts';
 
 const name = 'bench';
+/**
+ * How long a job may be with nobody before it is handed out again, in milliseconds. The connection of a consumer that was
+ * closed may still take one of the next pass (seen on a busy machine), which would then wait for it for ever.
+ */
+const stallInterval = 1000;
 
 async function openQueue(address: string, isWorker: boolean): Promise<BeeQueue<Notification>> {
   const { default: Queue } = await import('bee-queue');
@@ -13,6 +18,7 @@ async function openQueue(address: string, isWorker: boolean): Promise<BeeQueue<N
     getEvents: false,
     sendEvents: false,
     storeJobs: false,
+    stallInterval,
     removeOnSuccess: true,
     removeOnFailure: true,
   });
@@ -39,6 +45,7 @@ export const beeQueue: Contender = {
     return {
       async prepare() {
         queue = await openQueue(address, true);
+        await queue.checkStalledJobs(stallInterval);
       },
       run: (count) =>
         new Promise<void>((resolve) => {

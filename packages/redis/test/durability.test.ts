@@ -26,7 +26,7 @@ describe.skipIf(notOurs !== undefined)(`waiting for a replica of ${notOurs ?? of
   });
   afterAll(() => replica?.stop());
 
-  const durability = { replicas: 1, timeoutMs: 500 };
+  const durability = { replicas: 1, timeoutMs: 1000 };
   const follow = async (): Promise<void> => {
     way.heal();
     await untilFollows(replica);
@@ -34,7 +34,7 @@ describe.skipIf(notOurs !== undefined)(`waiting for a replica of ${notOurs ?? of
 
   test('a push resolves when the replica has it', async () => {
     const queueKey = newKey();
-    await using queue = await openQueue(server(), { queueKey, durability });
+    await using queue = await openQueue(server(), { queueKey, durability, requestTimeoutMs: 3000 });
     way.delay(40);
     try {
       const startedAt = performance.now();
@@ -60,7 +60,7 @@ describe.skipIf(notOurs !== undefined)(`waiting for a replica of ${notOurs ?? of
 
   test('a push that the replica does not get in time is of unknown outcome, and stored once', async () => {
     const queueKey = newKey();
-    await using queue = await openQueue(server(), { queueKey, durability });
+    await using queue = await openQueue(server(), { queueKey, durability, requestTimeoutMs: 3000 });
     way.freeze();
     try {
       const startedAt = performance.now();
@@ -69,7 +69,7 @@ describe.skipIf(notOurs !== undefined)(`waiting for a replica of ${notOurs ?? of
         code: 'NQ_OUTCOME_UNKNOWN',
         message: expect.stringContaining('0 of 1 replicas'),
       });
-      expect(performance.now() - startedAt).toBeGreaterThanOrEqual(495);
+      expect(performance.now() - startedAt).toBeGreaterThanOrEqual(995);
       expect(await countsOf(server(), queueKey)).toEqual({ ...nothing, ready: 1 });
     } finally {
       await follow();
@@ -159,7 +159,7 @@ describe.skipIf(notOurs !== undefined)(`waiting for a replica of ${notOurs ?? of
     await using follower = await offer.start({ config: [`replicaof ${path.host} ${path.port}`] });
     await untilFollows(follower);
     const queueKey = newKey();
-    const queue = await openQueue(primary, { queueKey, durability, capacity: Infinity, requestTimeoutMs: 600 });
+    const queue = await openQueue(primary, { queueKey, durability, capacity: Infinity, requestTimeoutMs: 1500 });
     let confirmed = 0;
     const pushing = (async () => {
       for (;;) {

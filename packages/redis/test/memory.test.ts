@@ -65,8 +65,8 @@ describe.skipIf(notOurs !== undefined)(`a full ${notOurs ?? offer.name}`, () => 
     },
   );
 
-  test.for([list])(
-    'takes pushes into a $mode again when it is emptied, and nothing of it is left',
+  test.for([list, stream])(
+    'takes pushes into a $mode again when it is emptied',
     { timeout: 30_000 },
     async (options) => {
       const queueKey = newKey();
@@ -74,9 +74,10 @@ describe.skipIf(notOurs !== undefined)(`a full ${notOurs ?? offer.name}`, () => 
       try {
         const { stored } = await fill(queue);
         expect(await drain(queue)).toHaveLength(stored);
-        expect(await countsOf(server(), queueKey)).toEqual(nothing);
         await queue.push(event('again'));
         expect(await drain(queue)).toEqual(['again']);
+        // A stream keeps its last entries until the next push.
+        if (options.mode === 'list') expect(await countsOf(server(), queueKey)).toEqual(nothing);
       } finally {
         await limit(0);
       }

@@ -27,7 +27,7 @@ describe.skipIf(notOurs !== undefined).each(modes)(
 
     /** Everything that a queue can be asked for. @throws what any of it rejects with. */
     async function everything(queueKey: string): Promise<void> {
-      const own = { ...options, ...access, queueKey, leaseMs: 150, durability: { replicas: 1, timeoutMs: 1 }, db: 1 };
+      const own = { ...options, ...access, queueKey, leaseMs: 300, durability: { replicas: 1, timeoutMs: 1 }, db: 1 };
       await using queue = await openQueue(server(), own);
       await using waiting = await openQueue(server(), { ...own, durability: undefined });
       const unlessReplica = (error: unknown): void => {

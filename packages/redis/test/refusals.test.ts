@@ -91,6 +91,7 @@ describe.skipIf(notOurs !== undefined)(`what ${notOurs ?? offer.name} refuses`, 
     'beside a $mode, a key that holds something else',
     (options) => {
       test.each([
+        ['held', ['SET', 'precious']],
         ['leases', ['SET', 'precious']],
         ['delayed', ['LPUSH', 'precious']],
       ] as const)('%s fails every pop, and all events come when it is gone', async (name, [command, value]) => {

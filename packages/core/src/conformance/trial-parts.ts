@@ -4,6 +4,9 @@ import type { createDispatcher } from '../dispatcher.ts';
 import type { Namespace, PayloadFactory, Timing } from './harness.ts';
 import type { ObservedQueue } from './observed-queue.ts';
 
+/** The type of every event that rules push. */
+export const trialType = 'nq.conformance';
+
 /** What a trial is made of. */
 export interface TrialParts {
   readonly id: string;

@@ -15,11 +15,8 @@ import { ObservedQueue } from './observed-queue.ts';
 import type { PeerQueue } from './peer/peer-queue.ts';
 import { Peers } from './peer/peers.ts';
 import { settledWithin } from './settled-within.ts';
-import type { Neighbour, Offering, SeenRejection, TrialParts } from './trial-parts.ts';
+import { type Neighbour, type Offering, type SeenRejection, type TrialParts, trialType } from './trial-parts.ts';
 import { NotVerified, Violation } from './violation.ts';
-
-/** The type of every event that rules push. */
-export const trialType = 'nq.conformance';
 
 /**
  * One run of one rule: what a rule may use to find out whether a queue keeps it. Everything that it opens is closed after

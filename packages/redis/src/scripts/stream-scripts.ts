@@ -68,10 +68,8 @@ if capacity > 0 then
   end
   count = math.max(0, math.min(count, capacity - most))
 end
-for at = 5, 4 + count do redis.call('XADD', stream, '*', 'd', ARGV[at]) end
-if count > 0 then remember(count) end
-
-local excess = length + count - keep
+-- First, so that a server that is full of what nobody needs takes events again.
+local excess = length - keep
 if excess > keep / 10 and #groups > 0 then
   -- No group needs what comes before the first entry that is pending, or up to the last one that it was given.
   local least = math.min(excess, mostTrimmed)
@@ -81,8 +79,11 @@ if excess > keep / 10 and #groups > 0 then
     least = math.min(least, #redis.call('XRANGE', stream, '-', upTo, 'COUNT', least))
     if least == 0 then break end
   end
-  if least > 0 then redis.call('XTRIM', stream, 'MAXLEN', '=', length + count - least) end
+  if least > 0 then redis.call('XTRIM', stream, 'MAXLEN', '=', length - least) end
 end
+
+for at = 5, 4 + count do redis.call('XADD', stream, '*', 'd', ARGV[at]) end
+if count > 0 then remember(count) end
 return count
 `);
 

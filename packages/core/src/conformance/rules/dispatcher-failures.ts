@@ -3,7 +3,7 @@ import { isNqError, NqError } from '../../errors.ts';
 import { retryAfter } from '../../outcome.ts';
 import type { SynchronousQueue } from '../../queue.ts';
 import { needs, type Rule } from '../rule.ts';
-import { trialType } from '../trial.ts';
+import { trialType } from '../trial-parts.ts';
 import { gate, instead, watchQueue } from '../watched-queue.ts';
 import { shortLeaseMs } from './returned.ts';
 

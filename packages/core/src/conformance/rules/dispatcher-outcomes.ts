@@ -4,7 +4,8 @@ import { NqError } from '../../errors.ts';
 import { deadLetter } from '../../outcome.ts';
 import type { MessageQueue } from '../../queue.ts';
 import { needs, type Requirement, type Rule } from '../rule.ts';
-import { type Trial, trialType } from '../trial.ts';
+import type { Trial } from '../trial.ts';
+import { trialType } from '../trial-parts.ts';
 import { gate, instead, watchQueue } from '../watched-queue.ts';
 import { severalOn } from './dispatcher.ts';
 

@@ -2,7 +2,8 @@ import { isDeepStrictEqual } from 'node:util';
 import type { StopReport } from '../../dispatcher-types.ts';
 import { isNqError } from '../../errors.ts';
 import type { Rule } from '../rule.ts';
-import { type Trial, trialType } from '../trial.ts';
+import type { Trial } from '../trial.ts';
+import { trialType } from '../trial-parts.ts';
 import { gate, watchQueue } from '../watched-queue.ts';
 
 /** §10, first part: how a dispatcher takes events, runs handlers and stops, on every queue. */

@@ -4,7 +4,8 @@ import { type AnomalyKind, showAnomaly } from '../history/check-history.ts';
 import { disturbed } from '../history/profile.ts';
 import { runWorkload } from '../history/workload.ts';
 import type { Rule } from '../rule.ts';
-import { trialType, type Trial } from '../trial.ts';
+import type { Trial } from '../trial.ts';
+import { trialType } from '../trial-parts.ts';
 import { NotVerified, Violation } from '../violation.ts';
 import { acksTooLate, settledInTime, shortLeaseMs, watchWhatComes } from './returned.ts';
 

@@ -4,7 +4,8 @@ import type { Delivery, MessageQueue } from '../../queue.ts';
 import { describeError } from '../journal.ts';
 import type { ObservedQueue } from '../observed-queue.ts';
 import { needs, type Rule } from '../rule.ts';
-import { type Trial, trialType } from '../trial.ts';
+import type { Trial } from '../trial.ts';
+import { trialType } from '../trial-parts.ts';
 import { longLeaseMs } from './full-queue.ts';
 import { secondOf } from './pop.ts';
 
