@@ -6,7 +6,7 @@ const common = [
   ...['select', 'client|setname', 'info', 'cluster|slots', 'cluster|info'],
   // Scripts, and what they call.
   ...['eval', 'evalsha', 'time', 'get', 'set'],
-  ...['llen', 'rpush', 'lrange', 'lindex', 'ltrim', 'lset', 'lrem'],
+  ...['llen', 'rpush', 'lrange', 'ltrim', 'lset', 'lrem'],
   ...['hget', 'hset', 'hdel', 'hlen', 'hexists'],
   ...['zadd', 'zrem', 'zscore', 'zcard', 'zcount', 'zrange', 'zrangebyscore'],
   // Beside the scripts.
@@ -15,10 +15,10 @@ const common = [
 
 /** What only a queue in that mode calls. */
 const ofMode = {
-  list: ['lpush', 'blmove', 'lmove'],
+  list: ['lpush', 'lindex', 'blmove', 'lmove'],
   stream: [
     ...['xadd', 'xlen', 'xrange', 'xtrim', 'xreadgroup', 'xack', 'xpending', 'xinfo|groups', 'xinfo|stream'],
-    ...['xgroup|create', 'xgroup|setid', 'exists', 'lpop', 'zpopmin', 'hgetall'],
+    ...['xgroup|create', 'xgroup|setid', 'exists', 'zremrangebyrank', 'hgetall'],
   ],
 } as const;
 

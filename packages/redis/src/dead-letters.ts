@@ -25,7 +25,7 @@ interface LetterParts extends RequestParts {
  * @param deadAt in milliseconds since the Unix epoch.
  */
 export function letterHead(id: string, attempts: number, reason: string, deadAt: number): string {
-  return JSON.stringify({ id, attempts, reason, deadAt });
+  return JSON.stringify({ id, attempts, reason, deadAt: Math.floor(deadAt) });
 }
 
 /** Dead letters: elements behind a line that says why they died. */
@@ -64,7 +64,7 @@ export class RedisDeadLetters implements DeadLetters {
 
   #use(verb: 'replay' | 'remove', ids: readonly string[] | undefined): Promise<number> {
     return this.#turns.take(async () => {
-      if (ids !== undefined) return ids.length === 0 ? 0 : this.#ask(verb, 0, ids);
+      if (ids !== undefined) return ids.length === 0 ? 0 : this.#ask(verb, 0, ids.flatMap(namesOf));
       // Not until none is left: what is replayed may die again meanwhile.
       let left = await this.count();
       let used = 0;
@@ -100,16 +100,25 @@ export class RedisDeadLetters implements DeadLetters {
 
 type Head = Omit<DeadLetter, 'event'> & { readonly id: string };
 
+/** By what the script knows the letter of an `id`: as JSON, or as it is for one that somebody else has put there. */
+function namesOf(id: string): readonly string[] {
+  return /^[\da-f]{40}$/.test(id) ? [JSON.stringify(id), id] : [JSON.stringify(id)];
+}
+
 /** What the head of a dead letter says; `undefined` if it is none of ours. */
 function readHead(text: string): Head | undefined {
   try {
-    const { id, attempts, reason, deadAt } = JSON.parse(text) as Partial<Record<keyof Head, unknown>>;
-    const isOurs = typeof id === 'string' && typeof reason === 'string';
-    return isOurs && Number.isSafeInteger(attempts) && Number.isFinite(deadAt) ? (JSON.parse(text) as Head) : undefined;
+    const { id, attempts, reason, deadAt } = JSON.parse(text) as Head;
+    return text === letterHead(id, attempts, reason, deadAt) && ours.test(text)
+      ? { id, attempts, reason, deadAt }
+      : undefined;
   } catch {
     return undefined;
   }
 }
+
+/** The members of a head are what they should be. */
+const ours = /^\{"id":".*","attempts":\d+,"reason":".*","deadAt":\d+\}$/s;
 
 /** What is known of something that somebody else has put among the dead letters. The script knows it by the same id. */
 function strange(letter: Buffer): Head {

@@ -116,10 +116,16 @@ export function redisError(verb: string, error: unknown): NqError {
   return new NqError(code, `Cannot ${verb}: ${meaning}`, { cause: withoutCommand(error) });
 }
 
-/** ioredis tells with an error what it had sent: a password, or events. They are not to end up in a log. */
+/** ioredis, and servers too, tell with an error what was sent: a password, or events. They are not to end up in a log. */
 export function withoutCommand(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   Reflect.deleteProperty(error, 'command');
+  const [quoted] = /,? with args beginning with: .*/s.exec(error.message) ?? [];
+  if (quoted !== undefined) {
+    const { message, stack } = error;
+    error.message = message.replace(quoted, () => '');
+    if (stack !== undefined) error.stack = stack.replace(quoted, () => '');
+  }
   withoutCommand((error as FailedCluster).lastNodeError);
   return error;
 }

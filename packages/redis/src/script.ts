@@ -30,10 +30,12 @@ export async function runScript(
   keys: readonly string[],
   args: readonly ScriptArgument[],
 ): Promise<unknown> {
+  // As an array: as many as there may be do not fit on the stack.
+  const all = [...keys, ...args];
   try {
-    return await client.callBuffer('evalsha', script.sha, keys.length, ...keys, ...args);
+    return await client.callBuffer('evalsha', [script.sha, keys.length, ...all]);
   } catch (error) {
     if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
-    return client.callBuffer('eval', script.lua, keys.length, ...keys, ...args);
+    return client.callBuffer('eval', [script.lua, keys.length, ...all]);
   }
 }

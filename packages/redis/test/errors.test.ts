@@ -52,3 +52,10 @@ describe('an error of the client', () => {
     expect(Object.keys(cause)).not.toContain('command');
   });
 });
+
+test('an error that quotes what was sent does not pass it on', () => {
+  const raw = new Error('ERR unknown command `HELLO`, with args beginning with: `3` `AUTH` `default` `hunter2` ');
+  const { cause } = redisError('push', raw);
+  expect(cause).toMatchObject({ message: 'ERR unknown command `HELLO`' });
+  expect((cause as Error).stack).not.toContain('hunter2');
+});

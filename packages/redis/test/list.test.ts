@@ -43,6 +43,45 @@ describe.skipIf(notOurs !== undefined)(`a list on ${offer.name}`, () => {
     expect(await take(queue)).toMatchObject({ attempt: 1 });
   });
 
+  test('hands out what was given back before what has just woken somebody', async () => {
+    const queueKey = 'events:woken';
+    await using queue = await openQueue(server(), { queueKey });
+    await queue.pushMany(types.map((type) => ({ type })));
+    const held = await queue.popMany(2);
+    for (let count = 0; count < 2; count++) {
+      await server().command('LMOVE', queueKey, `{${queueKey}}:nq:staged`, 'RIGHT', 'LEFT');
+    }
+    await Promise.all(held.map((delivery) => delivery.nack()));
+    expect(await drain(queue)).toEqual(types);
+  });
+
+  test('hands out no more at once than is large together', async () => {
+    await using queue = await openQueue(server());
+    const data = 'x'.repeat(400_000);
+    await queue.pushMany(types.map((type) => ({ type, data })));
+    const sizes = [];
+    for (let left = types.length; left > 0; left -= sizes.at(-1) ?? left) {
+      const deliveries = await queue.popMany(left);
+      expect(deliveries.map(({ event }) => event.type)).toEqual(types.slice(types.length - left).slice(0, 3));
+      sizes.push(deliveries.length);
+    }
+    expect(sizes).toEqual([3, 1]);
+  });
+
+  test('knows a dead letter by its id also if that, or its reason, is no proper text', async () => {
+    await using queue = await openQueue(server());
+    for (const id of ['\ud83d', '"\\\n{}', 'é"']) {
+      await queue.push({ id, type: 'a' });
+      await (await take(queue)).nack({ deadLetter: true, reason: 'half a pair: \ud83d' });
+      expect(await queue.deadLetters.remove([id])).toBe(1);
+    }
+  });
+
+  test('is asked for more ids than arguments fit on the stack', async () => {
+    await using queue = await openQueue(server());
+    expect(await queue.deadLetters.remove(Array.from({ length: 150_000 }, (_, id) => `id-${id}`))).toBe(0);
+  });
+
   test('hands out what a closed queue held in its order', async () => {
     const options = { queueKey: 'events:closed' };
     await using queue = await openQueue(server(), options);

@@ -43,6 +43,31 @@ describe.skipIf(offer.missing !== undefined)(`who looks at ${offer.name} from ou
     ]);
   });
 
+  test.each([
+    ['a list', {}, ''],
+    ['a stream', { mode: 'stream', group: 'orders' }, 'orders:'],
+  ] as const)('who puts rubbish among the leases and delays of %s stops nobody', async (_what, options, own) => {
+    const queueKey = newKey();
+    await using queue = await openQueue(server(), { queueKey, ...options });
+    const key = (name: string): string => `{${queueKey}}:nq:${own}${name}`;
+    const leases = ['rubbish', ':1:2', 'a:99999999999999999999:3', 'a:1:30000000', 'a:1:-1'];
+    for (const lease of leases) await run('ZADD', key('leases'), 1, lease);
+    await run('ZADD', key('delayed'), 1, 'rubbish');
+    if (own !== '') {
+      await run('ZADD', key('returned'), 0, 'more rubbish');
+      await run('RPUSH', key('replayed'), 'replayed rubbish', '99999999999999999999-1 {}');
+    }
+    await queue.push({ type: 'a' });
+    await (await take(queue)).ack();
+    await until('the rubbish to be dead', async () => {
+      expect(await drain(queue)).toEqual([]);
+      return (await queue.deadLetters.count()) === (own === '' ? 1 : 4);
+    });
+    expect(await queue.size()).toMatchObject({ ready: 0, inFlight: 0, delayed: 0 });
+    expect(await run('EXISTS', key('leases'), key('delayed'))).toBe(0);
+    if (own !== '') await queue.rewind({ time: 0 });
+  });
+
   test('sees only keys of the documented names and types, and none when all is done', async () => {
     const queueKey = newKey();
     const queue = await openQueue(server(), { queueKey });

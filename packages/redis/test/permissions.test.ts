@@ -134,6 +134,7 @@ describe.skipIf(notOurs !== undefined).each(modes)(
       await using queue = await openQueue(server(), { ...options, queueKey });
       const types = ['a', 'b', 'c'];
       await queue.pushMany(types.map(event));
+      await (await take(queue)).nack();
       await allow(
         queueKey,
         aclRules(queueKey, mode).filter((rule) => rule !== `+${command}`),

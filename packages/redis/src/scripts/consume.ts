@@ -1,5 +1,5 @@
 import { defineScript, type Script } from '../script.ts';
-import { countHandOut, inChunks, serverTime } from './lua-parts.ts';
+import { batches, countHandOut, inChunks, readLease, serverTime } from './lua-parts.ts';
 
 /**
  * How a mode keeps what is ready, in Lua. What is held, delayed or given back is a record: an element, and perhaps where
@@ -11,8 +11,8 @@ export interface ReadyParts {
   /**
    * Defines `elementOf(record)`; `counted(record)`, the record with one more hand-out; `giveBack(records, fields)`, which
    * makes records ready again that are in the order in which they are to be taken, each with the field under which it was
-   * held; `take(max, hold)`, which takes up to so many records and answers them, the oldest first, and calls `hold(records)`
-   * once before any of them can be lost; and `leasesTell`, whether nothing that is held is ever given to somebody else
+   * held; `take(batch, hold)`, which fills the batch with records, the oldest first, and calls `hold(batch)` before any of
+   * them can be lost; and `leasesTell`, whether nothing that is held is ever given to somebody else
    * before its lease has ended.
    */
   readonly lua: string;
@@ -52,7 +52,7 @@ local ${names.join(', ')} = ${names.map((_name, index) => `KEYS[${index + 1}]`).
 local consumer, request, keepMs, leaseMs = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local max, first, tends = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7] == '1'
 local ended, acks, returns, renewals = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
-${serverTime}${inChunks}${countHandOut}${lua}
+${serverTime}${inChunks}${batches}${readLease}${countHandOut}${lua}
 local function fieldOf(number) return consumer .. ':' .. string.format('%.0f', number) end
 
 local last = redis.call('GET', memory)
@@ -125,34 +125,39 @@ inChunks('ZREM', leases, ARGV, 12, 11 + ended)
 
 local overdue = false
 if tends then
-  local over = redis.call('ZRANGEBYSCORE', leases, '-inf', time, 'LIMIT', 0, 64)
-  back, fields = {}, {}
-  for _, lease in ipairs(over) do
-    local owner, from, count = string.match(lease, '^(.*):(%d+):(%d+)$')
-    for hand = tonumber(from), from + count - 1 do
+  local over, looked = redis.call('ZRANGEBYSCORE', leases, '-inf', time, 'LIMIT', 0, 64), 0
+  back, fields = newBatch(1000), {}
+  while looked < #over and not isFull(back) do
+    looked = looked + 1
+    -- What is no lease goes as if it were an empty one.
+    local owner, from, count = handsOf(over[looked])
+    for hand = from or 0, (from or 0) + (count or 0) - 1 do
       local field = owner .. ':' .. string.format('%.0f', hand)
       -- One that was renewed has a lease of its own, which is looked at by itself.
-      if count == '1' or not redis.call('ZSCORE', leases, field .. ':1') then
+      if count == 1 or not redis.call('ZSCORE', leases, field .. ':1') then
         local record = redis.call('HGET', held, field)
         if record then
           fields[#fields + 1] = field
-          back[#back + 1] = counted(record)
+          add(back, counted(record))
         end
       end
     end
   end
   giveBack(back, fields)
   inChunks('HDEL', held, fields, 1, #fields)
-  inChunks('ZREM', leases, over, 1, #over)
-  local due = redis.call('ZRANGEBYSCORE', delayed, '-inf', time, 'LIMIT', 0, 256)
+  inChunks('ZREM', leases, over, 1, looked)
+  local due = newBatch(256)
+  fill(due, function(from, count)
+    return redis.call('ZRANGEBYSCORE', delayed, '-inf', time, 'LIMIT', from, count)
+  end)
   back, fields = {}, {}
   for place, member in ipairs(due) do
-    local space = string.find(member, ' ', 1, true)
-    fields[place], back[place] = string.sub(member, 1, space - 1), string.sub(member, space + 1)
+    local space = string.find(member, ' ', 1, true) or 0
+    fields[place], back[place] = string.sub(member, 1, math.max(0, space - 1)), string.sub(member, space + 1)
   end
   giveBack(back, fields)
   inChunks('ZREM', delayed, due, 1, #due)
-  overdue = #over == 64 or #due == 256
+  overdue = looked == 64 or looked < #over or isFull(due)
 end
 
 local function hold(records)
@@ -167,7 +172,8 @@ local function hold(records)
   redis.call('ZADD', leases, time + leaseMs, fieldOf(first) .. ':' .. #records)
   inChunks('HSET', held, pairs, 1, #pairs)
 end
-local taken = max > 0 and take(max, hold) or {}
+local taken = newBatch(max)
+if max > 0 then take(taken, hold) end
 
 local nextMs = -1
 if overdue then nextMs = 0

@@ -1,5 +1,5 @@
 import { defineScript, type Script } from '../script.ts';
-import { rememberNumber, serverTime } from './lua-parts.ts';
+import { batches, rememberNumber, serverTime } from './lua-parts.ts';
 
 /** Where a mode puts what is replayed, in Lua. */
 export interface ReplayParts {
@@ -10,35 +10,28 @@ export interface ReplayParts {
 }
 
 /**
- * Replays or removes dead letters: those with the given ids, or the first so many.
+ * Replays or removes dead letters: those with the given ids, or the first ones, up to so many.
  *
  * A dead letter is a line of JSON, its head, and the element as it was pushed. Replayed, it goes behind everything that is
- * ready, as if it were new, also where the queue is full: it was accepted before. What somebody else has put there is known
- * by its SHA-1.
+ * ready, as if it were new, also where the queue is full: it was accepted before. An id is compared as JSON has it, so that
+ * nothing is parsed here. What somebody else has put there is known by its SHA-1.
  *
  * - KEYS: memory of the requests, dead, then those of the mode
  * - ARGV: request number, how long the memory is kept in ms, `replay` or `remove`, how many at most where no ids follow,
- *   ids
- * - Answers how many were replayed or removed.
+ *   ids as JSON, or SHA-1s
+ * - Answers how many were replayed or removed. Without ids there may be more.
  */
 export function lettersScript({ keys, lua }: ReplayParts): Script {
   const names = ['memory', 'dead', ...keys];
   return defineScript(`
 local ${names.join(', ')} = ${names.map((_name, index) => `KEYS[${index + 1}]`).join(', ')}
 local replays, max = ARGV[3] == 'replay', tonumber(ARGV[4])
-${serverTime}${rememberNumber}${lua}
+${serverTime}${rememberNumber}${batches}${lua}
 if known then return known end
 -- The first write, which Redis allows when it is out of memory: only then may the others follow, and no letter takes more
 -- room for having been moved.
 redis.call('DEL', memory)
 local time = string.format('%.0f', now())
--- As who lists them tells them apart.
-local function isHead(head)
-  if type(head) ~= 'table' or type(head.id) ~= 'string' or type(head.reason) ~= 'string' then return false end
-  local attempts, deadAt = head.attempts, head.deadAt
-  if type(attempts) ~= 'number' or type(deadAt) ~= 'number' or math.abs(deadAt) >= math.huge then return false end
-  return deadAt == deadAt and attempts % 1 == 0 and math.abs(attempts) < 2 ^ 53
-end
 local count = 0
 local function use(letter)
   count = count + 1
@@ -47,26 +40,41 @@ local function use(letter)
   local rest = string.match(element, '^{"nqtime":%d+,(.*)$')
   replay(rest and '{"nqtime":' .. time .. ',' .. rest or element)
 end
+-- The id in the head of a letter of ours, as JSON.
+local function idOf(letter)
+  local head = string.match(letter, '^{"id":([^\\n]*"deadAt":%d+})\\n')
+  local stop = head and string.sub(head, 1, 1) == '"' and 1
+  repeat
+    stop = stop and string.find(head, '["\\\\]', stop + 1)
+    if stop and string.sub(head, stop, stop) == '"' then
+      return string.find(head, '^,"attempts":%d+,"reason":"', stop + 1) and string.sub(head, 1, stop)
+    end
+    stop = stop and stop + 1
+  until not stop
+end
 
 if #ARGV == 4 then
-  local letters = redis.call('LRANGE', dead, 0, max - 1)
+  local letters = newBatch(max)
+  fill(letters, function(from, count) return redis.call('LRANGE', dead, from, from + count - 1) end)
   for _, letter in ipairs(letters) do use(letter) end
   if #letters > 0 then redis.call('LTRIM', dead, #letters, -1) end
 else
-  local wanted = {}
-  for at = 5, #ARGV do wanted[ARGV[at]] = true end
-  local length = redis.call('LLEN', dead)
-  for from = 0, length - 1, 200 do
-    for place, letter in ipairs(redis.call('LRANGE', dead, from, from + 199)) do
-      local line = string.find(letter, '\\n', 1, true)
-      local read, head = pcall(cjson.decode, string.sub(letter, 1, (line or 1) - 1))
-      if wanted[read and isHead(head) and head.id or redis.sha1hex(letter)] then
+  local wanted, byHash = {}, false
+  for at = 5, #ARGV do
+    wanted[ARGV[at]] = true
+    byHash = byHash or string.sub(ARGV[at], 1, 1) ~= '"'
+  end
+  local length, removed = redis.call('LLEN', dead), '\\0removed'
+  for from = 0, length - 1, 16 do
+    for place, letter in ipairs(redis.call('LRANGE', dead, from, from + 15)) do
+      local id = idOf(letter)
+      if id and wanted[id] or byHash and wanted[redis.sha1hex(letter)] then
         use(letter)
-        redis.call('LSET', dead, from + place - 1, '')
+        redis.call('LSET', dead, from + place - 1, removed)
       end
     end
   end
-  if count > 0 then redis.call('LREM', dead, 0, '') end
+  if count > 0 then redis.call('LREM', dead, 0, removed) end
 end
 remember(count)
 return count

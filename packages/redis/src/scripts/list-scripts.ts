@@ -1,7 +1,7 @@
 import { defineScript } from '../script.ts';
 import { consumeScript } from './consume.ts';
 import { lettersScript } from './letters.ts';
-import { countOver, inChunks, rememberNumber, serverTime } from './lua-parts.ts';
+import { countOver, inChunks, readLease, rememberNumber, serverTime } from './lua-parts.ts';
 
 /**
  * Stores the first of some elements in a list, as far as there is room: counting and storing are one step, so no producer
@@ -36,24 +36,26 @@ local leasesTell = true
 local function elementOf(record) return record end
 local counted = handedOut
 local function giveBack(records)
+  -- What has woken somebody is younger, and is taken first from its own place.
+  for _ = 1, #records > 0 and redis.call('LLEN', staged) or 0 do redis.call('LMOVE', staged, ready, 'LEFT', 'RIGHT') end
   -- To the end from which is taken, so the first one last.
   local reversed = {}
   for place = #records, 1, -1 do reversed[#reversed + 1] = records[place] end
   inChunks('RPUSH', ready, reversed, 1, #reversed)
 end
-local function take(max, hold)
-  local taken = {}
-  local function look(key)
-    local oldest = #taken < max and redis.call('LRANGE', key, #taken - max, -1) or {}
-    for place = #oldest, 1, -1 do taken[#taken + 1] = oldest[place] end
-    return #oldest
+local function take(batch, hold)
+  local function fillFrom(key)
+    return fill(batch, function(from, count)
+      local youngestFirst, oldestFirst = redis.call('LRANGE', key, -from - count, -from - 1), {}
+      for place = #youngestFirst, 1, -1 do oldestFirst[#oldestFirst + 1] = youngestFirst[place] end
+      return oldestFirst
+    end)
   end
-  local fromStaged = look(staged)
-  local fromReady = look(ready)
-  hold(taken)
+  local fromStaged = fillFrom(staged)
+  local fromReady = fillFrom(ready)
+  hold(batch)
   if fromStaged > 0 then redis.call('LTRIM', staged, 0, -1 - fromStaged) end
   if fromReady > 0 then redis.call('LTRIM', ready, 0, -1 - fromReady) end
-  return taken
 end
 `,
 });
@@ -68,7 +70,7 @@ end
  */
 export const listSize = defineScript(`
 local held, leases, delayed, ready, staged = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-${serverTime}
+${serverTime}${readLease}
 local time = now()
 ${countOver}
 local oldest = redis.call('LINDEX', staged, -1) or redis.call('LINDEX', ready, -1) or ''

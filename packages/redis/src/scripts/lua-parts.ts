@@ -29,6 +29,48 @@ end
 `;
 
 /**
+ * `fill(batch, look)`: adds to `batch` what `look(from, count)` answers, elements from the position `from` on, until it holds
+ * `batch.max` of them, or they are large together; answers how many. No script reads more at once than it may have to answer,
+ * and none keeps the server from others for long. `newBatch(max)` makes an empty one, `isFull(batch)` tells whether there is
+ * room, and `add(batch, element)` adds one that must not be left out.
+ */
+export const batches = `
+local mostBytes = 1048576
+local function newBatch(max) return {max = max, size = 0} end
+local function isFull(batch) return #batch >= batch.max or batch.size >= mostBytes end
+local function add(batch, element)
+  batch[#batch + 1] = element
+  batch.size = batch.size + #element
+end
+local function fill(batch, look)
+  local from, step = 0, 16
+  while not isFull(batch) do
+    local count = math.min(step, batch.max - #batch)
+    local elements = look(from, count)
+    for place = 1, #elements do
+      if isFull(batch) then return from + place - 1 end
+      add(batch, elements[place])
+    end
+    from = from + #elements
+    if #elements < count then break end
+    step = 2 * step
+  end
+  return from
+end
+`;
+
+/**
+ * `handsOf(lease)`: the consumer of a member of `leases`, the number of its first hand-out, and how many there are;
+ * `nil` for one that is not ours. More than a thousand are never handed out together.
+ */
+export const readLease = `
+local function handsOf(lease)
+  local owner, first, count = string.match(lease, '^(.*):(%d+):(%d+)$')
+  if owner and #first <= 15 and #count <= 3 then return owner, tonumber(first), tonumber(count) end
+end
+`;
+
+/**
  * `handedOut(element)`: the element with one more hand-out counted, in its first member. The rest is never parsed, for
  * cjson would lose empty arrays and large numbers. What is no JSON object with members is left as it is: it becomes a dead
  * letter at its next hand-out. A number of more than nine digits, which nobody can have counted, is not counted on: counting
@@ -81,10 +123,10 @@ export const countOver = `
 local over = redis.call('ZRANGEBYSCORE', leases, '-inf', time, 'LIMIT', 0, 1000)
 local back, exact = 0, #over < 1000 and 1 or 0
 for _, lease in ipairs(over) do
-  local owner, from, count = string.match(lease, '^(.*):(%d+):(%d+)$')
-  for hand = tonumber(from), from + count - 1 do
+  local owner, first, count = handsOf(lease)
+  for hand = first or 0, (first or 0) + (count or 0) - 1 do
     local field = owner .. ':' .. string.format('%.0f', hand)
-    if count == '1' or not redis.call('ZSCORE', leases, field .. ':1') then back = back + redis.call('HEXISTS', held, field) end
+    if count == 1 or not redis.call('ZSCORE', leases, field .. ':1') then back = back + redis.call('HEXISTS', held, field) end
   end
 end
 local due = redis.call('ZCOUNT', delayed, '-inf', time)

@@ -1,13 +1,21 @@
 import { defineScript } from '../script.ts';
 import { consumeScript } from './consume.ts';
 import { lettersScript } from './letters.ts';
-import { countOver, inChunks, rememberNumber, serverTime } from './lua-parts.ts';
+import { countOver, inChunks, readLease, rememberNumber, serverTime } from './lua-parts.ts';
 
 /** `readId(text)`: the two numbers of an id of a stream, the second 0 where there is none. */
 const readId = `
 local function readId(text)
   local ms, sequence = string.match(text, '^(%d+)-?(%d*)$')
   return tonumber(ms), tonumber(sequence) or 0
+end
+`;
+
+/** `partsOf(record)`: the id and the element of a record; `0-0` for one that somebody else has put there without an id. */
+const partsOfRecord = `
+local function partsOf(record)
+  local id, element = string.match(record, '^(%d+%-?%d*) (.*)$')
+  return id or '0-0', element or record
 end
 `;
 
@@ -101,27 +109,30 @@ export const streamConsume = consumeScript({
 -- A rewind forgets what is held.
 local leasesTell = false
 local group = string.match(groupKey, '([^:]*):$')
-local function elementOf(record) return string.sub(record, string.find(record, ' ', 1, true) + 1) end
-local function counted(record)
-  local space = string.find(record, ' ', 1, true)
-  return string.sub(record, 1, space) .. handedOut(string.sub(record, space + 1))
+${readId}${infoOf}${partsOfRecord}
+local function elementOf(record)
+  local _, element = partsOf(record)
+  return element
 end
-${readId}${infoOf}
+local function counted(record)
+  local id, element = partsOf(record)
+  return id .. ' ' .. handedOut(element)
+end
 local function giveBack(records, fields)
   local members = {}
   for place, record in ipairs(records) do
-    local ms, sequence = readId(string.match(record, '^(%S+)'))
+    local ms, sequence = readId((partsOf(record)))
     members[#members + 1] = 0
     -- All have the same score, so they are in the order of their bytes.
     members[#members + 1] = string.format('%015.0f-%012.0f %s ', ms, sequence, fields[place]) .. record
   end
   inChunks('ZADD', returned, members, 1, #members)
 end
-local function read(consumerName, from, max, ...)
+local function read(consumerName, max, ...)
   local reply = redis.pcall('XREADGROUP', 'GROUP', group, consumerName, 'COUNT', max, ...)
   if reply and reply.err then
-    if not string.find(reply.err, 'NOGROUP', 1, true) then error(reply) end
-    -- Somebody has deleted the stream, or the group: it begins anew.
+    -- Somebody has deleted the stream, or the group: it begins anew. Whatever else it is, it fails again.
+    if not string.find(reply.err, 'NOGROUP', 1, true) then redis.call('XREADGROUP', 'GROUP', group, consumerName, 'COUNT', max, ...) end
     redis.call('XGROUP', 'CREATE', stream, group, '0', 'MKSTREAM')
     return {}
   end
@@ -135,46 +146,62 @@ local function recordOf(entry)
   -- Somebody else's, which is no event.
   return entry[1] .. ' ' .. table.concat(fields, '\\n')
 end
-local function take(max, hold)
+-- The last id that the group was given, as two numbers.
+local function readUpTo()
+  for _, reply in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+    local info = infoOf(reply)
+    if info.name == group then return readId(info['last-delivered-id']) end
+  end
+  return 0, 0
+end
+local function take(batch, hold)
   -- A stream gives an entry once: what could not be held must not be read.
   redis.call('ZADD', leases, 'XX', 0, '')
   redis.call('HSET', held, '', '')
   redis.call('HDEL', held, '')
-  local taken = {}
-  local popped = redis.call('ZPOPMIN', returned, max)
-  for at = 1, #popped, 2 do taken[#taken + 1] = string.match(popped[at], '^%S+ %S+ (.*)$') end
-  if #taken < max then
-    local woke = {}
-    for _, entry in ipairs(read('staged', '0', max - #taken, 'STREAMS', stream, '0')) do
+  local fromReturned = fill(batch, function(from, count)
+    local records = redis.call('ZRANGE', returned, from, from + count - 1)
+    for place, member in ipairs(records) do records[place] = string.match(member, '^%S+ %S+ (.*)$') or member end
+    return records
+  end)
+  local woke = {}
+  if not isFull(batch) then
+    for _, entry in ipairs(read('staged', math.min(16, batch.max - #batch), 'STREAMS', stream, '0')) do
       woke[#woke + 1] = entry[1]
-      if entry[2] then taken[#taken + 1] = recordOf(entry) end
-    end
-    if #woke > 0 then redis.call('XACK', stream, group, unpack(woke)) end
-  end
-  if #taken < max and redis.call('LLEN', replayed) > 0 then
-    local ms, sequence = 0, 0
-    for _, reply in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
-      local info = infoOf(reply)
-      if info.name == group then ms, sequence = readId(info['last-delivered-id']) end
-    end
-    while #taken < max do
-      local record = redis.call('LINDEX', replayed, 0)
-      if not record then break end
-      local behindMs, behindSequence = readId(string.match(record, '^(%S+)'))
-      if ms < behindMs or (ms == behindMs and sequence < behindSequence) then break end
-      taken[#taken + 1] = redis.call('LPOP', replayed)
+      if entry[2] then add(batch, recordOf(entry)) end
     end
   end
-  if #taken < max then
-    for _, entry in ipairs(read('taken', '>', max - #taken, 'NOACK', 'STREAMS', stream, '>')) do
-      taken[#taken + 1] = recordOf(entry)
-    end
+  local hasReplayed, fromReplayed = redis.call('LLEN', replayed) > 0, 0
+  if hasReplayed and not isFull(batch) then
+    local ms, sequence = readUpTo()
+    fromReplayed = fill(batch, function(from, count)
+      local records = redis.call('LRANGE', replayed, from, from + count - 1)
+      for place, record in ipairs(records) do
+        local behindMs, behindSequence = readId((partsOf(record)))
+        if ms < behindMs or (ms == behindMs and sequence < behindSequence) then return {unpack(records, 1, place - 1)} end
+      end
+      return records
+    end)
   end
-  if #taken < max then
-    for _, record in ipairs(redis.call('LPOP', replayed, max - #taken) or {}) do taken[#taken + 1] = record end
+  local step = 16
+  while not isFull(batch) do
+    local count = math.min(step, batch.max - #batch)
+    local entries = read('taken', count, 'NOACK', 'STREAMS', stream, '>')
+    for _, entry in ipairs(entries) do add(batch, recordOf(entry)) end
+    if #entries < count then break end
+    step = 2 * step
   end
-  hold(taken)
-  return taken
+  -- Nothing is left that they could be behind.
+  if hasReplayed and not isFull(batch) then
+    local before = fromReplayed
+    fromReplayed = before + fill(batch, function(from, count)
+      return redis.call('LRANGE', replayed, before + from, before + from + count - 1)
+    end)
+  end
+  hold(batch)
+  if fromReturned > 0 then redis.call('ZREMRANGEBYRANK', returned, 0, fromReturned - 1) end
+  if #woke > 0 then redis.call('XACK', stream, group, unpack(woke)) end
+  if fromReplayed > 0 then redis.call('LTRIM', replayed, fromReplayed, -1) end
 end
 `,
 });
@@ -189,7 +216,7 @@ end
 export const streamSize = defineScript(`
 local held, leases, delayed, stream, returned, replayed, groupKey = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local name = string.match(groupKey, '([^:]*):$')
-${serverTime}${infoOf}${countUnread}
+${serverTime}${infoOf}${countUnread}${readLease}
 local time = now()
 ${countOver}
 local waits, oldest = 0, redis.call('ZRANGE', returned, 0, 0)[1]
@@ -242,18 +269,19 @@ export const streamRewind = defineScript(`
 local memory, held, delayed, stream, returned, groupKey = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local group = string.match(groupKey, '([^:]*):$')
 local ms, sequence = tonumber(ARGV[3]), tonumber(ARGV[4])
-${rememberNumber}${readId}${infoOf}${inChunks}
+${rememberNumber}${readId}${infoOf}${partsOfRecord}${inChunks}
 if known then return known end
 if redis.call('EXISTS', stream) == 0 then redis.call('XGROUP', 'CREATE', stream, group, '0', 'MKSTREAM') end
 local function comesAgain(record)
-  local id = string.match(record, '^(%S+)')
+  local id = partsOf(record)
   local ownMs, ownSequence = readId(id)
   if ownMs < ms or (ownMs == ms and ownSequence < sequence) then return false end
-  return #redis.call('XRANGE', stream, id, id) > 0
+  local found = redis.pcall('XRANGE', stream, id, id)
+  return not found.err and #found > 0
 end
 local gone = {}
 for _, member in ipairs(redis.call('ZRANGE', returned, 0, -1)) do
-  if comesAgain(string.match(member, '^%S+ %S+ (.*)$')) then gone[#gone + 1] = member end
+  if comesAgain(string.match(member, '^%S+ %S+ (.*)$') or member) then gone[#gone + 1] = member end
 end
 inChunks('ZREM', returned, gone, 1, #gone)
 gone = {}
@@ -264,7 +292,7 @@ end
 inChunks('HDEL', held, gone, 1, #gone)
 gone = {}
 for _, member in ipairs(redis.call('ZRANGE', delayed, 0, -1)) do
-  if comesAgain(string.match(member, '^%S+ (.*)$')) then gone[#gone + 1] = member end
+  if comesAgain(string.match(member, '^%S+ (.*)$') or member) then gone[#gone + 1] = member end
 end
 inChunks('ZREM', delayed, gone, 1, #gone)
 local woke = redis.call('XREADGROUP', 'GROUP', group, 'staged', 'STREAMS', stream, '0')
