@@ -6,10 +6,16 @@ import { newKey, notOurs, offer, useServer } from './support/server.ts';
 
 const event = (type: string) => ({ type, data: null });
 
-const untilFollows = (replica: TestRedis): Promise<unknown> =>
+/** Resolves once `replica` gets what `primary` is told, and both know it: that the replica is up comes up to a second before. */
+const untilFollows = (replica: TestRedis, primary: TestRedis): Promise<unknown> =>
   until(
     'the replica to follow',
-    async () => String(await replica.command('INFO', 'replication')).includes('master_link_status:up'),
+    async () => {
+      const [own, theirs] = await Promise.all(
+        [replica, primary].map(async (one) => String(await one.command('INFO', 'replication'))),
+      );
+      return own?.includes('master_link_status:up') === true && /slave\d:.*state=online/.test(theirs ?? '');
+    },
     // A synchronisation that a busy machine breaks off is tried again after `repl-timeout`.
     { deadlineMs: 50_000 },
   );
@@ -22,14 +28,14 @@ describe.skipIf(notOurs !== undefined)(`waiting for a replica of ${notOurs ?? of
   beforeAll(async () => {
     way = await server().link('servers');
     replica = await offer.start({ config: [`replicaof ${way.host} ${way.port}`, 'repl-timeout 10'] });
-    await untilFollows(replica);
+    await untilFollows(replica, server());
   });
   afterAll(() => replica?.stop());
 
   const durability = { replicas: 1, timeoutMs: 1000 };
   const follow = async (): Promise<void> => {
     way.heal();
-    await untilFollows(replica);
+    await untilFollows(replica, server());
   };
 
   test('a push resolves when the replica has it', async () => {
@@ -157,7 +163,7 @@ describe.skipIf(notOurs !== undefined)(`waiting for a replica of ${notOurs ?? of
     await using _primary = primary;
     const path = await primary.link('servers');
     await using follower = await offer.start({ config: [`replicaof ${path.host} ${path.port}`] });
-    await untilFollows(follower);
+    await untilFollows(follower, primary);
     const queueKey = newKey();
     const queue = await openQueue(primary, { queueKey, durability, capacity: Infinity, requestTimeoutMs: 1500 });
     let confirmed = 0;

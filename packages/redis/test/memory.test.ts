@@ -76,8 +76,6 @@ describe.skipIf(notOurs !== undefined)(`a full ${notOurs ?? offer.name}`, () => 
         expect(await drain(queue)).toHaveLength(stored);
         await queue.push(event('again'));
         expect(await drain(queue)).toEqual(['again']);
-        // A stream keeps its last entries until the next push.
-        if (options.mode === 'list') expect(await countsOf(server(), queueKey)).toEqual(nothing);
       } finally {
         await limit(0);
       }

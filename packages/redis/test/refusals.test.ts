@@ -154,7 +154,7 @@ describe.skipIf(notOurs !== undefined)(`what ${notOurs ?? offer.name} refuses`, 
     );
     link.freeze();
     const { code, ms } = await opening;
-    expect(code).toBe('NQ_OUTCOME_UNKNOWN');
+    expect(code).toBe('NQ_UNAVAILABLE');
     expect(ms).toBeLessThan(2500);
   });
 

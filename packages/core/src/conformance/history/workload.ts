@@ -34,10 +34,16 @@ export async function runWorkload(
     capacity: needs.capacity.holds(trial.capabilities) ? capacity : Infinity,
     patienceMs: trial.timing.patienceMs,
     drained,
-    minimum: profile.minimum,
+    minimum: attainable(profile, capacity),
   });
   trial.verified += verdict.counts.handOuts;
   return { ...verdict, buried: scene.buried };
+}
+
+/** What must have happened at the least. More than fits is not there at once, however many events there are. */
+function attainable({ minimum, backlog }: Profile, capacity: number): Profile['minimum'] {
+  const most = backlog ? capacity : Infinity;
+  return Object.fromEntries(Object.entries(minimum).map(([name, least]) => [name, Math.min(least, most)]));
 }
 
 /** What a consumer does first: it gives an event back, gives one up, leaves with one, and acknowledges one. */

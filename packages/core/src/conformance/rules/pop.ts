@@ -14,10 +14,10 @@ export const popRules: readonly Rule[] = [
     level: 'MUST',
     claim: 'core',
     tier: 'smoke',
-    text: 'A pop that waits is woken by a push: each push wakes one, and one that comes between the look and the wait is not missed.',
+    text: 'A pop that waits is woken by a push: each push wakes one, and one that comes between the look and the wait is not missed. Without a limit, or with one of Infinity, it waits for ever.',
     why: 'A consumer that sleeps beside its event looks like a dead one, and only under load: the moment between "empty" and "wait" is short.',
     checkFirst: 'Does the backend look and wait in one step, and does every stored event wake a pop of its own?',
-    mutants: ['poll-at-deadline', 'wake-one', 'check-then-wait'],
+    mutants: ['poll-at-deadline', 'wake-one', 'check-then-wait', 'no-limit-is-none', 'infinity-is-a-moment'],
     async run(trial) {
       const queue = await trial.open({ leaseMs: longLeaseMs(trial) });
       const producer = await secondOf(trial, queue);
@@ -28,7 +28,7 @@ export const popRules: readonly Rule[] = [
         }
         for (const pop of pops) await (await pop)?.ack();
       };
-      const pops = [queue.pop(), queue.pop(), queue.pop()];
+      const pops = [queue.pop(), queue.pop({ timeoutMs: undefined }), queue.pop({ timeoutMs: Infinity })];
       await trial.pending(Promise.race(pops), 'pop of an empty queue');
       await Promise.all(trial.events(pops.length).map((event) => producer.push(event)));
       await woken(pops, 'a pop that waited for one of three pushes');

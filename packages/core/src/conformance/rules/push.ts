@@ -4,7 +4,7 @@ import type { Delivery } from '../../queue.ts';
 import { needs, type Rule } from '../rule.ts';
 import type { Trial } from '../trial.ts';
 import { collectPages, longLeaseMs } from './full-queue.ts';
-import { differenceOf, longTexts, weirdAttributes, weirdData } from './weird-events.ts';
+import { differenceOf, longData, weirdAttributes, weirdData } from './weird-events.ts';
 
 /** More than a driver puts into one request, several times over. */
 const manyEvents = 1540;
@@ -110,6 +110,9 @@ export const pushRules: readonly Rule[] = [
       'falsy-lost',
       'stringifies-bytes',
       'whole-buffer',
+      'cuts-bytes-at-64k',
+      'cuts-names-at-255',
+      'composes-keys',
       'normalises-text',
       'drop-headers',
       'lower-cases-headers',
@@ -125,7 +128,7 @@ export const pushRules: readonly Rule[] = [
       const mostBytes = Math.min(trial.capabilities.maxPayloadBytes - attributeBytes, largestTried);
       const table = [
         ...weirdAttributes,
-        ...(trial.carriesAnything ? [...weirdData, ...longTexts(Math.max(mostBytes, 0))] : []),
+        ...(trial.carriesAnything ? [...weirdData, ...longData(Math.max(mostBytes, 0))] : []),
       ];
       const pushed = table.map(({ what, changes }) => ({ what, event: trial.event(changes) }));
       const pushing = async (): Promise<void> => {
@@ -142,10 +145,10 @@ export const pushRules: readonly Rule[] = [
         verify(what, event, deliveries.find((one) => one.event.id === event.id)?.event);
       }
       // Alone, for by its id it could not be told from a stranger.
-      const named = trial.event({ id: `${trial.event().id} "ключ"\n🗝` });
+      const named = trial.event({ id: `${trial.event().id} "ключ"\n🗝 cafe\u0301 ${'long '.repeat(60)}` });
       await queue.push(named);
       const delivery = await trial.take(queue);
-      verify('an id that is not in ASCII', named, delivery.event);
+      verify('an id that is long and not in ASCII', named, delivery.event);
       await delivery.ack();
     },
   },

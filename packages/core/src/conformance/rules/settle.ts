@@ -48,6 +48,7 @@ export const settleRules: readonly Rule[] = [
       'nack-of-batch-is-first',
       'nack-renames',
       'nack-drops-headers',
+      'nack-reads-names',
       'dispose-acks',
     ],
     run: givesBack,
@@ -197,9 +198,15 @@ async function givesBack(trial: Trial): Promise<void> {
   const third = await trial.take(queue, 'the event that was given back because its delivery was disposed of unsettled');
   verifyUnchanged(trial, third, event);
   await third.nack({ reason: 'the rule says so' });
-  const fourth = await trial.take(queue, 'the event that was given back with a reason');
-  verifyUnchanged(trial, fourth, event);
-  await fourth.ack();
+  // What is left out may as well be there and say so.
+  for (const options of [{ deadLetter: false }, { delayMs: undefined, deadLetter: undefined, reason: undefined }]) {
+    const next = await trial.take(queue, 'the event that was given back');
+    verifyUnchanged(trial, next, event);
+    await next.nack(options);
+  }
+  const last = await trial.take(queue, 'the event that was given back with options that say nothing');
+  verifyUnchanged(trial, last, event);
+  await last.ack();
 
   const events = trial.events(Math.min(6, queue.capacity));
   await queue.pushMany(events, { timeoutMs: trial.timing.patienceMs });

@@ -22,6 +22,30 @@ export const popMutants: readonly Mutant[] = [
       }),
   },
   {
+    name: 'no-limit-is-none',
+    wrong: 'A time limit that is undefined counts as one of 0.',
+    queue: (queue, alive) =>
+      changed(queue, {
+        pop(options = {}) {
+          if (!('timeoutMs' in options) || options.timeoutMs !== undefined) return queue.pop(options);
+          alive();
+          return queue.pop({ ...options, timeoutMs: 0 });
+        },
+      }),
+  },
+  {
+    name: 'infinity-is-a-moment',
+    wrong: 'A time limit of Infinity is given to a timer, which takes it for 1 ms.',
+    queue: (queue, alive) =>
+      changed(queue, {
+        pop(options = {}) {
+          if (options.timeoutMs !== Infinity) return queue.pop(options);
+          alive();
+          return queue.pop({ ...options, timeoutMs: 1 });
+        },
+      }),
+  },
+  {
     name: 'wake-one',
     wrong: 'However many events are pushed in one turn, one pop is woken.',
     queue(queue, alive, broker) {

@@ -143,6 +143,37 @@ export const pushMutants: readonly Mutant[] = [
       }),
   },
   {
+    name: 'cuts-bytes-at-64k',
+    wrong: 'Bytes are kept in a column that holds 64 KiB.',
+    driver: (driver, alive) =>
+      withEncoding(driver, alive, (event) =>
+        event.data instanceof Uint8Array && event.data.length > chunkBytes
+          ? { ...event, data: event.data.subarray(0, chunkBytes) }
+          : undefined,
+      ),
+  },
+  {
+    name: 'cuts-names-at-255',
+    wrong: 'The type and the id are kept in columns that hold 255 characters.',
+    driver: (driver, alive) =>
+      withEncoding(driver, alive, (event) =>
+        event.type.length > 255 || event.id.length > 255
+          ? { ...event, type: event.type.slice(0, 255), id: event.id.slice(0, 255) }
+          : undefined,
+      ),
+  },
+  {
+    name: 'composes-keys',
+    wrong: 'Keys are normalised (NFC), and so is the type, whose blanks at both ends are left out.',
+    driver: (driver, alive) =>
+      withEncoding(driver, alive, (event) => {
+        const [key, type] = [event.key?.normalize('NFC'), event.type.normalize('NFC').trim()];
+        return key === event.key && type === event.type
+          ? undefined
+          : { ...event, ...(key === undefined ? {} : { key }), type };
+      }),
+  },
+  {
     name: 'drop-headers',
     wrong: 'Headers are not written.',
     driver: (driver, alive) =>

@@ -28,6 +28,20 @@ export const settleMutants: readonly Mutant[] = [
       }),
   },
   {
+    name: 'nack-reads-names',
+    wrong: 'nack() looks which options there are, and not what they say.',
+    queue: (queue, alive) =>
+      withDeliveries(queue, (delivery) =>
+        changed(delivery, {
+          nack(options = {}) {
+            if (!('deadLetter' in options) || options.deadLetter === true) return delivery.nack(options);
+            alive();
+            return delivery.nack({ deadLetter: true });
+          },
+        }),
+      ),
+  },
+  {
     name: 'ack-remembered-here',
     wrong: 'A connection remembers what it has acknowledged, and tells the backend when the event comes again.',
     driver(driver, alive) {
