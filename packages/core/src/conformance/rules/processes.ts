@@ -6,7 +6,7 @@ import { needs, type Rule } from '../rule.ts';
 import type { Trial } from '../trial.ts';
 import { NotVerified } from '../violation.ts';
 import { longLeaseMs } from './full-queue.ts';
-import { handOut, shortLeaseMs, takeBack } from './returned.ts';
+import { handOut, resolves, shortLeaseMs, takeBack, watchWhatComes } from './returned.ts';
 import { sizeWhere } from './size.ts';
 
 /** How many other processes there are. With this one, they are more than a machine with two cores runs at once. */
@@ -86,6 +86,20 @@ export const processRules: readonly Rule[] = [
     checkFirst: 'Are taking a dead letter away and putting its event into the queue one step of the backend?',
     mutants: ['replay-locked-by-process'],
     run: replaysOnce,
+  },
+  {
+    id: '7.12',
+    slug: 'processes-leave-others-alone',
+    level: 'MUST',
+    claim: 'durable',
+    tier: 'standard',
+    requires: needs.multiInstance,
+    hooks: ['fork'],
+    text: 'What one process holds, delays or has given up stays as it is when another one opens the queue, uses it and closes it.',
+    why: 'A process that tidies up when it starts or ends takes what others are working on for its own leftovers: every deployment has done twice what is in hand.',
+    checkFirst: 'By what are the hand-outs of a process told from those of all others, and can two have the same?',
+    mutants: ['start-ends-all-leases', 'close-returns-of-namesakes'],
+    run: leavesOthersAlone,
   },
 ];
 
@@ -231,6 +245,36 @@ async function replaysOnce(trial: Trial): Promise<void> {
     );
     trial.verifySame(await trial.collect(queue, events.length), events, false);
   }
+}
+
+async function leavesOthersAlone(trial: Trial): Promise<void> {
+  const queue = await trial.open({ leaseMs: longLeaseMs(trial) });
+  const { nackDelay, deadLetter } = trial.capabilities;
+  const { patienceMs, quietMs } = trial.timing;
+  if (deadLetter) await (await handOut(trial, queue)).nack({ deadLetter: true });
+  if (nackDelay) await (await handOut(trial, queue)).nack({ delayMs: longLeaseMs(trial) });
+  const held = await handOut(trial, queue);
+
+  const guest = await trial.fork();
+  const brought = trial.event();
+  await guest.push([brought], patienceMs);
+  await guest.take({ count: 1, page: 1, timeoutMs: quietMs, after: 'ack' });
+  await guest.end();
+
+  await watchWhatComes(queue, quietMs, (delivery) =>
+    trial.verify(
+      delivery.event.id === brought.id,
+      () => `${trial.show(delivery)} came again when another process had opened the queue and closed it`,
+    ),
+  );
+  if (deadLetter) {
+    const count = await queue.deadLetters.count();
+    trial.verify(
+      count === 1,
+      () => `there is 1 dead letter, and ${count} are counted after another process has closed`,
+    );
+  }
+  await resolves(trial, held.ack(), 'ack() of what was held while another process opened the queue and closed it');
 }
 
 async function killsOne(trial: Trial): Promise<void> {

@@ -1,4 +1,4 @@
-import type { DeadLetters, LeasedEvent } from '../../../src/index.ts';
+import type { DeadLetters, LeasedEvent, QueueDriver } from '../../../src/index.ts';
 import type { Timer } from '../../../src/clock.ts';
 import type { SimulatedBroker } from '../../../src/conformance.ts';
 import { memoryDriver } from '../../../src/testing.ts';
@@ -43,6 +43,43 @@ function sharedOf(broker: SimulatedBroker): Shared {
   };
   shared.set(broker, fresh);
   return fresh;
+}
+
+/** What is held of a broker, and over which connection. */
+const allHeld = new WeakMap<SimulatedBroker, Map<unknown, QueueDriver<string>>>();
+
+function heldOf(broker: SimulatedBroker): Map<unknown, QueueDriver<string>> {
+  const held = allHeld.get(broker) ?? new Map<unknown, QueueDriver<string>>();
+  allHeld.set(broker, held);
+  return held;
+}
+
+/** `driver`, of which is known what is held. */
+function remembering(driver: QueueDriver<string>, broker: SimulatedBroker): QueueDriver<string> {
+  const held = heldOf(broker);
+  return changed(driver, {
+    async pop(max, waitMs, signal) {
+      const leases = await driver.pop(max, waitMs, signal);
+      for (const { receipt } of leases) held.set(receipt, driver);
+      return leases;
+    },
+    ack(receipts) {
+      for (const receipt of receipts) held.delete(receipt);
+      return driver.ack(receipts);
+    },
+    nack(returns) {
+      for (const { receipt } of returns) held.delete(receipt);
+      return driver.nack(returns);
+    },
+  });
+}
+
+/** Gives back everything that is held, whoever holds it. */
+async function giveAllBack(broker: SimulatedBroker): Promise<void> {
+  const held = [...heldOf(broker)];
+  heldOf(broker).clear();
+  const back = held.map(([receipt, driver]) => driver.nack([{ receipt, delayMs: 0, reason: '', deadLetter: false }]));
+  await Promise.allSettled(back);
 }
 
 /** Wrong as soon as there is a second process, and right in one. */
@@ -249,6 +286,33 @@ export const processMutants: readonly Mutant[] = [
       return withLetters(looking, (letters) => ({
         replay: (ids) => inTurn(replaying, process, () => letters.replay(ids)),
       }));
+    },
+  },
+  {
+    name: 'start-ends-all-leases',
+    wrong: 'A process that starts gives back what is in flight, which it takes for the leftovers of the last run.',
+    driver(driver, alive, broker, process) {
+      if (process.number > 0 && heldOf(broker).size > 0) {
+        alive();
+        void giveAllBack(broker);
+      }
+      return remembering(driver, broker);
+    },
+  },
+  {
+    name: 'close-returns-of-namesakes',
+    wrong: 'A process that closes gives back what is held under its name, and all processes have the same.',
+    driver(driver, alive, broker, process) {
+      const remembered = remembering(driver, broker);
+      return changed(remembered, {
+        async close() {
+          if (process.number > 0 && heldOf(broker).size > 0) {
+            alive();
+            await giveAllBack(broker);
+          }
+          await driver.close();
+        },
+      });
     },
   },
 ];
