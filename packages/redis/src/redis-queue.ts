@@ -45,7 +45,7 @@ export async function redisQueue<Data = unknown>(options: RedisQueueOptions): Pr
     facts = serverFactsOf(await ask((client) => infoOf(client, queueKey)).catch(unlessRefused));
   } catch (error) {
     connection.close();
-    // Nothing was asked for that could be done or not.
+    // A group may have been made, which the next try finds: for who opens, there is no queue.
     if (isNqError(error, 'NQ_OUTCOME_UNKNOWN'))
       throw new NqError('NQ_UNAVAILABLE', `Cannot ${verb}: no answer in time`, { cause: error });
     throw error instanceof NqError ? error : redisError(verb, error);

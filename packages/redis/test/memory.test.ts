@@ -66,7 +66,7 @@ describe.skipIf(notOurs !== undefined)(`a full ${notOurs ?? offer.name}`, () => 
   );
 
   test.for([list, stream])(
-    'takes pushes into a $mode again when it is emptied',
+    'takes pushes into a $mode again when it is emptied, and nothing of it is left',
     { timeout: 30_000 },
     async (options) => {
       const queueKey = newKey();
@@ -76,6 +76,10 @@ describe.skipIf(notOurs !== undefined)(`a full ${notOurs ?? offer.name}`, () => 
         expect(await drain(queue)).toHaveLength(stored);
         await queue.push(event('again'));
         expect(await drain(queue)).toEqual(['again']);
+        const keys = (await server().command('KEYS', `{${queueKey}}:nq:*`)) as string[];
+        // Besides the last requests, which expire.
+        expect(keys.filter((key) => !/:nq:(?:push|consume):/.test(key))).toEqual([]);
+        expect(await queue.size()).toMatchObject({ ready: 0, inFlight: 0, delayed: 0 });
       } finally {
         await limit(0);
       }
