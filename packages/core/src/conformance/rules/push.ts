@@ -116,6 +116,7 @@ export const pushRules: readonly Rule[] = [
       'normalises-text',
       'drop-headers',
       'lower-cases-headers',
+      'lower-cases-values',
       'drop-key',
       'trims-key',
       'time-in-seconds',

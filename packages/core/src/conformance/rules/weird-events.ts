@@ -94,7 +94,10 @@ export const weirdAttributes: readonly WeirdEvent[] = [
     [
       ['with names in capitals', { 'X-Trace': 'a', 'x-trace': 'b' }],
       ['whose names are not in ASCII', { 'ключ 🗝': 'a', ' spaced ': 'b' }],
-      ['whose values are empty, spaced or not in ASCII', { a: '', b: ' x ', c: 'line\r\nbreak', d: 'ü 🗝' }],
+      [
+        'whose values are empty, spaced, in capitals or not in ASCII',
+        { a: '', b: ' x ', c: 'line\r\nbreak', d: 'Ü 🗝' },
+      ],
       [
         'called like attributes',
         { id: '1', type: 't', key: 'k', time: '0', data: 'd', source: '/shop', datacontenttype: 'x' },

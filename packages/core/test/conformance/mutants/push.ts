@@ -174,6 +174,15 @@ export const pushMutants: readonly Mutant[] = [
       }),
   },
   {
+    name: 'lower-cases-values',
+    wrong: 'The values of headers are written in lower case.',
+    driver: (driver, alive) =>
+      withEncoding(driver, alive, (event) => {
+        const values = Object.entries(event.headers ?? {}).map(([name, value]) => [name, value.toLowerCase()]);
+        return values.length === 0 ? undefined : { ...event, headers: Object.fromEntries(values) };
+      }),
+  },
+  {
     name: 'drop-headers',
     wrong: 'Headers are not written.',
     driver: (driver, alive) =>
