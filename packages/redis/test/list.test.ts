@@ -78,7 +78,7 @@ describe.skipIf(notOurs !== undefined)(`a list on ${offer.name}`, () => {
   });
 
   test('is asked for more ids than arguments fit on the stack', async () => {
-    await using queue = await openQueue(server());
+    await using queue = await openQueue(server(), { requestTimeoutMs: 10_000 });
     expect(await queue.deadLetters.remove(Array.from({ length: 150_000 }, (_, id) => `id-${id}`))).toBe(0);
   });
 
