@@ -9,6 +9,9 @@ const refusalMs = 5;
 /** After how long a client that has given up is replaced, in milliseconds. */
 const renewMs = 200;
 
+/** What ioredis says to who waits for an answer when it ends. */
+const closedMessage = 'Connection is closed.';
+
 /** How long a server may take from the connection to its last word about itself, in milliseconds: as long as to connect. */
 const greetingMs = 10_000;
 
@@ -24,6 +27,8 @@ export class Connection {
   #trouble: unknown;
   /** Who waits until commands can be sent. */
   readonly #waiting = new Set<() => void>();
+  /** By client, while there may be answers: how to tell who waits for one that none will come. */
+  readonly #unanswered = new Map<RedisClient, Set<(reason: Error) => void>>();
   #losses = 0;
   #closed = false;
 
@@ -53,6 +58,19 @@ export class Connection {
   }
 
   /**
+   * What `answer` resolves, for which `client` was asked. Rejects as soon as the client is given up or has ended: ioredis
+   * itself forgets then what it would have sent again, and nobody is told (ioredis #2193).
+   */
+  answerOf<Answer>(client: RedisClient, answer: Promise<Answer>): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      const unanswered = this.#unanswered.get(client);
+      if (unanswered === undefined) reject(new Error(closedMessage));
+      unanswered?.add(reject);
+      void answer.then(resolve, reject).finally(() => unanswered?.delete(reject));
+    });
+  }
+
+  /**
    * How often a connection was lost. What was under way then, the client sends again by itself, and its answer says nothing
    * of what came of it the first time.
    */
@@ -65,14 +83,16 @@ export class Connection {
     if (this.#closed) return;
     const stuck = this.#client;
     this.#client = this.#connect();
-    // Not to be reconnected: a client that is told so while it reconnects stays there for ever (BullMQ #4585).
+    // A client that is told so while it reconnects stays there for ever (BullMQ #4585), with all that it was asked.
     stuck.disconnect();
+    this.#end(stuck);
   }
 
   /** Everything under way rejects. */
   close(): void {
     this.#closed = true;
     this.#client.disconnect();
+    this.#end(this.#client);
     this.#wake();
   }
 
@@ -84,6 +104,7 @@ export class Connection {
 
   #connect(): RedisClient {
     const client = this.#make();
+    this.#unanswered.set(client, new Set());
     const isOurs = (): boolean => client === this.#client && !this.#closed;
     client.on('error', (error: unknown) => {
       if (!isOurs()) return;
@@ -111,6 +132,7 @@ export class Connection {
     });
     // It has given up, whatever its strategy says.
     client.on('end', () => {
+      this.#end(client);
       if (!isOurs()) return;
       const renew = (): void => {
         if (isOurs()) this.#client = this.#connect();
@@ -125,6 +147,13 @@ export class Connection {
     // What fails is told by the events.
     client.connect().catch(() => {});
     return client;
+  }
+
+  /** Nothing is answered by `client` any more. */
+  #end(client: RedisClient): void {
+    const unanswered = this.#unanswered.get(client) ?? [];
+    this.#unanswered.delete(client);
+    for (const reject of unanswered) reject(new Error(closedMessage));
   }
 
   #wake(): void {

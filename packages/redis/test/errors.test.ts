@@ -1,6 +1,8 @@
 import { isNqError } from '@nq/core';
 import { describe, expect, test } from 'vitest';
-import { failureOf, lostError, redisError, redisFailures } from '../src/errors.ts';
+import { failureOf, isUnsent, lostError, redisError, redisFailures } from '../src/errors.ts';
+import type { RedisClient } from '../src/index.ts';
+import { clients } from './support/queue.ts';
 
 /** An error as ioredis throws it. */
 function clientError(message: string, code?: string): Error {
@@ -29,6 +31,8 @@ describe('an error of the client', () => {
       "ERR Error running script (call to f_435c2d): @user_script:1: @user_script: 1: The user executing the script can't run this command or subcommand",
       'NQ_CONFIG',
     ],
+    ['Too many Cluster redirections. Last error: ReplyError: MOVED 1 127.0.0.1:1', 'NQ_OUTCOME_UNKNOWN'],
+    ["Cluster isn't ready and enableOfflineQueue options is false", 'NQ_UNAVAILABLE'],
     ['connect ECONNREFUSED 127.0.0.1:1', undefined],
     ['ERR syntax error', undefined],
     ['BUSYGROUP Consumer Group name already exists', undefined],
@@ -50,6 +54,25 @@ describe('an error of the client', () => {
     expect(error.cause).toBe(cause);
     expect(JSON.stringify(error, Object.getOwnPropertyNames(error))).not.toContain('s3cr3t');
     expect(Object.keys(cause)).not.toContain('command');
+  });
+});
+
+describe.each(clients)('what a client of $name says that has no connection', ({ make, makeCluster }) => {
+  const nowhere = { host: '127.0.0.1', port: 1 };
+  const options = { enableOfflineQueue: false, retryStrategy: null, clusterRetryStrategy: null };
+
+  test.each<[string, () => RedisClient]>([
+    ['to a server', () => make({ ...nowhere, ...options })],
+    ['to a cluster', () => makeCluster([nowhere], options)],
+  ])('%s is that nothing was sent', async (_what, open) => {
+    const client = open();
+    client.on('error', () => {});
+    const connecting = client.connect().catch(() => {});
+    const error = await client.get('key').catch((thrown: unknown) => thrown);
+    expect(isUnsent(error)).toBe(true);
+    expect(failureOf(error)).toMatchObject({ code: 'NQ_UNAVAILABLE', meaning: 'there is no connection' });
+    await connecting;
+    client.disconnect();
   });
 });
 

@@ -183,6 +183,26 @@ describe.skipIf(offer.missing !== undefined)(`requests whose answer is lost on $
       await queue.close();
     });
 
+    test('calls whose link is lost, and not back in time, say that nobody knows, and the same object works again', async () => {
+      const { link, queue, counts } = await scene({ requestTimeoutMs: 300 });
+      await queue.push(event('a'));
+      const held = await take(queue);
+      link.dropReplies();
+      const calls = [queue.push(event('b')), held.ack(), queue.size()].map(codeOf);
+      await until('the server to have acted', async () => {
+        const { ready, held: left } = await counts();
+        return ready === 1 && left === 0;
+      });
+      // The client reconnects, in vain, when it is given up for a new one.
+      link.cut();
+      expect(await Promise.all(calls)).toEqual(Array(3).fill('NQ_OUTCOME_UNKNOWN'));
+      link.heal();
+      await until('the ack', () => held.ack().then(() => true));
+      expect(await drain(queue)).toEqual(['b']);
+      expect(await counts()).toEqual(nothing);
+      await queue.close();
+    });
+
     test('a link that is silent is given up for a new one by the first call that has no answer', async () => {
       const { link, queue } = await scene({ requestTimeoutMs: 200 });
       link.freeze();
