@@ -62,7 +62,9 @@ export function clientMaker(options: RedisQueueOptions): MakeClient {
     const nodes = cluster.map((addr) => readAddr('cluster', addr, 6379));
     const { keepAlive, disableClientInfo } = ours;
     const redisOptions = { ...accessOf(options), keepAlive, disableClientInfo };
-    return (name) => new Cluster(nodes, { ...ofCluster, redisOptions: { ...redisOptions, connectionName: name } });
+    return (name) => {
+      return new Cluster(nodes, { ...ofCluster, dnsLookup, redisOptions: { ...redisOptions, connectionName: name } });
+    };
   }
   const access = accessOf(options);
   if (sentinel === undefined) {
@@ -88,6 +90,11 @@ const ofCluster = {
   clusterRetryStrategy: ours.retryStrategy,
   scaleReads: 'master',
 } as const;
+
+/** A name stays one: who speaks TLS has a certificate for it, and not for its address. */
+function dnsLookup(name: string, callback: (error: null, address: string) => void): void {
+  callback(null, name);
+}
 
 function likeClient(client: RedisClient): MakeClient {
   if (typeof (client as Partial<RedisClient> | null)?.duplicate !== 'function') {
