@@ -54,6 +54,7 @@ class Work {
       const code = await this.#timed(codeOf(this.#queue.push(event(type))));
       if (code === 'done') this.confirmed.add(type);
       if (code === 'NQ_OUTCOME_UNKNOWN') this.unknown.add(type);
+      if (code === 'NQ_CLOSED') return;
     }
   }
 
@@ -67,7 +68,7 @@ class Work {
         this.seen.set(type, [...(this.seen.get(type) ?? []), performance.now()]);
         // One that is lost makes its event come again, when its lease has ended at the latest.
         await this.#timed(codeOf(delivery.ack()));
-      } else if (code === 'done' && !this.#pushing && (await this.#isEmpty())) return;
+      } else if (code === 'NQ_CLOSED' || (code === 'done' && !this.#pushing && (await this.#isEmpty()))) return;
     }
   }
 
