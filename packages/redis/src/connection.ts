@@ -1,5 +1,6 @@
 import { type Clock, NqError, type Timer } from '@nq/core';
 import { failureOf, redisError, withoutCommand } from './errors.ts';
+import { inquire } from './inquiry.ts';
 import type { MakeClient } from './open-client.ts';
 import type { Redis } from 'ioredis';
 import type { RedisClient } from './script.ts';
@@ -25,6 +26,8 @@ export class Connection {
   #client: RedisClient;
   /** What the client said last of why there is no connection. */
   #trouble: unknown;
+  /** Ends the search for why there is no connection. */
+  #endInquiry: (() => void) | undefined;
   /** Who waits until commands can be sent. */
   readonly #waiting = new Set<() => void>();
   /** By client, while there may be answers: how to tell who waits for one that none will come. */
@@ -91,6 +94,7 @@ export class Connection {
   /** Everything under way rejects. */
   close(): void {
     this.#closed = true;
+    this.#endInquiry?.();
     this.#client.disconnect();
     this.#end(this.#client);
     this.#wake();
@@ -106,14 +110,24 @@ export class Connection {
     const client = this.#make();
     this.#unanswered.set(client, new Set());
     const isOurs = (): boolean => client === this.#client && !this.#closed;
-    client.on('error', (error: unknown) => {
+    const note = (error: unknown): void => {
       if (!isOurs()) return;
       // That the connection was lost as well tells less than why.
       if (tells(error) || !tells(this.#trouble)) this.#trouble = error;
-      // It would go on in database 0, and send again there what has no answer.
-      if (isOfSelect(error)) client.disconnect();
       // What no time mends is told at once.
       if (failureOf(error)?.code === 'NQ_CONFIG') this.#wake();
+    };
+    client.on('error', (error: unknown) => {
+      note(error);
+      if (!isOurs()) return;
+      // It would go on in database 0, and send again there what has no answer.
+      if (isOfSelect(error)) client.disconnect();
+      this.#endInquiry?.();
+      this.#endInquiry = tells(error) ? undefined : inquire(client, note);
+    });
+    // One of many tells nothing of the others while there is a connection.
+    client.on('node error', (error: unknown) => {
+      if (client.status !== 'ready') note(error);
     });
     // ioredis waits for ever for a server that has accepted the connection, and says nothing.
     let greeting: Timer | undefined;
@@ -141,6 +155,7 @@ export class Connection {
     });
     client.on('ready', () => {
       if (!isOurs()) return;
+      this.#endInquiry?.();
       this.#trouble = undefined;
       this.#wake();
     });

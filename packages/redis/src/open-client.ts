@@ -60,9 +60,10 @@ export function clientMaker(options: RedisQueueOptions): MakeClient {
   if (client !== undefined) return likeClient(client);
   if (cluster !== undefined) {
     const nodes = cluster.map((addr) => readAddr('cluster', addr, 6379));
-    const { keepAlive, disableClientInfo } = ours;
-    const redisOptions = { ...accessOf(options), keepAlive, disableClientInfo };
-    return (name) => new Cluster(nodes, { ...ofCluster, redisOptions: { ...redisOptions, connectionName: name } });
+    const redisOptions = { ...accessOf(options), ...ofNode, keepAlive: ours.keepAlive };
+    return (name) => {
+      return new Cluster(nodes, { ...ofCluster, dnsLookup, redisOptions: { ...redisOptions, connectionName: name } });
+    };
   }
   const access = accessOf(options);
   if (sentinel === undefined) {
@@ -81,6 +82,13 @@ export function clientMaker(options: RedisQueueOptions): MakeClient {
   return (connectionName) => new Redis({ ...access, ...sentinels, ...ours, connectionName });
 }
 
+const ofNode = {
+  disableClientInfo: ours.disableClientInfo,
+  // A replica that clients may read from runs our scripts up to their first write, and does not say who the primary is.
+  // Without it there are others to ask.
+  reconnectOnError: ours.reconnectOnError,
+} as const satisfies RedisOptions;
+
 const ofCluster = {
   lazyConnect: true,
   enableOfflineQueue: false,
@@ -88,6 +96,11 @@ const ofCluster = {
   clusterRetryStrategy: ours.retryStrategy,
   scaleReads: 'master',
 } as const;
+
+/** A name stays one: who speaks TLS has a certificate for it, and not for its address. */
+function dnsLookup(name: string, callback: (error: null, address: string) => void): void {
+  callback(null, name);
+}
 
 function likeClient(client: RedisClient): MakeClient {
   if (typeof (client as Partial<RedisClient> | null)?.duplicate !== 'function') {
@@ -101,8 +114,7 @@ function likeClient(client: RedisClient): MakeClient {
     const theirs = client as Cluster;
     const { redisOptions } = theirs.options;
     return (connectionName) => {
-      const { disableClientInfo } = ours;
-      const own = { ...redisOptions, ...notTheirs, disableClientInfo, connectionName } as object;
+      const own = { ...redisOptions, ...notTheirs, ...ofNode, connectionName } as object;
       return theirs.duplicate([], { ...ofCluster, redisOptions: own });
     };
   }

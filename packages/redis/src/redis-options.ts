@@ -52,7 +52,7 @@ export interface RedisQueueOptions {
   readonly password?: string | undefined;
   /** The number of the database. @default 0 */
   readonly db?: number | undefined;
-  /** TLS: `true`, or what `tls.connect()` of Node.js takes. @default false */
+  /** TLS, with Sentinels and all nodes of a cluster too: `true`, or what `tls.connect()` of Node.js takes. @default false */
   readonly tls?: boolean | ConnectionOptions | undefined;
   /** Finds the server through Sentinels, instead of `addr`. */
   readonly sentinel?: SentinelOptions | undefined;
