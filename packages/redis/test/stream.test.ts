@@ -328,6 +328,20 @@ describe.skipIf(notOurs !== undefined)(`a stream on ${offer.name}`, () => {
     expect(await drain(queue)).toEqual(['first']);
   });
 
+  test('hands out everything again where its group was destroyed, and counts it', async () => {
+    const key = newKey();
+    await using queue = await open(key);
+    await pushAll(queue, ['a', 'b', 'c']);
+    expect(await drain(queue)).toEqual(['a', 'b', 'c']);
+    await server().command('XGROUP', 'DESTROY', key, 'orders');
+    const delivery = await take(queue);
+    expect(delivery.event.type).toBe('a');
+    expect(await queue.size()).toMatchObject({ ready: 2, inFlight: 1 });
+    await delivery.ack();
+    expect(await drain(queue)).toEqual(['b', 'c']);
+    expect(await queue.size()).toMatchObject({ ready: 0, inFlight: 0 });
+  });
+
   test('begins a new group at the end, where it shall', async () => {
     const key = newKey();
     await using producer = await open(key);
