@@ -134,7 +134,7 @@ local function read(consumerName, max, ...)
     -- Somebody has deleted the stream, or the group: it begins anew. Whatever else it is, it fails again.
     if not string.find(reply.err, 'NOGROUP', 1, true) then redis.call('XREADGROUP', 'GROUP', group, consumerName, 'COUNT', max, ...) end
     redis.call('XGROUP', 'CREATE', stream, group, '0', 'MKSTREAM')
-    return read(consumerName, max, ...)
+    return {}
   end
   return reply and reply[1] and reply[1][2] or {}
 end
