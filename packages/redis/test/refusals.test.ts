@@ -150,7 +150,7 @@ describe.skipIf(notOurs !== undefined)(`what ${notOurs ?? offer.name} refuses`, 
     const opening = refusal({ ...access, addr: `127.0.0.1:${link.port}`, openTimeoutMs: 1500 });
     // It has been let in, and asks what the server keeps.
     await until('the question', async () =>
-      /name=nq:.* cmd=type/.test(String(await server().command('CLIENT', 'LIST'))),
+      /name=nq:.* cmd=(?:evalsha|eval)/.test(String(await server().command('CLIENT', 'LIST'))),
     );
     link.freeze();
     const { code, ms } = await opening;
