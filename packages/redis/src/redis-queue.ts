@@ -86,7 +86,7 @@ async function infoOf(client: RedisClient, key: string): Promise<string> {
 }
 
 /** A user that may not ask knows nothing. */
-function unlessRefused(error: unknown): string {
-  if (isNqError(error, 'NQ_CONFIG')) return '';
+function unlessRefused(error: unknown): undefined {
+  if (isNqError(error, 'NQ_CONFIG')) return undefined;
   throw error;
 }
