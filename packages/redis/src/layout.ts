@@ -12,6 +12,8 @@ export interface Layout {
   /** The type that `TYPE` answers for the key of the user. */
   readonly type: 'list' | 'stream';
   readonly keys: QueueKeys;
+  /** Ends the reason why something is no event: where it should have been. */
+  readonly hint: string;
   /** Looks whether the key can be used, and makes what must be there before the first request. */
   readonly open: BoundScript & { readonly args: readonly string[] };
   /** The script of {@link Producer}; its first key is the memory, its first arguments the number and the capacity. */

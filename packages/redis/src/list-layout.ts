@@ -14,6 +14,7 @@ export function listLayout(key: string): Layout {
   return {
     type: 'list',
     keys,
+    hint: '',
     open: { script: listOpen, keys: [ready, base], args: [] },
     push: { script: listPush, keys: [ready, staged, delayed], args: [] },
     consume: { script: listConsume, keys: (memory) => [held, leases, delayed, dead, memory, ready, staged] },

@@ -24,6 +24,8 @@ export function streamLayout(key: string, { group, startFrom, retain }: StreamOp
   return {
     type: 'stream',
     keys,
+    // What has no such field is shown with its names and values.
+    hint: '; in an entry of a stream, the event is the field d',
     open: { script: streamOpen, keys: [stream, base], args: [group, startFrom === 'earliest' ? '0' : '$'] },
     push: { script: streamPush, keys: [stream, base], args: [retain] },
     consume: {
