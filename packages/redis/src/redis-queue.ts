@@ -15,11 +15,12 @@ import { streamLayout } from './stream-layout.ts';
 const verb = 'open a Redis queue';
 
 /**
- * Opens a queue on Redis: connects, and makes sure that the server can be used. The queue has connections of its own, and
- * closes them.
+ * Opens a queue on Redis: connects, and makes sure that the key can be used and that the user may run scripts there. What
+ * the user lacks of what scripts call is told by the calls that need it. The queue has connections of its own, and closes
+ * them.
  *
  * @throws {TypeError} {RangeError} if an option is not as it should be. @throws {NqError} `NQ_CONFIG` if the server refuses
- * the user, the database or the key; `NQ_UNAVAILABLE` if it is not reached within `openTimeoutMs`. Nothing is open then.
+ * the user, the database or the key, or if events of the other mode are left beside the key; `NQ_UNAVAILABLE` if it is not reached within `openTimeoutMs`. Nothing is open then.
  */
 export async function redisQueue<Data = unknown>(options: RedisQueueOptions): Promise<MessageQueue<Data>> {
   const resolved = resolveOptions(options);
