@@ -30,6 +30,7 @@ export class Connection {
   /** By client, while there may be answers: how to tell who waits for one that none will come. */
   readonly #unanswered = new Map<RedisClient, Set<(reason: Error) => void>>();
   #losses = 0;
+  #wasReady = false;
   #closed = false;
 
   /** Connects in the background. @param name is shown by CLIENT LIST. */
@@ -142,6 +143,7 @@ export class Connection {
     client.on('ready', () => {
       if (!isOurs()) return;
       this.#trouble = undefined;
+      this.#wasReady = true;
       this.#wake();
     });
     // What fails is told by the events.
@@ -180,7 +182,7 @@ export class Connection {
       const options = this.#trouble === undefined ? {} : { cause: withoutCommand(this.#trouble) };
       // Nothing was sent, whatever has become of requests before.
       // A server that speaks no TLS waits, as we do.
-      const hint = speaksTls(this.#client) ? ' over TLS: it may speak none at that port' : '';
+      const hint = !this.#wasReady && speaksTls(this.#client) ? ' over TLS: it may speak none at that port' : '';
       return new NqError('NQ_UNAVAILABLE', `Cannot ${verb}: there is no connection to Redis${hint}`, options);
     }
     return redisError(verb, this.#trouble);
