@@ -254,7 +254,8 @@ describe.skipIf(missing !== undefined || !ours)(`the end of ${name}`, { timeout 
     run.child.stdin.write(secondHalf);
     const { code, stdout, stderr } = await run.ended;
     expect([code, stdout]).toEqual([1, '']);
-    const why = 'what became of the events cannot be told: Cannot count dead letters: nothing listens at the address';
+    const nobody = String.raw`nothing listens at the address \([^ ]+:\d+\)`;
+    const why = `what became of the events cannot be told: Cannot count dead letters: ${nobody}`;
     expect(stderr).toMatch(new RegExp(`^error: Cannot .*; ${why}\n$`, 'm'));
     expect(pids.filter(isAlive)).toEqual([]);
   });

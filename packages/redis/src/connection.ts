@@ -2,7 +2,7 @@ import { type Clock, NqError, type Timer } from '@nq/core';
 import { failureOf, redisError, withoutCommand } from './errors.ts';
 import { inquire } from './inquiry.ts';
 import type { MakeClient } from './open-client.ts';
-import type { Redis } from 'ioredis';
+import type { Cluster, Redis } from 'ioredis';
 import type { RedisClient } from './script.ts';
 
 /** How long a connection that no time mends is waited for all the same, in milliseconds. */
@@ -33,6 +33,7 @@ export class Connection {
   /** By client, while there may be answers: how to tell who waits for one that none will come. */
   readonly #unanswered = new Map<RedisClient, Set<(reason: Error) => void>>();
   #losses = 0;
+  #wasReady = false;
   #closed = false;
 
   /** Connects in the background. @param name is shown by CLIENT LIST. */
@@ -157,6 +158,7 @@ export class Connection {
       if (!isOurs()) return;
       this.#endInquiry?.();
       this.#trouble = undefined;
+      this.#wasReady = true;
       this.#wake();
     });
     // What fails is told by the events.
@@ -194,10 +196,16 @@ export class Connection {
     if (!tells(this.#trouble)) {
       const options = this.#trouble === undefined ? {} : { cause: withoutCommand(this.#trouble) };
       // Nothing was sent, whatever has become of requests before.
-      return new NqError('NQ_UNAVAILABLE', `Cannot ${verb}: there is no connection to Redis`, options);
+      // A server that speaks no TLS waits, as we do.
+      const hint = !this.#wasReady && speaksTls(this.#client) ? ' over TLS: it may speak none at that port' : '';
+      return new NqError('NQ_UNAVAILABLE', `Cannot ${verb}: there is no connection to Redis${hint}`, options);
     }
     return redisError(verb, this.#trouble);
   }
+}
+
+function speaksTls(client: RedisClient): boolean {
+  return (client.isCluster ? (client as Cluster).options.redisOptions : (client as Redis).options)?.tls !== undefined;
 }
 
 /** Whether it is the database that was refused. */

@@ -1,4 +1,5 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import { describe } from '@nq/core/parts';
 import type { RedisQueueOptions } from './redis-options.ts';
 import type { RedisClient } from './script.ts';
 
@@ -157,9 +158,10 @@ function readAddr(name: string, addr: string, defaultPort: number): Address {
   const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:[\]/@\s]+))(?::(\d{1,5}))?$/.exec(addr) ?? [];
   const host = bracketed ?? plain;
   const number = port === undefined ? defaultPort : Number(port);
-  // Not shown: it may be a URL with a password.
   if (host === undefined || number < 1 || number > 65_535) {
-    throw new RangeError(`${action}: ${name} must be an address such as "localhost:6379"`);
+    // Not shown if it may be a URL with a password.
+    const got = /[@/]/.test(addr) ? 'what may be a URL' : describe(addr);
+    throw new RangeError(`${action}: ${name} must be an address such as "localhost:6379", got ${got}`);
   }
   return { host, port: number };
 }
@@ -170,16 +172,19 @@ function readUrl(text: string): { readonly place: Address; readonly access: Acce
     url = new URL(text);
     decodeURIComponent(url.username + url.password);
   } catch {
-    throw new RangeError(`${action}: url must be a URL such as redis://localhost:6379/0`);
+    // Nothing of it is shown, for it may hold a password.
+    const encoded = 'in which user and password are percent-encoded, as encodeURIComponent() does';
+    throw new RangeError(`${action}: url must be a URL such as redis://localhost:6379/0, ${encoded}`);
   }
   const db = /^\/(\d{1,9})?$/.exec(url.pathname === '' ? '/' : url.pathname);
-  if (
-    !['redis:', 'rediss:'].includes(url.protocol) ||
-    url.hostname === '' ||
-    db === null ||
-    url.search + url.hash !== ''
-  ) {
-    throw new RangeError(`${action}: url must be redis://user:password@host:port/db or rediss://…, and nothing else`);
+  const flaws = [
+    !['redis:', 'rediss:'].includes(url.protocol) && 'another scheme',
+    url.hostname === '' && 'no host',
+    db === null && 'a path that is no number',
+    url.search + url.hash !== '' && 'something behind ? or #',
+  ].filter((flaw) => flaw !== false);
+  if (db === null || flaws.length > 0) {
+    throw new RangeError(`${action}: url must be redis://user:password@host:port/db or rediss://…, got ${flaws[0]}`);
   }
   return {
     place: { host: url.hostname.replace(/^\[|\]$/g, ''), port: url.port === '' ? 6379 : Number(url.port) },

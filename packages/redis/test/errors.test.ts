@@ -76,6 +76,56 @@ describe.each(clients)('what a client of $name says that has no connection', ({ 
   });
 });
 
+describe('an error of the client says more, if that is no secret', () => {
+  const more = (message: string, members: object = {}): string =>
+    redisError('push', Object.assign(new Error(message), members)).message;
+
+  test.each([
+    ['127.0.0.1', 6379, '(127.0.0.1:6379)'],
+    ['::1', 6380, '([::1]:6380)'],
+    ['/run/redis.sock', undefined, '(/run/redis.sock)'],
+    [undefined, undefined, 'nothing listens at the address'],
+  ])('which address refused: %s, %s', (address, port, end) => {
+    expect(more('connect', { code: 'ECONNREFUSED', address, port }).endsWith(end)).toBe(true);
+  });
+
+  test('which address it is of a cluster whose last node could not be asked', () => {
+    const lastNodeError = Object.assign(new Error('connect'), {
+      code: 'EHOSTUNREACH',
+      address: '10.0.0.1',
+      port: 7000,
+    });
+    expect(more('Failed to refresh slots cache.', { lastNodeError })).toBe(
+      'Cannot push: there is no way to the host (10.0.0.1:7000)',
+    );
+  });
+
+  test.each([
+    ["NOPERM User nq has no permissions to run the 'lpush' command", '(the command lpush)'],
+    ["NOPERM this user has no permissions to run the 'client|setname' command", '(the command client|setname)'],
+    [
+      "ACL failure in script: User nq has no permissions to run the 'llen' command script: 1, on @user_script:5.",
+      '(the command llen)',
+    ],
+    ['NOPERM No permissions to access a key', '(a key)'],
+    ['NOPERM this user has no permissions to access one of the keys used as arguments', '(a key)'],
+    [
+      "The user executing the script can't access at least one of the keys mentioned in the command arguments",
+      '(a key)',
+    ],
+    ["ERR The user executing the script can't run this command or subcommand", 'has the rules that it needs'],
+  ])('what is not allowed: %s', (message, end) => {
+    expect(more(message)).toMatch(/^Cannot push: the user lacks a permission: aclRules\(queueKey\) of @nq\/redis has /);
+    expect(more(message).endsWith(end)).toBe(true);
+  });
+
+  test('which database is not there, each time', () => {
+    const command = { name: 'select', args: ['16'] };
+    const error = Object.assign(new Error('ERR DB index is out of range'), { command });
+    for (let time = 0; time < 2; time++) expect(redisError('push', error).message).toMatch(/ \(db 16\)$/);
+  });
+});
+
 test('an error that quotes what was sent does not pass it on', () => {
   const raw = new Error('ERR unknown command `HELLO`, with args beginning with: `3` `AUTH` `default` `hunter2` ');
   const { cause } = redisError('push', raw);
