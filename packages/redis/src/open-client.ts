@@ -95,6 +95,8 @@ const ofCluster = {
   enableOfflineQueue: false,
   enableAutoPipelining: false,
   clusterRetryStrategy: ours.retryStrategy,
+  // A node that connects again by itself sends again what has no answer, and nobody is told that it was lost.
+  clusterNodeRetryStrategy: null,
   scaleReads: 'master',
 } as const;
 
