@@ -166,11 +166,11 @@ function readAddr(name: string, addr: string, defaultPort: number): Address {
   return { host, port: number };
 }
 
-/** What is wrong with an address, which is shown only if no password can be in it: a name with a number, or IPv6. */
+/** What is wrong with an address, which is shown only if no password can be in it: a name with a port, or IPv6. */
 function whatIs(addr: string): string {
-  if (/^[\w.-]*(?::\d*)?$|^[\da-f:.[\]]*$/i.test(addr)) return describe(addr);
+  if (/^[\w.-]*(?::\d{0,5})?$|^\[?[\da-f]*:[\da-f]*:[\da-f:.]*\]?(?::\d{0,5})?$/i.test(addr)) return describe(addr);
   if (/[@/]/.test(addr)) return 'what may be a URL';
-  return /^[^:,=\s]*:[^:]*$/.test(addr) ? 'a port that is no number' : 'something else';
+  return /^[^:,=\s]*:[^:]*$/.test(addr) ? 'a port that is none' : 'something else';
 }
 
 function readUrl(text: string): { readonly place: Address; readonly access: Access } {

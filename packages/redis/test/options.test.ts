@@ -168,10 +168,11 @@ describe('redisQueue() refuses', () => {
         `an address that may hold a password: ${text}…`,
         { ...valid, addr: text + secret },
         'RangeError',
-        /: addr must be an address such as "localhost:6379", got (?:what may be a URL|a port that is no number|something else)$/,
+        /: addr must be an address such as "localhost:6379", got (?:what may be a URL|a port that is none|something else)$/,
       ],
     ),
-    ['a port in words', { ...valid, addr: 'localhost:redis' }, 'RangeError', /, got a port that is no number$/],
+    ['an address that may hold a PIN', { ...valid, addr: 'nq:123456' }, 'RangeError', /, got a port that is none$/],
+    ['a port in words', { ...valid, addr: 'localhost:redis' }, 'RangeError', /, got a port that is none$/],
     [
       'a url with a password in its host',
       { ...valid, url: 'redis://localhost,password=hunter2' },
