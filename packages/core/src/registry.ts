@@ -68,7 +68,7 @@ export async function openQueue<Data = unknown>(config: string | QueueConfig): P
   const { type, read } = parseConfig(config);
   const secure = typeof config === 'string' ? await findSecureType(type) : undefined;
   const queueType = secure ?? registered.get(type) ?? (await importQueueType(type));
-  if (queueType === undefined) throw typeof config === 'string' ? await strangeUrl(config, type) : notInstalled(type);
+  if (queueType === undefined) throw typeof config === 'string' ? strangeUrlError(config, type) : notInstalled(type);
   return (await queueType.open(read(queueType))) as MessageQueue<Data>;
 }
 
@@ -204,8 +204,8 @@ async function importQueueType(type: string): Promise<QueueType | undefined> {
 }
 
 /** The error for a URL that begins with no type that is here: mostly it is a mistake, and seldom a package that is missing. */
-async function strangeUrl(url: string, scheme: string): Promise<NqError> {
-  const here = `types here are ${(await typesHere()).join(', ')}`;
+function strangeUrlError(url: string, scheme: string): NqError {
+  const here = `types here are ${typesHere().join(', ')}`;
   // What is in front of a colon may be a user, and what is behind it a password.
   if (!/^[^:/]*:\/\//.test(url)) {
     return new NqError('NQ_CONFIG', `${cannot}: ${expectedUrl}, got one without type://; ${here}`);
@@ -214,15 +214,13 @@ async function strangeUrl(url: string, scheme: string): Promise<NqError> {
   return new NqError('NQ_NOT_INSTALLED', `${wrong}. If it is a package, run: npm install ${packageOf(scheme)}`);
 }
 
-/** The packages of nq itself that may be here without being registered. */
-const ownTypes = ['channel', 'redis'];
+/** The packages of nq itself that may be here without being registered: all that are published, as a test makes sure. */
+export const ownTypes: readonly string[] = ['channel', 'redis'];
 
-async function typesHere(): Promise<readonly string[]> {
-  const types = new Set(registered.keys());
-  for (const type of ownTypes) {
-    const module = await importPackage(`@nq/${type}`).catch(() => undefined);
-    if (isQueueType(module?.['queueType'])) types.add(type);
-  }
+/** Found without being loaded: a client library is not started to word an error. */
+function typesHere(): readonly string[] {
+  const found = ownTypes.filter((type) => !filesOf(`@nq/${type}`, [import.meta.url, ...programs()]).next().done);
+  const types = new Set([...registered.keys(), ...found]);
   return types.size === 0 ? ['none'] : [...types];
 }
 
@@ -246,7 +244,17 @@ async function importPackage(name: string): Promise<Readonly<Record<string, unkn
  */
 function* specifiers(name: string): Generator<string> {
   yield name;
-  for (const from of [process.argv[1], join(process.cwd(), 'package.json')]) {
+  yield* filesOf(name, programs());
+}
+
+/** A file of the program that runs, and one of the folder in which it runs. */
+function programs(): readonly (string | undefined)[] {
+  return [process.argv[1], join(process.cwd(), 'package.json')];
+}
+
+/** The main files of the package `name`, as each of `places` finds it. */
+function* filesOf(name: string, places: readonly (string | undefined)[]): Generator<string> {
+  for (const from of places) {
     if (from === undefined || from === '') continue;
     try {
       yield pathToFileURL(resolveFrom(createRequire(from), name)).href;

@@ -1,6 +1,6 @@
 import { type Clock, NqError, type Timer } from '@nq/core';
-import { failureOf, redisError, withoutCommand } from './errors.ts';
-import { inquire } from './inquiry.ts';
+import { closedMessage, failureOf, redisError, withoutCommand } from './errors.ts';
+import { inquire, type Inquiry } from './inquiry.ts';
 import type { MakeClient } from './open-client.ts';
 import type { Cluster, Redis } from 'ioredis';
 import type { RedisClient } from './script.ts';
@@ -9,9 +9,6 @@ import type { RedisClient } from './script.ts';
 const refusalMs = 5;
 /** After how long a client that has given up is replaced, in milliseconds. */
 const renewMs = 200;
-
-/** What ioredis says to who waits for an answer when it ends. */
-const closedMessage = 'Connection is closed.';
 
 /** How long a server may take from the connection to its last word about itself, in milliseconds: as long as to connect. */
 const greetingMs = 10_000;
@@ -26,8 +23,8 @@ export class Connection {
   #client: RedisClient;
   /** What the client said last of why there is no connection. */
   #trouble: unknown;
-  /** Ends the search for why there is no connection. */
-  #endInquiry: (() => void) | undefined;
+  /** The search for why there is no connection. */
+  #inquiry: Inquiry | undefined;
   /** Who waits until commands can be sent. */
   readonly #waiting = new Set<() => void>();
   /** By client, while there may be answers: how to tell who waits for one that none will come. */
@@ -85,6 +82,7 @@ export class Connection {
   /** Gives up a connection that does not answer: what is under way there rejects, although it may have been done. */
   replace(): void {
     if (this.#closed) return;
+    this.#inquiry?.stop();
     const stuck = this.#client;
     this.#client = this.#connect();
     // A client that is told so while it reconnects stays there for ever (BullMQ #4585), with all that it was asked.
@@ -95,7 +93,7 @@ export class Connection {
   /** Everything under way rejects. */
   close(): void {
     this.#closed = true;
-    this.#endInquiry?.();
+    this.#inquiry?.stop();
     this.#client.disconnect();
     this.#end(this.#client);
     this.#wake();
@@ -123,12 +121,14 @@ export class Connection {
       if (!isOurs()) return;
       // It would go on in database 0, and send again there what has no answer.
       if (isOfSelect(error)) client.disconnect();
-      this.#endInquiry?.();
-      this.#endInquiry = tells(error) ? undefined : inquire(client, note);
+      if (!tells(this.#trouble)) this.#inquire(client, note);
     });
-    // One of many tells nothing of the others while there is a connection.
+    // One of many tells nothing of the others: while ioredis connects it goes on to the next one, and when there is a
+    // connection it has others.
     client.on('node error', (error: unknown) => {
-      if (client.status !== 'ready') note(error);
+      if (!isOurs() || client.status === 'connecting' || client.status === 'ready') return;
+      if (failureOf(error)?.code === 'NQ_CONFIG') this.#inquire(client, note);
+      else note(error);
     });
     // ioredis waits for ever for a server that has accepted the connection, and says nothing.
     let greeting: Timer | undefined;
@@ -156,7 +156,7 @@ export class Connection {
     });
     client.on('ready', () => {
       if (!isOurs()) return;
-      this.#endInquiry?.();
+      this.#inquiry?.stop();
       this.#trouble = undefined;
       this.#wasReady = true;
       this.#wake();
@@ -164,6 +164,14 @@ export class Connection {
     // What fails is told by the events.
     client.connect().catch(() => {});
     return client;
+  }
+
+  /** One at a time: an outage is no reason for more and more connections. */
+  #inquire(client: RedisClient, tell: (reason: unknown) => void): void {
+    if (this.#inquiry !== undefined) return;
+    const inquiry = inquire(client, tell);
+    this.#inquiry = inquiry;
+    void inquiry.done.then(() => (this.#inquiry = undefined));
   }
 
   /** Nothing is answered by `client` any more. */

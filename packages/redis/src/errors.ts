@@ -16,11 +16,14 @@ interface ClientError extends NodeJS.ErrnoException {
   readonly address?: string;
   readonly port?: number;
   readonly hostname?: string;
+  /** Of each address that a name stands for: Node.js tries them one after another. */
+  readonly errors?: readonly ClientError[];
   readonly command?: { readonly name?: unknown; readonly args?: readonly unknown[] };
 }
 
-/** The address that `error` is about, as Node.js resolved it. */
-function addressOf({ address, port }: ClientError): string | undefined {
+/** The addresses that `error` is about, as Node.js resolved them. */
+function addressOf({ address, port, errors }: ClientError): string | undefined {
+  if (errors !== undefined && errors.length > 0) return errors.map(addressOf).join(', ');
   if (address === undefined || port === undefined) return address;
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
@@ -51,7 +54,7 @@ export const redisFailures: readonly RedisFailure[] = [
       ...['ERR The user executing the script', 'The user executing the script'],
     ],
     code: 'NQ_CONFIG',
-    meaning: 'the user lacks a permission: aclRules(queueKey) of @nq/redis has the rules that it needs',
+    meaning: 'the user lacks a permission: aclRules(queueKey, mode) of @nq/redis has the rules that it needs',
     detail: forbiddenOf,
   },
   {
@@ -106,7 +109,8 @@ export const redisFailures: readonly RedisFailure[] = [
     signs: ['ENOTFOUND', 'EAI_AGAIN'],
     code: 'NQ_UNAVAILABLE',
     meaning: 'the host is not known',
-    detail: ({ hostname }) => hostname,
+    // What is no name may hold more than one.
+    detail: ({ hostname }) => (hostname !== undefined && /^[\w.:-]+$/.test(hostname) ? hostname : undefined),
   },
   {
     signs: ['EHOSTUNREACH', 'ENETUNREACH'],
@@ -137,21 +141,24 @@ export const redisFailures: readonly RedisFailure[] = [
   },
 ];
 
+/** What ioredis says to who waits for an answer when it ends. */
+export const closedMessage = 'Connection is closed.';
+
 /** What ioredis puts into the error of a cluster of which no node could be asked. */
 interface FailedCluster {
   readonly lastNodeError?: unknown;
 }
 
 /** That no node of a cluster could be asked says less than why the last one could not. */
-function reasonOf(error: unknown): unknown {
+function rootOf(error: unknown): unknown {
   return (error as FailedCluster | null | undefined)?.lastNodeError ?? error;
 }
 
 /** What `error`, thrown by a client of ioredis, means. `undefined` for one that is not known. */
 export function failureOf(error: unknown): RedisFailure | undefined {
   if (!(error instanceof Error)) return undefined;
-  const reason = reasonOf(error);
-  if (reason !== error) return failureOf(reason);
+  const root = rootOf(error);
+  if (root !== error) return failureOf(root);
   const { code } = error as NodeJS.ErrnoException;
   // Redis 6 puts what went wrong in a script behind a sentence about the script.
   const [, inScript = ''] = /^ERR Error running script .*?(?:@user_script: ?\d+: )+-?(.*)$/s.exec(error.message) ?? [];
@@ -163,7 +170,7 @@ export function failureOf(error: unknown): RedisFailure | undefined {
 export function redisError(verb: string, error: unknown): NqError {
   const failure = failureOf(error);
   const { code, meaning } = failure ?? { code: 'NQ_BACKEND', meaning: 'Redis answered with an error' };
-  const detail = failure?.detail?.(reasonOf(error) as ClientError);
+  const detail = failure?.detail?.(rootOf(error) as ClientError);
   return new NqError(code, `Cannot ${verb}: ${meaning}${detail === undefined ? '' : ` (${detail})`}`, {
     cause: withoutCommand(error),
   });

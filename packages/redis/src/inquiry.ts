@@ -10,29 +10,45 @@ const once = {
   lazyConnect: true,
   retryStrategy: null,
   enableReadyCheck: false,
+  // Whoever accepts a connection and says nothing is no reason to wait for ever.
+  commandTimeout: 3000,
   readOnly: false,
   sentinels: null,
 } as const;
+
+/** One that is under way. */
+export interface Inquiry {
+  /** Resolves when it has told what there is to tell. */
+  readonly done: Promise<void>;
+  /** Ends it: nothing is told any more. */
+  readonly stop: () => void;
+}
 
 /**
  * Finds out why a client has no connection where it does not tell itself: of a connection to the nodes of a cluster, or to
  * Sentinels, ioredis passes on that it was lost, and not that TLS was refused. So some of them are connected to once more.
  *
  * @param tell is given the reason, unless there is none. What no time mends is told only if all who are asked say so.
- * @returns ends it.
  */
-export function inquire(client: RedisClient, tell: (reason: unknown) => void): () => void {
+export function inquire(client: RedisClient, tell: (reason: unknown) => void): Inquiry {
   const asked = witnessesOf(client).slice(0, mostAsked);
-  void ask(asked, tell);
-  return () => asked.forEach(end);
+  let hasEnded = false;
+  const inquiry = async (): Promise<void> => {
+    const reason = await reasonOf(asked, client.isCluster);
+    if (!hasEnded && reason !== undefined) tell(reason);
+  };
+  const stop = (): void => {
+    hasEnded = true;
+    asked.forEach(end);
+  };
+  return { done: inquiry(), stop };
 }
 
-/** Never rejects. */
-async function ask(asked: readonly Redis[], tell: (reason: unknown) => void): Promise<void> {
-  const reasons = await Promise.all(asked.map(reasonOf));
+/** Of what those who are asked say, the reason that counts. Never rejects. */
+async function reasonOf(asked: readonly Redis[], isCluster: boolean): Promise<unknown> {
+  const reasons = await Promise.all(asked.map((one) => whyNotConnected(one, isCluster)));
   const isConfig = (reason: unknown): boolean => failureOf(reason)?.code === 'NQ_CONFIG';
-  const reason = reasons.every(isConfig) ? reasons[0] : reasons.find((one) => one !== undefined && !isConfig(one));
-  if (reason !== undefined) tell(reason);
+  return reasons.every(isConfig) ? reasons[0] : reasons.find((one) => one !== undefined && !isConfig(one));
 }
 
 /** Clients of those who know where the server is. */
@@ -46,12 +62,24 @@ function witnessesOf(client: RedisClient): readonly Redis[] {
 }
 
 /** Why there is no connection; `undefined` if there is one. Never rejects. */
-async function reasonOf(client: Redis): Promise<unknown> {
+async function whyNotConnected(client: Redis, isNode: boolean): Promise<unknown> {
   let reason: unknown;
   client.on('error', (error: unknown) => (reason ??= error));
-  await client.connect().catch((error: unknown) => (reason ??= error));
+  try {
+    await client.connect();
+    // The second version of the protocol connects to whoever wants a password, and is not told so before it asks. Nodes
+    // are asked anyway, and a user may lack the permission there.
+    if (!isNode) await client.ping();
+  } catch (error) {
+    if (!isRefusedPing(error)) reason ??= error;
+  }
   end(client);
   return reason;
+}
+
+/** A user of a Sentinel that may not even do this is connected. */
+function isRefusedPing(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('NOPERM');
 }
 
 function end(client: Redis): void {

@@ -12,7 +12,7 @@ export interface Layout {
   /** The type that `TYPE` answers for the key of the user. */
   readonly type: 'list' | 'stream';
   readonly keys: QueueKeys;
-  /** Ends the reason why something is no event: where it should have been. */
+  /** Ends every reason why something is no event: what else is none. */
   readonly hint: string;
   /** Looks whether the key can be used, and makes what must be there before the first request. */
   readonly open: BoundScript & { readonly args: readonly string[] };

@@ -95,6 +95,8 @@ const ofCluster = {
   enableOfflineQueue: false,
   enableAutoPipelining: false,
   clusterRetryStrategy: ours.retryStrategy,
+  // A node that connects again by itself sends again what has no answer, and nobody is told that it was lost.
+  clusterNodeRetryStrategy: null,
   scaleReads: 'master',
 } as const;
 
@@ -155,15 +157,20 @@ interface Address {
 }
 
 function readAddr(name: string, addr: string, defaultPort: number): Address {
-  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:[\]/@\s]+))(?::(\d{1,5}))?$/.exec(addr) ?? [];
+  const [, bracketed, plain, port] = /^(?:\[([^\][,=/@\s]+)\]|([^:[\],=/@\s]+))(?::(\d{1,5}))?$/.exec(addr) ?? [];
   const host = bracketed ?? plain;
   const number = port === undefined ? defaultPort : Number(port);
   if (host === undefined || number < 1 || number > 65_535) {
-    // Not shown if it may be a URL with a password.
-    const got = /[@/]/.test(addr) ? 'what may be a URL' : describe(addr);
-    throw new RangeError(`${action}: ${name} must be an address such as "localhost:6379", got ${got}`);
+    throw new RangeError(`${action}: ${name} must be an address such as "localhost:6379", got ${whatIs(addr)}`);
   }
   return { host, port: number };
+}
+
+/** What is wrong with an address, which is shown only if no password can be in it: a name with a port, or IPv6. */
+function whatIs(addr: string): string {
+  if (/^[\w.-]*(?::\d{0,5})?$|^\[?[\da-f]*:[\da-f]*:[\da-f:.]*\]?(?::\d{0,5})?$/i.test(addr)) return describe(addr);
+  if (/[@/]/.test(addr)) return 'what may be a URL';
+  return /^[^:,=\s]*:[^:]*$/.test(addr) ? 'a port that is none' : 'something else';
 }
 
 function readUrl(text: string): { readonly place: Address; readonly access: Access } {
@@ -180,6 +187,7 @@ function readUrl(text: string): { readonly place: Address; readonly access: Acce
   const flaws = [
     !['redis:', 'rediss:'].includes(url.protocol) && 'another scheme',
     url.hostname === '' && 'no host',
+    /[,=]/.test(url.hostname) && 'a host that is none',
     db === null && 'a path that is no number',
     url.search + url.hash !== '' && 'something behind ? or #',
   ].filter((flaw) => flaw !== false);

@@ -1,7 +1,7 @@
 import { NqError } from '@nq/core';
 import { memoryMs } from './consumer-line.ts';
 import type { ResolvedDurability } from './redis-options.ts';
-import { withoutCommand } from './errors.ts';
+import { closedMessage, withoutCommand } from './errors.ts';
 import { request, type RequestParts } from './request.ts';
 import type { BoundScript } from './layout.ts';
 import { type RedisClient, runScript } from './script.ts';
@@ -73,7 +73,7 @@ export class Producer {
         ['wait', replicas, timeoutMs],
       ])
       .exec();
-    const [error, confirmed] = answers?.[1] ?? [new Error('Connection is closed.'), 0];
+    const [error, confirmed] = answers?.[1] ?? [new Error(closedMessage), 0];
     if (error !== null) throw error;
     return confirmed as number;
   }

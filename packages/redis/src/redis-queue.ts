@@ -1,6 +1,6 @@
 import { createQueue, isNqError, type MessageQueue, NqError, systemClock } from '@nq/core';
 import { Connection } from './connection.ts';
-import { redisError } from './errors.ts';
+import { closedMessage, redisError } from './errors.ts';
 import type { Layout } from './layout.ts';
 import { listLayout } from './list-layout.ts';
 import { clientMaker } from './open-client.ts';
@@ -81,12 +81,12 @@ const mostNames = 5;
 async function infoOf(client: RedisClient, key: string): Promise<string> {
   if (!client.isCluster) return client.info();
   const answers = await client.pipeline([['type', key], ['info']]).exec();
-  const [error, info] = answers?.[1] ?? [new Error('Connection is closed.'), ''];
+  const [error, info] = answers?.[1] ?? [new Error(closedMessage), ''];
   if (error !== null) throw error;
   return String(info);
 }
 
-/** A user that may not ask knows nothing. */
+/** Where INFO may not be run, or has another name, nothing is known. */
 function unlessRefused(error: unknown): undefined {
   if (isNqError(error, 'NQ_CONFIG')) return undefined;
   throw error;

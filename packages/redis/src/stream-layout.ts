@@ -25,7 +25,7 @@ export function streamLayout(key: string, { group, startFrom, retain }: StreamOp
     type: 'stream',
     keys,
     // What has no such field is shown with its names and values.
-    hint: '; in an entry of a stream, the event is the field d',
+    hint: '; an entry of a stream that has no field d is no event',
     open: { script: streamOpen, keys: [stream, base], args: [group, startFrom === 'earliest' ? '0' : '$'] },
     push: { script: streamPush, keys: [stream, base], args: [retain] },
     consume: {

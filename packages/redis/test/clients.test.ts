@@ -6,9 +6,14 @@ import { newKey, offer, useServer } from './support/server.ts';
 
 const event = (type: string) => ({ type, data: null });
 
+const thirdVersion: [string, object] = [
+  'answers as the third version of the protocol has them',
+  { replyMapping: 'resp3' },
+];
+
 describe.skipIf(offer.missing !== undefined).each(clients)(
   `a client of the user, of $name, for ${offer.name}`,
-  ({ make }) => {
+  ({ name, make }) => {
     const server = useServer();
 
     /** A queue that connects as a client with `options` does, through a link. */
@@ -26,7 +31,8 @@ describe.skipIf(offer.missing !== undefined).each(clients)(
       ['retries that end', { maxRetriesPerRequest: 0, retryStrategy: null }],
       ['requests that are not sent again', { autoResendUnfulfilledCommands: false }],
       ['automatic pipelining', { enableAutoPipelining: true }],
-      ['answers as the third version of the protocol has them', { replyMapping: 'resp3' }],
+      // There is no such option before.
+      ...(name === 'ioredis 6' ? [thirdVersion] : []),
     ])('may have %s', async (_what, options) => {
       const { queueKey, link, queue } = await scene(options);
       const popped = take(queue);
@@ -88,12 +94,17 @@ describe.skipIf(offer.missing !== undefined).each(clients)(
       await queue.close();
     });
 
-    test('is neither used nor closed', async () => {
+    test('is neither used nor closed, whether it is connected or not', async () => {
       const client = make({ host: server().host, port: server().port });
-      await using queue = await openQueue(server(), { client });
-      await queue.push(event('a'));
-      await (await take(queue)).ack();
-      expect(client.status).toBe('wait');
+      for (const status of ['wait', 'ready']) {
+        if (status === 'ready') await client.connect();
+        const queue = await openQueue(server(), { client });
+        await queue.push(event('a'));
+        await (await take(queue)).ack();
+        await queue.close();
+        expect(client.status).toBe(status);
+      }
+      expect(await client.exists('anything')).toBe(0);
       client.disconnect();
     });
   },

@@ -1,7 +1,10 @@
+import { systemClock } from '@nq/core';
 import { redisCluster, type RedisCluster, redisOffer, type TestRedis, until } from 'nq-testbed';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { clients, codeOf, drain, type TestOptions } from './support/queue.ts';
+import { Connection } from '../src/connection.ts';
 import { redisQueue } from '../src/index.ts';
+import { clientMaker } from '../src/open-client.ts';
 import { newKey } from './support/server.ts';
 
 const { name, missing } = await redisOffer({ provider: 'native' });
@@ -27,7 +30,7 @@ describe.skipIf(missing !== undefined)(`the nodes of a cluster of ${name}`, () =
     return cluster.nodes.map((node) => keys.get(node) as string);
   }
 
-  describe.each(clients)('with $name', ({ inCluster }) => {
+  describe.each(clients)('with $name', ({ inCluster, makeCluster }) => {
     const open = (queueKey: string, options: TestOptions = {}) =>
       redisQueue({ queueKey, onWarning: () => {}, ...inCluster(cluster.nodes), ...options });
 
@@ -48,6 +51,46 @@ describe.skipIf(missing !== undefined)(`the nodes of a cluster of ${name}`, () =
         }
       }
     });
+
+    test('are known to be lost, also to who connects as a client whose nodes come back by themselves', async () => {
+      const client = makeCluster(cluster.nodes, { clusterNodeRetryStrategy: () => 10 });
+      const [queueKey = ''] = await keysByNode();
+      const connection = new Connection(clientMaker({ queueKey, client }), 'nq:lost', systemClock);
+      try {
+        const asked = await connection.ready(5000, 'test');
+        const { losses } = connection;
+        const answer = connection.answerOf(asked, asked.blpop(queueKey, 0)).catch(() => null);
+        const [node] = cluster.nodes as [TestRedis];
+        const connectionsOf = async (): Promise<readonly string[]> =>
+          String(await node.command('CLIENT', 'LIST'))
+            .split('\n')
+            .filter((line) => line.includes(' cmd=blpop '));
+        await until('it to wait', async () => (await connectionsOf()).length === 1);
+        const [id = ''] = /(?<=id=)\d+/.exec((await connectionsOf()).join()) ?? [];
+        expect(await node.command('CLIENT', 'KILL', 'ID', id)).toBe(1);
+        await until('the loss to be known', () => connection.losses > losses);
+        connection.close();
+        expect(await answer).toBeNull();
+      } finally {
+        connection.close();
+      }
+    });
+
+    test('of which one refuses the user are no reason not to ask the others', async () => {
+      const [, , refusing] = cluster.nodes as [TestRedis, TestRedis, TestRedis];
+      for (const node of cluster.nodes) {
+        const password = node === refusing ? 'another' : 'pw';
+        await node.command('ACL', 'SETUSER', 'guest', 'reset', 'on', `>${password}`, '~*', '&*', '+@all');
+      }
+      const [queueKey = ''] = await keysByNode();
+      const access = { username: 'guest', password: 'pw' };
+      const client = makeCluster(cluster.nodes, { redisOptions: access });
+      for (let times = 0; times < 12; times++) {
+        await using queue = await redisQueue({ queueKey, client, onWarning: () => {} });
+        await queue.push(event('a'));
+        expect(await drain(queue)).toEqual(['a']);
+      }
+    }, 60_000);
 
     test('that send a push from one to the other, and back, make its outcome unknown', async () => {
       const [queueKey = ''] = await keysByNode();

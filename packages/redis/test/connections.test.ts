@@ -85,15 +85,6 @@ describe.skipIf(offer.missing !== undefined)(`who connects to ${offer.name}`, ()
     expect(await drain(queue)).toEqual(['a', 'b']);
     await queue.close();
   });
-
-  test('keeps its client, which the queue neither uses nor closes', async () => {
-    const client = new Redis(server().url);
-    const queue = await openQueue(server(), { client });
-    await queue.push(event('a'));
-    expect(await codeOf(queue.close())).toBe('done');
-    expect(await client.ping()).toBe('PONG');
-    client.disconnect();
-  });
 });
 
 /** Passes everything on but HELLO, which it answers as a server before Redis 6 does. */

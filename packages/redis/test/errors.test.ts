@@ -89,6 +89,21 @@ describe('an error of the client says more, if that is no secret', () => {
     expect(more('connect', { code: 'ECONNREFUSED', address, port }).endsWith(end)).toBe(true);
   });
 
+  test('which addresses refused, of a name that stands for more than one', () => {
+    const errors = ['::1', '127.0.0.1'].map((address) => Object.assign(new Error('connect'), { address, port: 6379 }));
+    const error = Object.assign(new AggregateError(errors), { code: 'ECONNREFUSED' });
+    expect(redisError('push', error).message).toBe(
+      'Cannot push: nothing listens at the address ([::1]:6379, 127.0.0.1:6379)',
+    );
+  });
+
+  test('which host is not known, unless it is no name', () => {
+    const hostname = 'redis.internal';
+    expect(more('getaddrinfo', { code: 'ENOTFOUND', hostname })).toMatch(/ \(redis\.internal\)$/);
+    const given = 'localhost,password=hunter2';
+    expect(more('getaddrinfo', { code: 'ENOTFOUND', hostname: given })).toMatch(/the host is not known$/);
+  });
+
   test('which address it is of a cluster whose last node could not be asked', () => {
     const lastNodeError = Object.assign(new Error('connect'), {
       code: 'EHOSTUNREACH',
@@ -115,7 +130,9 @@ describe('an error of the client says more, if that is no secret', () => {
     ],
     ["ERR The user executing the script can't run this command or subcommand", 'has the rules that it needs'],
   ])('what is not allowed: %s', (message, end) => {
-    expect(more(message)).toMatch(/^Cannot push: the user lacks a permission: aclRules\(queueKey\) of @nq\/redis has /);
+    expect(more(message)).toMatch(
+      /^Cannot push: the user lacks a permission: aclRules\(queueKey, mode\) of @nq\/redis has /,
+    );
     expect(more(message).endsWith(end)).toBe(true);
   });
 

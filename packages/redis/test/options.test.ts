@@ -163,6 +163,22 @@ describe('redisQueue() refuses', () => {
       'RangeError',
       /: addr must be an address such as/,
     ],
+    ...['localhost:6379,password=', 'localhost,password=', 'user:', 'user:x:', '[nq:x:', 'localhost password='].map(
+      (text): [string, unknown, string, RegExp] => [
+        `an address that may hold a password: ${text}…`,
+        { ...valid, addr: text + secret },
+        'RangeError',
+        /: addr must be an address such as "localhost:6379", got (?:what may be a URL|a port that is none|something else)$/,
+      ],
+    ),
+    ['an address that may hold a PIN', { ...valid, addr: 'nq:123456' }, 'RangeError', /, got a port that is none$/],
+    ['a port in words', { ...valid, addr: 'localhost:redis' }, 'RangeError', /, got a port that is none$/],
+    [
+      'a url with a password in its host',
+      { ...valid, url: 'redis://localhost,password=hunter2' },
+      'RangeError',
+      /: url must be redis:.*, got a host that is none$/,
+    ],
     ['an address without a host', { ...valid, addr: ':6379' }, 'RangeError', /: addr must be an address such as/],
     ['port 0', { ...valid, addr: 'localhost:0' }, 'RangeError', /: addr must be an address such as/],
     ['port 65536', { ...valid, addr: 'localhost:65536' }, 'RangeError', /: addr must be .*, got "localhost:65536"$/],

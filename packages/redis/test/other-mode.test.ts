@@ -5,6 +5,7 @@ import { newKey, offer, useServer } from './support/server.ts';
 
 const event = (type: string) => ({ type, data: null });
 const stream = { mode: 'stream', group: 'orders' } as const;
+type Leave = (queue: MessageQueue, queueKey: string) => Promise<unknown>;
 const modes = [
   { mode: 'list', options: {}, other: 'stream', others: stream, own: '' },
   { mode: 'stream', options: stream, other: 'list', others: {}, own: 'orders:' },
@@ -16,14 +17,14 @@ describe.skipIf(offer.missing !== undefined).each(modes)(
     const server = useServer();
 
     /** Takes the only event to where `leave` puts it, and has the key be gone, as that of a list is that is empty. */
-    async function leaveBehind(queueKey: string, leave: (queue: MessageQueue) => Promise<unknown>): Promise<void> {
+    async function leaveBehind(queueKey: string, leave: Leave): Promise<void> {
       await using queue = await openQueue(server(), { queueKey, ...options });
       await queue.push(event('left'));
-      await leave(queue);
+      await leave(queue, queueKey);
       await server().command('DEL', queueKey);
     }
 
-    const places: readonly [string, string, (queue: MessageQueue) => Promise<unknown>][] = [
+    const places: readonly [string, string, Leave][] = [
       ['is delayed', 'delayed', async (queue) => (await take(queue)).nack({ delayMs: 60_000 })],
       ['is dead', 'dead', async (queue) => (await take(queue)).nack({ deadLetter: true })],
       ...(mode === 'stream'
@@ -37,8 +38,17 @@ describe.skipIf(offer.missing !== undefined).each(modes)(
                 await queue.deadLetters.replay();
               },
             ],
-          ] satisfies [string, string, (queue: MessageQueue) => Promise<unknown>][])
-        : []),
+          ] satisfies [string, string, Leave][])
+        : ([
+            [
+              'has woken somebody who did not take it',
+              'staged',
+              async (queue, queueKey) => {
+                await drain(queue);
+                await server().command('RPUSH', `{${queueKey}}:nq:staged`, JSON.stringify(event('left')));
+              },
+            ],
+          ] satisfies [string, string, Leave][])),
     ];
 
     test.each(places)(`a ${other} is refused while an event %s, and told in which key`, async (_what, name, leave) => {

@@ -99,7 +99,7 @@ describe.skipIf(notOurs !== undefined).each(modes)(
         const failure = await openQueue(server(), { ...options, ...access, queueKey: other }).catch((error) => error);
         expect(failure).toMatchObject({
           code: 'NQ_CONFIG',
-          message: expect.stringMatching(/lacks a permission: aclRules\(queueKey\) .*\(a key\)$/),
+          message: expect.stringMatching(/lacks a permission: aclRules\(queueKey, mode\) .*\(a key\)$/),
         });
       }
     });
@@ -138,7 +138,7 @@ describe.skipIf(notOurs !== undefined).each(modes)(
         await using queue = await openQueue(server(), { ...options, ...at(server(), access), queueKey });
         const calls = [queue.push(event('a')), queue.pop(), queue.size(), queue.deadLetters.list()];
         for (const outcome of await Promise.allSettled(calls)) {
-          const message = expect.stringMatching(/lacks a permission: aclRules\(queueKey\) of @nq\/redis has/);
+          const message = expect.stringMatching(/lacks a permission: aclRules\(queueKey, mode\) of @nq\/redis has/);
           expect(outcome).toMatchObject({ reason: { code: 'NQ_CONFIG', message } });
         }
         await allow(queueKey);

@@ -1,7 +1,4 @@
-import { once } from 'node:events';
 import { inspect } from 'node:util';
-import { Cluster, Redis } from 'ioredis';
-import { Cluster as Cluster5, Redis as Redis5 } from 'ioredis5';
 import {
   redisCluster,
   type RedisCluster,
@@ -13,9 +10,8 @@ import {
 } from 'nq-testbed';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { redisQueue, type RedisQueueOptions } from '../src/index.ts';
-import type { RedisClient } from '../src/script.ts';
 import { freePort } from './support/port.ts';
-import { codeOf, drain, take } from './support/queue.ts';
+import { clients, codeOf, drain, useAll } from './support/queue.ts';
 import { newKey } from './support/server.ts';
 
 const { name, missing, version } = await redisOffer({ provider: 'native' });
@@ -26,30 +22,12 @@ const caOf = (servers: readonly TestRedis[]): string => servers[0]?.ca as string
 const open = (options: Partial<RedisQueueOptions>) =>
   redisQueue({ queueKey: newKey(), openTimeoutMs: 10_000, requestTimeoutMs: 2000, onWarning: () => {}, ...options });
 
-/** Does everything that a queue is for, with a list and with a stream. @returns what each of them has replayed. */
-async function useAll(options: Partial<RedisQueueOptions>): Promise<string[]> {
+/** Uses a list and a stream. @returns what each of them has replayed. */
+async function useBoth(options: Partial<RedisQueueOptions>): Promise<string[]> {
   const queueKey = newKey();
+  const stream = { mode: 'stream', group: 'orders', queueKey: `${queueKey}:stream` } as const;
   const replayed: string[] = [];
-  for (const mode of [{}, { mode: 'stream', group: 'orders' }] as const) {
-    const own = { ...options, ...mode, queueKey: `${queueKey}:${Object.keys(mode).length}` };
-    await using queue = await open(own);
-    await using other = await open(own);
-    const popped = take(other);
-    await queue.push(event('woken'));
-    await (await popped).ack();
-    await queue.pushMany(['a', 'b', 'c'].map(event));
-    expect(await queue.size()).toMatchObject({ ready: 3, inFlight: 0 });
-    const [a, b, c] = await other.popMany(3);
-    await a?.nack({ delayMs: 10 });
-    await b?.nack({ deadLetter: true });
-    await c?.extend(5000);
-    await c?.ack();
-    await (await take(queue)).ack();
-    expect(await queue.deadLetters.list()).toMatchObject([{ event: { type: 'b' } }]);
-    expect(await queue.deadLetters.replay()).toBe(1);
-    replayed.push(...(await drain(queue)));
-    expect(await queue.size()).toMatchObject({ ready: 0, inFlight: 0, delayed: 0 });
-  }
+  for (const own of [{ queueKey }, stream]) replayed.push(...(await useAll(() => open({ ...options, ...own }))));
   return replayed;
 }
 
@@ -77,46 +55,23 @@ describe.skipIf(missing !== undefined)(`TLS with a cluster of ${name}`, () => {
   }, 30_000);
   afterAll(() => cluster?.stop());
 
-  const nodes = () => cluster.nodes.map(({ host, port }) => ({ host, port }));
-  const redisOptions = () => ({ tls: { ca: caOf(cluster.nodes) } });
+  /** Clients of the user, of each major. */
+  const theirs = (tls: () => object) =>
+    clients.map((one): [string, () => Partial<RedisQueueOptions>] => [
+      `a client of the user, of ${one.name},`,
+      () => ({ client: one.makeCluster(cluster.nodes, { redisOptions: { tls: tls() } }) }),
+    ]);
 
   test.each<[string, () => Partial<RedisQueueOptions>]>([
     ['addresses and the certificate', () => ({ cluster: addrsOf(cluster.nodes), tls: { ca: caOf(cluster.nodes) } })],
-    [
-      'a client of the user',
-      () => ({ client: new Cluster(nodes(), { redisOptions: redisOptions(), lazyConnect: true }) }),
-    ],
-    [
-      'a client of the user, of ioredis 5',
-      () => ({
-        client: new Cluster5(nodes(), { redisOptions: redisOptions(), lazyConnect: true }) as unknown as RedisClient,
-      }),
-    ],
+    ...theirs(() => ({ ca: caOf(cluster.nodes) })),
   ])('a queue does all that it is for, with %s', async (_what, options) => {
-    expect(await useAll(options())).toEqual(['b', 'b']);
-  });
-
-  test('a client of the user that is connected is not used, and not closed', async () => {
-    const client = new Cluster(nodes(), { redisOptions: redisOptions() });
-    await once(client, 'ready');
-    expect(await useAll({ client })).toEqual(['b', 'b']);
-    expect(client.status).toBe('ready');
-    expect(await client.exists('anything')).toBe(0);
-    client.disconnect();
+    expect(await useBoth(options())).toEqual(['b', 'b']);
   });
 
   test.each<[string, () => Partial<RedisQueueOptions>]>([
     ['tls: true', () => ({ cluster: addrsOf(cluster.nodes), tls: true })],
-    [
-      'a client of the user',
-      () => ({ client: new Cluster(nodes(), { redisOptions: { tls: {} }, lazyConnect: true }) }),
-    ],
-    [
-      'a client of the user, of ioredis 5,',
-      () => ({
-        client: new Cluster5(nodes(), { redisOptions: { tls: {} }, lazyConnect: true }) as unknown as RedisClient,
-      }),
-    ],
+    ...theirs(() => ({})),
   ])('%s alone does not trust a certificate that nobody has signed, and says so at once', async (_what, options) => {
     expect(await refusalOf(options())).toMatchObject(refused('DEPTH_ZERO_SELF_SIGNED_CERT'));
   });
@@ -139,7 +94,7 @@ describe.skipIf(missing !== undefined)(`TLS with a cluster of ${name} that has a
     if (version === undefined) skip('a server before Redis 7 has no cluster-announce-hostname');
     const config = ['cluster-announce-hostname localhost', 'cluster-preferred-endpoint-type hostname'];
     await using cluster = await redisCluster({ tls: 'hostname', config });
-    expect(await useAll({ cluster: addrsOf(cluster.nodes, 'localhost'), tls: { ca: caOf(cluster.nodes) } })).toEqual([
+    expect(await useBoth({ cluster: addrsOf(cluster.nodes, 'localhost'), tls: { ca: caOf(cluster.nodes) } })).toEqual([
       'b',
       'b',
     ]);
@@ -148,7 +103,7 @@ describe.skipIf(missing !== undefined)(`TLS with a cluster of ${name} that has a
   test('a queue works if it is told the name, or else says at once that the addresses of the nodes are none', async () => {
     await using cluster = await redisCluster({ tls: 'hostname' });
     const tls = { ca: caOf(cluster.nodes) };
-    expect(await useAll({ cluster: addrsOf(cluster.nodes), tls: { ...tls, servername: 'localhost' } })).toEqual([
+    expect(await useBoth({ cluster: addrsOf(cluster.nodes), tls: { ...tls, servername: 'localhost' } })).toEqual([
       'b',
       'b',
     ]);
@@ -176,27 +131,24 @@ describe.skipIf(missing !== undefined)(`TLS with sentinels of ${name}`, () => {
     sentinelTLS: tls,
     enableTLSForSentinelMode: true,
     tls,
-    lazyConnect: true,
   });
+  /** Clients of the user, of each major. */
+  const theirs = (tls: () => object) =>
+    clients.map((one): [string, () => Partial<RedisQueueOptions>] => [
+      `a client of the user, of ${one.name},`,
+      () => ({ client: one.make(clientOptions(tls())) }),
+    ]);
 
   test.each<[string, () => Partial<RedisQueueOptions>]>([
     ['addresses and the certificate', () => ({ sentinel: sentinel(), tls: { ca: caOf(group.sentinels) } })],
-    ['a client of the user', () => ({ client: new Redis(clientOptions({ ca: caOf(group.sentinels) })) })],
-    [
-      'a client of the user, of ioredis 5',
-      () => ({ client: new Redis5(clientOptions({ ca: caOf(group.sentinels) })) as unknown as RedisClient }),
-    ],
+    ...theirs(() => ({ ca: caOf(group.sentinels) })),
   ])('a queue does all that it is for, with %s', async (_what, options) => {
-    expect(await useAll(options())).toEqual(['b', 'b']);
+    expect(await useBoth(options())).toEqual(['b', 'b']);
   });
 
   test.each<[string, () => Partial<RedisQueueOptions>]>([
     ['tls: true', () => ({ sentinel: sentinel(), tls: true })],
-    ['a client of the user', () => ({ client: new Redis(clientOptions({})) })],
-    [
-      'a client of the user, of ioredis 5,',
-      () => ({ client: new Redis5(clientOptions({})) as unknown as RedisClient }),
-    ],
+    ...theirs(() => ({})),
   ])('%s alone does not trust a certificate that nobody has signed, and says so at once', async (_what, options) => {
     expect(await refusalOf(options())).toMatchObject(refused('DEPTH_ZERO_SELF_SIGNED_CERT'));
   });

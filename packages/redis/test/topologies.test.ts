@@ -3,7 +3,7 @@ import { Cluster } from 'ioredis';
 import { redisCluster, type RedisCluster, redisOffer, redisSentinel, type TestRedis, until } from 'nq-testbed';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { aclRules, redisQueue, type RedisQueueOptions } from '../src/index.ts';
-import { codeOf, countsOf, drain, nothing, take } from './support/queue.ts';
+import { clients, codeOf, countsOf, drain, nothing, take, useAll } from './support/queue.ts';
 import { newKey } from './support/server.ts';
 
 const { name, missing } = await redisOffer({ provider: 'native' });
@@ -39,30 +39,15 @@ describe.skipIf(missing !== undefined)(`a cluster of three nodes of ${name}`, ()
     throw new Error('no node has it');
   }
 
-  /** Everything that a queue is for. */
-  async function useAll(queueKey: string, options: Partial<RedisQueueOptions> = {}): Promise<void> {
-    await using queue = await open(queueKey, options);
-    await using other = await open(queueKey, options);
-    const popped = take(other, 10_000);
-    await queue.push(event('woken'));
-    await (await popped).ack();
-    await queue.pushMany(['a', 'b', 'c'].map(event));
-    const [a, b, c] = await other.popMany(3);
-    await a?.nack({ delayMs: 10 });
-    await b?.nack({ deadLetter: true });
-    await c?.ack();
-    await (await take(queue)).ack();
-    expect(await queue.deadLetters.replay()).toBe(1);
-    expect(await drain(queue)).toEqual(['b']);
-    expect(await queue.size()).toMatchObject({ ready: 0, inFlight: 0, delayed: 0 });
-  }
+  const works = async (queueKey: string, options?: Partial<RedisQueueOptions>): Promise<void> =>
+    expect(await useAll(() => open(queueKey, options))).toEqual(['b']);
 
   test('has queues on each node, with whatever key', async () => {
     const tagged = ['{a}:q', '{b}', 'x{c}y', 'notification:{d}', 'a{b'].map((key) => `${key}:${newKey()}`);
     const keys = [...tagged, newKey(), 'plain'];
     const nodes = new Set<TestRedis>();
     for (const key of keys) {
-      await useAll(key);
+      await works(key);
       nodes.add((await nodeOf(key)).node);
     }
     // Those of a, b and c are on three of them.
@@ -74,7 +59,7 @@ describe.skipIf(missing !== undefined)(`a cluster of three nodes of ${name}`, ()
     for (const tag of ['{a}', '{b}', '{c}']) {
       const queueKey = `${tag}:${newKey()}`;
       const options = { mode: 'stream', group: 'orders' } as const;
-      await useAll(queueKey, options);
+      await works(queueKey, options);
       await using queue = await open(queueKey, options);
       await queue.rewind({ time: 0 });
       expect(await drain(queue)).toEqual(['woken', 'a', 'b', 'c']);
@@ -84,7 +69,7 @@ describe.skipIf(missing !== undefined)(`a cluster of three nodes of ${name}`, ()
   });
 
   test('is reached as a client of the user is, which is not used', async () => {
-    await useAll(newKey(), { client: users });
+    await works(newKey(), { client: users });
     expect(users.status).toBe('ready');
   });
 
@@ -94,7 +79,7 @@ describe.skipIf(missing !== undefined)(`a cluster of three nodes of ${name}`, ()
       await node.command('ACL', 'SETUSER', 'nq', 'reset', 'on', '>pw', ...aclRules(queueKey));
       await node.command('ACL', 'LOG', 'RESET');
     }
-    await useAll(queueKey, { username: 'nq', password: 'pw' });
+    await works(queueKey, { username: 'nq', password: 'pw' });
     for (const node of cluster.nodes) expect(await node.command('ACL', 'LOG')).toEqual([]);
   });
 
@@ -262,23 +247,32 @@ describe.skipIf(missing !== undefined)(`sentinels of ${name}`, () => {
     expect(await drain(queue)).toEqual(['g']);
   }, 90_000);
 
-  test('that want a password, or another one, say so at once', async () => {
-    await using group = await redisSentinel({ sentinels: 1 });
-    const sentinel = { name: group.name, addrs: group.sentinels.map(addrOf) };
-    expect(await group.sentinels[0]?.command('ACL', 'SETUSER', 'default', 'resetpass', '>pw')).toBe('OK');
-    for (const own of [{}, { password: 's3cr3t' }]) {
-      const startedAt = performance.now();
-      const failure = await redisQueue({ queueKey: 'q', sentinel: { ...sentinel, ...own }, ...common }).catch(
-        (error: unknown) => error,
-      );
-      expect(failure).toMatchObject({ code: 'NQ_CONFIG', message: expect.stringContaining('password') });
-      expect(inspect(failure, { depth: 20 })).not.toContain('s3cr3t');
-      expect(performance.now() - startedAt).toBeLessThan(3000);
-    }
-    await using queue = await redisQueue({ queueKey: newKey(), sentinel: { ...sentinel, password: 'pw' }, ...common });
-    await queue.push(event('a'));
-    expect(await drain(queue)).toEqual(['a']);
-  }, 60_000);
+  test.each(clients)(
+    'that want a password, or another one, say so at once, with $name',
+    async (client) => {
+      await using group = await redisSentinel({ sentinels: 1 });
+      const sentinel = { name: group.name, addrs: group.sentinels.map(addrOf) };
+      expect(await group.sentinels[0]?.command('ACL', 'SETUSER', 'default', 'resetpass', '>pw')).toBe('OK');
+      const places = group.sentinels.map(({ host, port }) => ({ host, port }));
+      const through = (password?: string): Partial<RedisQueueOptions> =>
+        client.name === 'ioredis 6'
+          ? { sentinel: { ...sentinel, ...(password === undefined ? {} : { password }) } }
+          : { client: client.make({ sentinels: places, name: group.name, sentinelPassword: password }) };
+      for (const password of [undefined, 's3cr3t']) {
+        const startedAt = performance.now();
+        const failure = await redisQueue({ queueKey: 'q', ...through(password), ...common }).catch(
+          (error: unknown) => error,
+        );
+        expect(failure).toMatchObject({ code: 'NQ_CONFIG', message: expect.stringContaining('password') });
+        expect(inspect(failure, { depth: 20 })).not.toContain('s3cr3t');
+        expect(performance.now() - startedAt).toBeLessThan(3000);
+      }
+      await using queue = await redisQueue({ queueKey: newKey(), ...through('pw'), ...common });
+      await queue.push(event('a'));
+      expect(await drain(queue)).toEqual(['a']);
+    },
+    60_000,
+  );
 
   test('that know no primary of that name are told, in time', async () => {
     await using group = await redisSentinel({ sentinels: 1 });

@@ -115,7 +115,7 @@ export class RedisCluster implements AsyncDisposable {
  * Starts a Redis Cluster, always of native processes. Resolves once every node sees all slots served, and every replica
  * could be promoted.
  *
- * @throws {RangeError} if there are no nodes. @throws {Error} if there is no native Redis, or it does not start.
+ * @throws {RangeError} if `nodes` is less than 1, or `replicas` less than 0. @throws {Error} if there is no native Redis, or it does not start.
  */
 export async function redisCluster({
   nodes: count = 3,

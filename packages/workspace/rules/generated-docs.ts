@@ -86,7 +86,7 @@ const otherSections: Readonly<Record<string, () => string>> = {
   },
 };
 
-/** A command that makes a user with `rules`, for a shell. The prompt of redis-cli takes the same quotes. */
+/** A command that makes a user with `rules`, for a shell. The prompt of redis-cli takes the same quotes, unless one is in a key. */
 export function aclCommand(rules: readonly string[]): string {
   const words = ['redis-cli', 'ACL', 'SETUSER', 'nq', 'on', '>secret', ...rules];
   return words

@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { ownTypes } from '../../core/src/registry.ts';
 import { checkNeverCached, usesBrokers } from '../rules/broker-tests.ts';
 import { checkPins, checkPrivate, checkPublished, type Manifest } from '../rules/manifests.ts';
 import { readRepositoryFile } from '../rules/repository.ts';
@@ -19,6 +21,16 @@ describe('in this repository', () => {
   test.for(published)('the manifest of $manifest.name is fit to publish', ({ folder, manifest }) => {
     const exists = (path: string) => existsSync(join(root, folder, path));
     expect(checkPublished(manifest, { node, version, exists })).toEqual([]);
+  });
+
+  test('a package of a queue is one of those that core lists where it is asked for another one', async () => {
+    const names: string[] = [];
+    for (const { folder, manifest } of published) {
+      const source: unknown = manifest.exports?.['.']?.['@nq/source'];
+      const main = (await import(pathToFileURL(join(root, folder, String(source))).href)) as object;
+      if ('queueType' in main) names.push(manifest.name);
+    }
+    expect(names.toSorted()).toEqual(ownTypes.map((type) => `@nq/${type}`).toSorted());
   });
 
   test.for(workspaces().filter(({ manifest }) => manifest.private === true))(

@@ -2,6 +2,7 @@ import { type Delivery, isNqError, type MessageQueue } from '@nq/core';
 import { Cluster, Redis } from 'ioredis';
 import { Cluster as Cluster5, Redis as Redis5 } from 'ioredis5';
 import { type Address, type TestRedis, until, type UntilOptions } from 'nq-testbed';
+import { expect } from 'vitest';
 import { type RedisClient, redisQueue, type RedisQueueOptions } from '../../src/index.ts';
 import { newKey } from './server.ts';
 
@@ -75,6 +76,29 @@ export async function drain(queue: MessageQueue): Promise<string[]> {
     types.push(...deliveries.map(({ event }) => event.type));
     await Promise.all(deliveries.map((delivery) => delivery.ack()));
   }
+}
+
+/** Does everything that a queue is for, with two objects of one that `open` opens. @returns what was replayed. */
+export async function useAll(open: () => Promise<MessageQueue>): Promise<string[]> {
+  const event = (type: string) => ({ type, data: null });
+  await using queue = await open();
+  await using other = await open();
+  const popped = take(other, 10_000);
+  await queue.push(event('woken'));
+  await (await popped).ack();
+  await queue.pushMany(['a', 'b', 'c'].map(event));
+  expect(await queue.size()).toMatchObject({ ready: 3, inFlight: 0 });
+  const [a, b, c] = await other.popMany(3);
+  await a?.nack({ delayMs: 10 });
+  await b?.nack({ deadLetter: true });
+  await c?.extend(5000);
+  await c?.ack();
+  await (await take(queue)).ack();
+  expect(await queue.deadLetters.list()).toMatchObject([{ event: { type: 'b' } }]);
+  expect(await queue.deadLetters.replay()).toBe(1);
+  const replayed = await drain(queue);
+  expect(await queue.size()).toMatchObject({ ready: 0, inFlight: 0, delayed: 0 });
+  return replayed;
 }
 
 /** What the server holds for a queue. */
