@@ -1,0 +1,139 @@
+import {
+  type Capabilities,
+  type Clock,
+  type LeasedEvent,
+  NqError,
+  type NqErrorCode,
+  type QueueDriver,
+  type QueueEvent,
+  type QueueSize,
+  type ReturnedLease,
+} from '@nq/core';
+import type { HandOut } from './held-partition.ts';
+import { KafkaConsumer } from './kafka-consumer.ts';
+import type { KafkaDriver, OutgoingRecord } from './kafka-driver.ts';
+import { failureCodes, KafkaFailure } from './kafka-failure.ts';
+import type { ResolvedKafkaOptions } from './kafka-options.ts';
+import { partitionOf } from './murmur2.ts';
+import { PartitionProducer } from './partition-producer.ts';
+import { encodeRecord } from './record.ts';
+
+/** What a driver is made of. */
+export interface KafkaQueueDriverParts {
+  readonly options: ResolvedKafkaOptions;
+  readonly capabilities: Capabilities;
+  readonly driver: KafkaDriver;
+  readonly partitions: number;
+  readonly clock: Clock;
+}
+
+/** An event on its way: the record, and the partition that it goes to. */
+interface Encoded extends OutgoingRecord {
+  readonly bytes: number;
+  readonly partition: number;
+}
+
+/** A queue on a topic of Kafka. */
+export class KafkaQueueDriver implements QueueDriver<Encoded> {
+  readonly capabilities: Capabilities;
+  readonly capacity = Infinity;
+  readonly #parts: KafkaQueueDriverParts;
+  readonly #consumer: KafkaConsumer;
+  readonly #producers = new Map<number, PartitionProducer>();
+  /** Where events without a key go: to one partition for a request, then to the next one. */
+  #sticky = 0;
+
+  constructor(parts: KafkaQueueDriverParts) {
+    const { options, driver, clock, capabilities, partitions } = parts;
+    this.#parts = parts;
+    this.capabilities = capabilities;
+    this.#sticky = Math.floor(clock.random() * partitions);
+    this.#consumer = new KafkaConsumer({ options, driver, clock, onWarning: options.onWarning });
+  }
+
+  encode(event: QueueEvent): Encoded {
+    const record = encodeRecord(event, this.capabilities.maxPayloadBytes);
+    const { partitions } = this.#parts;
+    const partition = record.key === null ? this.#sticky : partitionOf(record.key, partitions);
+    return { ...record, partition };
+  }
+
+  async push(events: readonly Encoded[]): Promise<number> {
+    this.#sticky = (this.#sticky + 1) % this.#parts.partitions;
+    const byPartition = new Map<number, Encoded[]>();
+    for (const event of events) {
+      const own = byPartition.get(event.partition);
+      if (own === undefined) byPartition.set(event.partition, [event]);
+      else own.push(event);
+    }
+    await Promise.all(Array.from(byPartition, ([partition, records]) => this.#producerOf(partition).push(records)));
+    return events.length;
+  }
+
+  pop(max: number, waitMs: number, signal: AbortSignal): Promise<readonly LeasedEvent[]> {
+    return this.#consumer.pop(max, waitMs, signal);
+  }
+
+  ack(receipts: readonly unknown[]): Promise<readonly boolean[]> {
+    return this.#consumer.ack(receipts as readonly HandOut[]);
+  }
+
+  async nack(returns: readonly ReturnedLease[]): Promise<readonly boolean[]> {
+    return this.#consumer.nack(returns);
+  }
+
+  async extend(receipts: readonly unknown[], ms: number): Promise<readonly boolean[]> {
+    return this.#consumer.extend(receipts as readonly HandOut[], ms);
+  }
+
+  onLeaseLost(listener: (receipt: unknown) => void): void {
+    this.#consumer.onLeaseLost(listener);
+  }
+
+  async size(): Promise<QueueSize> {
+    const { driver, options } = this.#parts;
+    const { topic, group } = options;
+    const ranges = await driver.ranges(topic);
+    const committed = new Map(
+      (
+        await driver.committed(
+          group,
+          topic,
+          ranges.map(({ partition }) => partition),
+        )
+      ).map((one) => [one.partition, one]),
+    );
+    let lag = 0;
+    for (const { partition, low, high } of ranges) {
+      const from = committed.get(partition)?.offset ?? (options.startFrom === 'earliest' ? low : high);
+      lag += Math.max(0, high - Math.max(low, from));
+    }
+    const { inFlight, delayed } = this.#consumer.counts;
+    return { ready: Math.max(0, lag - inFlight - delayed), inFlight, delayed, oldestAgeMs: 0, exact: false };
+  }
+
+  classify(error: unknown): NqErrorCode {
+    return error instanceof KafkaFailure ? failureCodes[error.kind] : 'NQ_BACKEND';
+  }
+
+  async close(): Promise<void> {
+    await this.#consumer.close();
+    await this.#parts.driver.close();
+  }
+
+  #producerOf(partition: number): PartitionProducer {
+    let producer = this.#producers.get(partition);
+    if (producer === undefined) {
+      const { driver, options, clock } = this.#parts;
+      const { topic, deliveryTimeoutMs } = options;
+      producer = new PartitionProducer({ driver, topic, partition, clock, deliveryTimeoutMs });
+      this.#producers.set(partition, producer);
+    }
+    return producer;
+  }
+}
+
+/** `failure` as callers see it. */
+export function kafkaError(verb: string, failure: KafkaFailure): NqError {
+  return new NqError(failureCodes[failure.kind], `Cannot ${verb}: ${failure.meaning}`, { cause: failure });
+}

@@ -1,0 +1,62 @@
+import { createQueue, defineCapabilities, type MessageQueue, systemClock } from '@nq/core';
+import { Kafka, logLevel } from 'kafkajs';
+import { KafkaFailure } from './kafka-failure.ts';
+import { type KafkaQueueOptions, type ResolvedKafkaOptions, resolveOptions } from './kafka-options.ts';
+import { kafkaError, KafkaQueueDriver } from './kafka-queue-driver.ts';
+import { KafkajsDriver } from './kafkajs/kafkajs-driver.ts';
+
+/**
+ * Opens a queue on a topic of Kafka: connects, and makes sure that the topic is there.
+ *
+ * @throws {TypeError} {RangeError} if an option is not as it should be. @throws {NqError} `NQ_CONFIG` if there is no such
+ * topic, or the brokers refuse us; `NQ_UNAVAILABLE` if none answers. Nothing is open then.
+ */
+export async function kafkaQueue<Data = unknown>(options: KafkaQueueOptions): Promise<MessageQueue<Data>> {
+  const resolved = resolveOptions(options);
+  const clock = systemClock;
+  const driver = new KafkajsDriver({ kafka: clientOf(resolved), codec: 0, clock });
+  try {
+    await driver.open();
+    if (resolved.createTopic !== undefined) await driver.createTopic(resolved.topic, resolved.createTopic);
+    const partitions = await driver.partitionsOf(resolved.topic);
+    const capabilities = defineCapabilities({
+      order: resolved.order === 'none' ? 'none' : 'key',
+      strictRetry: resolved.order !== 'none',
+      ack: 'individual',
+      nackDelay: true,
+      deadLetter: false,
+      lease: { ms: resolved.leaseMs, extend: true },
+      capacity: 'none',
+      size: 'approximate',
+      multiInstance: true,
+      groups: resolved.startFrom,
+      durable: 'broker',
+      isolation: 'copy',
+      definiteTimeout: false,
+      fairness: false,
+      replay: false,
+      maxPayloadBytes: resolved.maxPayloadBytes,
+    });
+    return createQueue<Data, never>(
+      new KafkaQueueDriver({ options: resolved, capabilities, driver, partitions, clock }) as never,
+    );
+  } catch (error) {
+    await driver.close();
+    throw error instanceof KafkaFailure ? kafkaError('open a Kafka queue', error) : error;
+  }
+}
+
+function clientOf({ server, requestTimeoutMs }: ResolvedKafkaOptions): Kafka {
+  const { client, brokers = ['localhost:9092'], tls, sasl } = server;
+  if (client !== undefined) return client;
+  return new Kafka({
+    clientId: 'nq',
+    brokers: [...brokers],
+    connectionTimeout: 3000,
+    requestTimeout: requestTimeoutMs,
+    retry: { initialRetryTime: 100, retries: 3, maxRetryTime: 1000 },
+    logLevel: logLevel.NOTHING,
+    ...(tls === undefined || tls === false ? {} : { ssl: tls }),
+    ...(sasl === undefined ? {} : { sasl: { ...sasl } as never }),
+  });
+}

@@ -1,0 +1,215 @@
+import { createRequire } from 'node:module';
+import { NqError } from '@nq/core';
+import type { Kafka } from 'kafkajs';
+
+/**
+ * What this package uses of kafkajs behind its API: its protocol, its connections, and how it joins a group. Its producer
+ * loses messages and its consumer sends heartbeats only between batches (docs/kafka.md tells more), so both are ours. This
+ * is pinned to the very version in which it was read; that is the last one, for kafkajs is no longer developed.
+ */
+const version = '2.2.4';
+
+/** A connection to one broker; each of its methods is one request. */
+export interface Broker {
+  readonly nodeId: number;
+  isConnected(): boolean;
+  produce(request: object): Promise<ProduceAnswer>;
+  initProducerId(request: object): Promise<{ readonly producerId: unknown; readonly producerEpoch: number }>;
+  offsetCommit(request: object): Promise<unknown>;
+  offsetFetch(request: object): Promise<OffsetFetchAnswer>;
+  listOffsets(request: object): Promise<unknown>;
+}
+
+export interface ProduceAnswer {
+  readonly topics: readonly {
+    readonly topicName: string;
+    readonly partitions: readonly { readonly partition: number; readonly errorCode: number }[];
+  }[];
+}
+
+interface OffsetFetchAnswer {
+  readonly responses: readonly {
+    readonly topic: string;
+    readonly partitions: readonly { readonly partition: number; readonly offset: string; readonly metadata: string }[];
+  }[];
+}
+
+interface TopicOffsets {
+  readonly topic: string;
+  readonly partitions: readonly { readonly partition: number; readonly offset: string }[];
+}
+
+/** The brokers, and what is known of them. */
+export interface Cluster {
+  committedOffsetsByGroup: Map<string, unknown>;
+  readonly connectionPoolBuilder: { build(place?: object): Promise<ConnectionPool> };
+  connect(): Promise<void>;
+  disconnect(): Promise<void>;
+  isConnected(): boolean;
+  getNodeIds(): readonly string[];
+  addMultipleTargetTopics(topics: readonly string[]): Promise<void>;
+  refreshMetadata(): Promise<void>;
+  refreshMetadataIfNecessary(): Promise<void>;
+  removeBroker(place: { readonly host: string; readonly port: number }): void;
+  findBroker(node: { readonly nodeId: string | number }): Promise<Broker>;
+  findGroupCoordinator(group: { readonly groupId: string }): Promise<Broker>;
+  findTopicPartitionMetadata(topic: string): readonly { readonly partitionId: number; readonly leader: number }[];
+  findLeaderForPartitions(topic: string, partitions: readonly number[]): Readonly<Record<string, readonly number[]>>;
+  fetchTopicsOffset(topics: readonly object[]): Promise<readonly TopicOffsets[]>;
+  markOffsetAsCommitted(offset: {
+    readonly groupId: string;
+    readonly topic: string;
+    readonly partition: number;
+    readonly offset: string;
+  }): void;
+}
+
+/** The connections to one broker. */
+interface ConnectionPool {
+  readonly pool: readonly { readonly requestQueue: RequestQueue }[];
+}
+
+/** The requests of one connection. */
+interface RequestQueue {
+  readonly pending: readonly unknown[];
+  readonly throttledUntil: number;
+  scheduleCheckPendingRequests(): void;
+}
+
+/** Records of a partition, as one answer to a fetch has them. */
+export interface FetchedBatch {
+  readonly partition: number;
+  readonly messages: readonly {
+    readonly offset: string;
+    readonly key: Buffer | null;
+    readonly value: Buffer | null;
+    readonly headers?: Readonly<Record<string, Buffer | string | (Buffer | string)[] | undefined>>;
+    readonly timestamp: string;
+  }[];
+  /** Those that are no messages, such as the ends of transactions, included. */
+  readonly rawMessages: readonly unknown[];
+  lastOffset(): string;
+}
+
+/** A membership in a group. */
+export interface ConsumerGroup {
+  readonly coordinator: Broker;
+  readonly generationId: number;
+  memberId: string | null;
+  joinAndSync(): Promise<void>;
+  leave(): Promise<void>;
+  heartbeat(options: { readonly interval: number }): Promise<void>;
+  fetch(nodeId: string): Promise<readonly FetchedBatch[]>;
+  recoverFromFetch(error: unknown): Promise<void>;
+  assigned(): readonly { readonly topic: string; readonly partitions: readonly number[] }[];
+  isPaused(topic: string, partition: number): boolean;
+  pause(parts: readonly { readonly topic: string; readonly partitions: readonly number[] }[]): void;
+  resume(parts: readonly { readonly topic: string; readonly partitions: readonly number[] }[]): void;
+  resolveOffset(offset: { readonly topic: string; readonly partition: number; readonly offset: string }): void;
+}
+
+/** How members of a group deal out partitions among themselves. */
+export interface Assigner {
+  readonly name: string;
+  readonly version: number;
+  protocol(subscription: { readonly topics: readonly string[] }): { readonly name: string; readonly metadata: Buffer };
+  assign(group: {
+    readonly members: readonly { readonly memberId: string; readonly memberMetadata: Buffer }[];
+  }): Promise<readonly { readonly memberId: string; readonly memberAssignment: Buffer }[]>;
+}
+
+interface ConsumerGroupClass {
+  new (options: object): ConsumerGroup;
+  readonly prototype: ConsumerGroup;
+}
+
+const require = createRequire(import.meta.url);
+
+/** The class of {@link ConsumerGroup}. */
+export const { ConsumerGroupOfKafkajs } = loadInternals();
+
+function loadInternals(): { readonly ConsumerGroupOfKafkajs: ConsumerGroupClass } {
+  const found = (require('kafkajs/package.json') as { readonly version: string }).version;
+  if (found !== version) {
+    throw new NqError(
+      'NQ_CONFIG',
+      `Cannot use kafkajs ${found}: @nq/kafka needs kafkajs ${version}, of which it uses what is no API`,
+    );
+  }
+  return { ConsumerGroupOfKafkajs: require('kafkajs/src/consumer/consumerGroup') as ConsumerGroupClass };
+}
+
+/**
+ * Makes what `kafka` makes for each of its producers and consumers: connections of their own.
+ *
+ * @throws {NqError} `NQ_CONFIG` if it is not of kafkajs 2.2.4.
+ */
+export function createCluster(kafka: Kafka, options: object): Cluster {
+  const symbol = Object.getOwnPropertySymbols(kafka).find(
+    ({ description }) => description === 'private:Kafka:createCluster',
+  );
+  const create = symbol === undefined ? undefined : (kafka as unknown as Record<symbol, unknown>)[symbol];
+  if (typeof create !== 'function') {
+    throw new NqError('NQ_CONFIG', `Cannot use the client: it must be a Kafka of kafkajs ${version}`);
+  }
+  const cluster = create(options) as Cluster;
+  // kafkajs shares it among all consumers of a group that one Kafka has made, and each clears it when it joins.
+  cluster.committedOffsetsByGroup = new Map();
+  const { connectionPoolBuilder } = cluster;
+  const build = connectionPoolBuilder.build.bind(connectionPoolBuilder);
+  connectionPoolBuilder.build = async (place) => {
+    const connections = await build(place);
+    calmTimers(connections);
+    return connections;
+  };
+  return cluster;
+}
+
+const calm = Symbol('calm');
+
+/**
+ * Ends what kafkajs never ends: each connection that was ever used looks for requests to send a thousand times in a second,
+ * where nothing waits (kafkajs #1556, #1704). It still looks when something waits, or the broker has asked for a pause.
+ */
+function calmTimers({ pool }: ConnectionPool): void {
+  for (const { requestQueue } of pool) {
+    const prototype = Object.getPrototypeOf(requestQueue) as RequestQueue & { [calm]?: boolean };
+    if (prototype[calm] === true) return;
+    const schedule = prototype.scheduleCheckPendingRequests;
+    prototype.scheduleCheckPendingRequests = function (this: RequestQueue): void {
+      if (this.pending.length > 0 || this.throttledUntil > Date.now()) schedule.call(this);
+    };
+    prototype[calm] = true;
+  }
+}
+
+/** The name of an error of the protocol, by its number. */
+export function protocolErrorOf(code: number): unknown {
+  const { createErrorFromCode } = require('kafkajs/src/protocol/error') as {
+    readonly createErrorFromCode: (code: number) => unknown;
+  };
+  return createErrorFromCode(code);
+}
+
+/** How members write what they know, and what they are given. */
+export const assignerProtocol = require('kafkajs/src/consumer/assignerProtocol') as {
+  readonly MemberMetadata: {
+    encode(metadata: {
+      readonly version: number;
+      readonly topics: readonly string[];
+      readonly userData?: Buffer;
+    }): Buffer;
+    decode(buffer: Buffer): {
+      readonly version: number;
+      readonly topics: readonly string[];
+      readonly userData: Buffer | null;
+    };
+  };
+  readonly MemberAssignment: {
+    encode(assignment: {
+      readonly version: number;
+      readonly assignment: Readonly<Record<string, readonly number[]>>;
+      readonly userData?: Buffer;
+    }): Buffer;
+  };
+};
