@@ -32,6 +32,8 @@ export interface KafkaQueueOptions {
   readonly startFrom?: 'earliest' | 'latest' | undefined;
   /** How long a delivery is ours before the event is handed out again, in milliseconds. @default 30_000 */
   readonly leaseMs?: number | undefined;
+  /** How many events may be on their way to the brokers: then a push that is not to wait is refused. @default 10_000 */
+  readonly bufferSize?: number | undefined;
   /** How many events are fetched before somebody asks for them, of all partitions together. @default 1000 */
   readonly prefetch?: number | undefined;
   /** After how long without a heartbeat the partitions of a process go to others, in milliseconds. @default 10_000 */
@@ -57,6 +59,7 @@ export interface ResolvedKafkaOptions {
   readonly order: Order;
   readonly startFrom: 'earliest' | 'latest';
   readonly leaseMs: number;
+  readonly bufferSize: number;
   readonly prefetch: number;
   readonly prefetchBytes: number;
   readonly sessionTimeoutMs: number;
@@ -81,6 +84,7 @@ const known = [
   'order',
   'startFrom',
   'leaseMs',
+  'bufferSize',
   'prefetch',
   'sessionTimeoutMs',
   'maxPayloadBytes',
@@ -100,6 +104,7 @@ export function resolveOptions(options: KafkaQueueOptions): ResolvedKafkaOptions
     order = 'key',
     startFrom = 'earliest',
     leaseMs = 30_000,
+    bufferSize = 10_000,
     prefetch = 1000,
     sessionTimeoutMs = 10_000,
     maxPayloadBytes = 1_000_000,
@@ -113,6 +118,7 @@ export function resolveOptions(options: KafkaQueueOptions): ResolvedKafkaOptions
   checkOneOf(action, 'order', order, ['key', 'partition', 'none']);
   checkOneOf(action, 'startFrom', startFrom, ['earliest', 'latest']);
   checkMs(action, 'leaseMs', leaseMs, 1);
+  checkCount(action, 'bufferSize', bufferSize, 1);
   checkCount(action, 'prefetch', prefetch, 1);
   checkMs(action, 'sessionTimeoutMs', sessionTimeoutMs, 1);
   checkCount(action, 'maxPayloadBytes', maxPayloadBytes, 1, 1024 * 1024 * 1024);
@@ -127,6 +133,7 @@ export function resolveOptions(options: KafkaQueueOptions): ResolvedKafkaOptions
     order,
     startFrom,
     leaseMs,
+    bufferSize,
     prefetch,
     prefetchBytes: 64 * 1024 * 1024,
     sessionTimeoutMs,

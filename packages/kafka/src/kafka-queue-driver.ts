@@ -1,6 +1,7 @@
 import {
   type Capabilities,
   type Clock,
+  type Gathering,
   type LeasedEvent,
   NqError,
   type NqErrorCode,
@@ -17,6 +18,9 @@ import type { ResolvedKafkaOptions } from './kafka-options.ts';
 import { partitionOf } from './murmur2.ts';
 import { PartitionProducer } from './partition-producer.ts';
 import { encodeRecord } from './record.ts';
+
+/** The largest request, in bytes, unless it is for a single event: half of what brokers take by default (`message.max.bytes`). */
+const requestBytes = 512 * 1024;
 
 /** What a driver is made of. */
 export interface KafkaQueueDriverParts {
@@ -37,6 +41,8 @@ interface Encoded extends OutgoingRecord {
 export class KafkaQueueDriver implements QueueDriver<Encoded> {
   readonly capabilities: Capabilities;
   readonly capacity = Infinity;
+  /** A producer of its own for each partition: one that has no leader at the moment keeps nobody waiting but its own. */
+  readonly gathering: Gathering<Encoded>;
   readonly #parts: KafkaQueueDriverParts;
   readonly #consumer: KafkaConsumer;
   readonly #producers = new Map<number, PartitionProducer>();
@@ -47,6 +53,13 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
     const { options, driver, clock, capabilities, partitions } = parts;
     this.#parts = parts;
     this.capabilities = capabilities;
+    this.gathering = {
+      laneOf: ({ partition }) => partition,
+      sizeOf: ({ bytes }) => bytes,
+      requestBytes,
+      most: options.bufferSize,
+      timeoutMs: options.deliveryTimeoutMs,
+    };
     this.#sticky = Math.floor(clock.random() * partitions);
     this.#consumer = new KafkaConsumer({ options, driver, clock, onWarning: options.onWarning });
   }
@@ -59,14 +72,10 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
   }
 
   async push(events: readonly Encoded[]): Promise<number> {
-    this.#sticky = (this.#sticky + 1) % this.#parts.partitions;
-    const byPartition = new Map<number, Encoded[]>();
-    for (const event of events) {
-      const own = byPartition.get(event.partition);
-      if (own === undefined) byPartition.set(event.partition, [event]);
-      else own.push(event);
-    }
-    await Promise.all(Array.from(byPartition, ([partition, records]) => this.#producerOf(partition).push(records)));
+    const [first] = events as readonly [Encoded];
+    // The events without a key that come next go with those that do so, too, and not each with others.
+    if (first.partition === this.#sticky) this.#sticky = (this.#sticky + 1) % this.#parts.partitions;
+    await this.#producerOf(first.partition).push(events);
     return events.length;
   }
 

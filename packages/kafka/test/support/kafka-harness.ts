@@ -1,0 +1,98 @@
+import { connect, type Socket } from 'node:net';
+import type { MessageQueue } from '@nq/core';
+import type { ConformanceHarness, Namespace } from '@nq/core/conformance';
+import { Kafka, logLevel } from 'kafkajs';
+import type { TestKafka } from 'nq-testbed';
+import { kafkaQueue, type KafkaQueueOptions } from '../../src/index.ts';
+
+/** What a harness opens its queues with, besides where they are. */
+export type HarnessOptions = Partial<KafkaQueueOptions> & { readonly partitions?: number };
+
+/** What a Kafka is started with, so that members that are gone are missed soon. */
+export const config: readonly string[] = ['group.min.session.timeout.ms=100', 'offsets.topic.num.partitions=1'];
+
+/** A client whose connections can all be broken for good, as those of a process that is killed. */
+class MortalClient {
+  readonly kafka: Kafka;
+  readonly #sockets = new Set<Socket>();
+  #isDead = false;
+
+  constructor(brokers: readonly string[]) {
+    this.kafka = new Kafka({
+      brokers: [...brokers],
+      connectionTimeout: 1000,
+      requestTimeout: 1500,
+      retry: { initialRetryTime: 50, retries: 2 },
+      logLevel: logLevel.NOTHING,
+      socketFactory: ({ host, port, onConnect }) => {
+        const socket = connect({ host, port }, onConnect);
+        if (this.#isDead) socket.destroy();
+        this.#sockets.add(socket);
+        socket.on('close', () => this.#sockets.delete(socket));
+        return socket;
+      },
+    });
+  }
+
+  die(): void {
+    this.#isDead = true;
+    for (const socket of this.#sockets) socket.destroy();
+  }
+}
+
+/** Everything that the kit may do to a queue on the Kafka that `start` starts. */
+export function kafkaHarness(
+  name: string,
+  start: () => Promise<TestKafka>,
+  { partitions = 4, ...options }: HarnessOptions = {},
+): ConformanceHarness {
+  let server: TestKafka | undefined;
+  return {
+    name: `@nq/kafka on ${name}`,
+    timing: { quietMs: 300 },
+    async start() {
+      server = await start();
+    },
+    async stop() {
+      await server?.stop();
+    },
+    namespace: (id) => namespaceOf(server as TestKafka, id, { ...options, partitions }),
+  };
+}
+
+function namespaceOf(server: TestKafka, id: string, { partitions, ...options }: HarnessOptions): Namespace {
+  const clients = new Map<MessageQueue, MortalClient>();
+  const crashed: Promise<unknown>[] = [];
+  return {
+    async open({ group = 'default', leaseMs }) {
+      const client = new MortalClient(server.linkedBrokers);
+      const queue = await kafkaQueue({
+        sessionTimeoutMs: 1000,
+        requestTimeoutMs: 1500,
+        deliveryTimeoutMs: 5000,
+        onWarning: () => {},
+        ...options,
+        ...(leaseMs === undefined ? {} : { leaseMs }),
+        createTopic: { partitions: partitions ?? 4, replicationFactor: 1 },
+        client: client.kafka,
+        topic: id,
+        groupId: group,
+      });
+      clients.set(queue, client);
+      return queue;
+    },
+    crash(queue) {
+      clients.get(queue)?.die();
+      crashed.push(queue.close());
+    },
+    faults: {
+      cut: () => server.links.forEach((link) => link.cut()),
+      cutBeforeAnswer: () => server.links.forEach((link) => link.cutBeforeAnswer()),
+      heal: () => server.links.forEach((link) => link.heal()),
+      delay: (ms) => server.links.forEach((link) => link.delay(ms)),
+    },
+    async dispose() {
+      await Promise.all(crashed);
+    },
+  };
+}
