@@ -1,11 +1,17 @@
-import type { Clock } from '@nq/core';
-import { encodeAckMap, longestMetadata } from './ack-map.ts';
+import type { Clock, Timer } from '@nq/core';
 import type { HeldPartition } from './held-partition.ts';
 import type { Committed } from './kafka-driver.ts';
 import { KafkaFailure } from './kafka-failure.ts';
+import { encodeNote, longestNote } from './partition-note.ts';
 
 /** After a failure it is tried again after so long, in milliseconds. */
 const retryMs = 50;
+
+/**
+ * How long after a hand-out it is committed that there was one, in milliseconds: most are acknowledged sooner, and that
+ * says more. What kills its process within this time is not counted.
+ */
+const markMs = 20;
 
 /** What a committer needs. */
 export interface CommitterParts {
@@ -18,12 +24,13 @@ export interface CommitterParts {
 
 /**
  * Commits what is done: one request at a time, with everything that was done meanwhile, so that many acknowledgements cost
- * few of them. Committed is the watermark of each partition, and with it what is done behind that.
+ * few of them. Committed is the watermark of each partition, and with it a note of what is behind that.
  */
 export class Committer {
   readonly #parts: CommitterParts;
   #running: Promise<void> | undefined;
   #closed = false;
+  #marking: Timer | undefined;
   /** Who waits for the end of a request. */
   readonly #waiting = new Set<() => void>();
 
@@ -40,6 +47,7 @@ export class Committer {
     for (;;) {
       if (partition.committed >= version) return true;
       if (!partition.isOurs) return partition.unsure >= version ? undefined : false;
+      partition.awaited = Math.max(partition.awaited, version);
       const leftMs = deadline - this.#parts.clock.now();
       if (leftMs <= 0 || this.#closed) return undefined;
       this.#start();
@@ -47,7 +55,21 @@ export class Committer {
     }
   }
 
-  /** Commits what is done by now, in one try or two. Never rejects. */
+  /** Commits what has changed, a little later. */
+  mark(): void {
+    this.#marking ??= this.#parts.clock.schedule(
+      () => {
+        this.#marking = undefined;
+        if (this.#closed) return;
+        for (const partition of this.#parts.partitions()) partition.awaited = partition.version;
+        this.#start();
+      },
+      markMs,
+      { keepAlive: false },
+    );
+  }
+
+  /** Commits what has changed by now, in one try or two. Never rejects. */
   async flush(): Promise<void> {
     await this.#running;
     await this.#send();
@@ -60,6 +82,7 @@ export class Committer {
 
   close(): void {
     this.#closed = true;
+    this.#marking?.cancel();
     this.changed();
   }
 
@@ -74,7 +97,7 @@ export class Committer {
     await new Promise<void>((resolve) => {
       setImmediate(resolve);
     });
-    while (!this.#closed && this.#isDirty()) {
+    while (!this.#closed && this.#isAwaited()) {
       const isDone = await this.#send();
       this.changed();
       if (!isDone && !this.#closed) await this.#pause();
@@ -82,13 +105,13 @@ export class Committer {
     this.#running = undefined;
   }
 
-  #isDirty(): boolean {
-    for (const { version, committed } of this.#parts.partitions()) if (version > committed) return true;
+  #isAwaited(): boolean {
+    for (const { awaited, committed } of this.#parts.partitions()) if (awaited > committed) return true;
     return false;
   }
 
   /** Never rejects. @returns whether it was committed. */
-  async #send(longest = longestMetadata): Promise<boolean> {
+  async #send(longest = longestNote): Promise<boolean> {
     const sent: { readonly partition: HeldPartition; readonly version: number }[] = [];
     const offsets: Committed[] = [];
     for (const partition of this.#parts.partitions()) {
@@ -96,7 +119,7 @@ export class Committer {
       if (version === partition.committed) continue;
       sent.push({ partition, version });
       const { watermark } = tracker;
-      const metadata = encodeAckMap(watermark, tracker.doneBehind(), longest);
+      const metadata = encodeNote(watermark, partition.note(), longest);
       offsets.push({ partition: partition.partition, offset: watermark, metadata });
     }
     if (offsets.length === 0) return true;

@@ -1,9 +1,10 @@
 import type { Clock, LeasedEvent, ReturnedLease, Timer } from '@nq/core';
 import { Heap } from '@nq/core/parts';
-import { decodeAckMap } from './ack-map.ts';
 import { Committer } from './committer.ts';
 import { HandOut, HeldPartition, type HeldRecord, type Order } from './held-partition.ts';
+import { KafkaFailure } from './kafka-failure.ts';
 import type { Assignment, IncomingRecord, KafkaDriver, KafkaMember, MemberListener } from './kafka-driver.ts';
+import { decodeNote, type PartitionNote } from './partition-note.ts';
 import { decodeRecord } from './record.ts';
 
 /** What a consumer needs to know. */
@@ -20,6 +21,8 @@ export interface ConsumerOptions {
   readonly rebalanceTimeoutMs: number;
   readonly fetchBytes: number;
   readonly requestTimeoutMs: number;
+  /** After how long without a pop, and with nothing handed out, partitions are left to others, in milliseconds. */
+  readonly idleMs: number;
   readonly foreignKey: string | undefined;
 }
 
@@ -29,10 +32,21 @@ export interface ConsumerParts {
   readonly driver: KafkaDriver;
   readonly clock: Clock;
   readonly onWarning: (warning: string) => void;
+  /** Told why there is no membership at the moment. */
+  readonly onFailure: (failure: unknown) => void;
+}
+
+/** How it stands with a partition. */
+export interface PartitionView {
+  /** The first offset that is not done. */
+  readonly offset: number;
+  readonly note: PartitionNote;
 }
 
 /** The most offsets between the watermark of a partition and its end: what is done of them fits into what is committed. */
 const longestSpan = 20_000;
+/** How long a pop that does not wait for events waits for the first look at the partitions, in milliseconds. */
+const firstLookMs = 900;
 /** How long deliveries have to be settled before partitions go to others, in parts of the session. */
 const drainPart = 1 / 5;
 
@@ -61,13 +75,18 @@ export class KafkaConsumer implements MemberListener {
   #readyAt = 0;
   readonly #returned: HeldRecord[] = [];
   readonly #out = new Set<HandOut>();
-  #delayed = 0;
   readonly #due = new Heap<Due>((a, b) => a.at - b.at);
   #timer: Timer | undefined;
   #onLost: (handOut: HandOut) => void = () => {};
+  /** The partitions of which nobody has said yet what is in them. */
+  #unread: Set<number> | undefined;
+  #pops = 0;
+  #idling: Timer | undefined;
+  /** The end of a membership that was given up. */
+  #left: Promise<void> | undefined;
+  #closed = false;
   /** Who waits for something to hand out, or for a settlement. */
   readonly #waiting = new Set<() => void>();
-  #failure: unknown;
 
   constructor(parts: ConsumerParts) {
     this.#parts = parts;
@@ -83,43 +102,68 @@ export class KafkaConsumer implements MemberListener {
     this.#onLost = listener;
   }
 
-  get counts(): { readonly inFlight: number; readonly delayed: number } {
-    return { inFlight: this.#out.size, delayed: this.#delayed };
+  /** What the partitions that are ours say of themselves: more than was committed of them. */
+  notes(): ReadonlyMap<number, PartitionView> {
+    return new Map(
+      Array.from(this.#partitions, ([number, partition]) => [
+        number,
+        { offset: partition.tracker.watermark, note: partition.note() },
+      ]),
+    );
   }
 
   async pop(max: number, waitMs: number, signal: AbortSignal): Promise<readonly LeasedEvent[]> {
-    const { clock, options, driver } = this.#parts;
-    const { topic, group, sessionTimeoutMs, rebalanceTimeoutMs, fetchBytes } = options;
-    this.#member ??= driver.join({ topic, group, sessionTimeoutMs, rebalanceTimeoutMs, fetchBytes }, this);
+    const { clock } = this.#parts;
     const deadline = clock.now() + waitMs;
-    for (;;) {
-      const leases = this.#take(max);
-      const leftMs = deadline - clock.now();
-      if (leases.length > 0 || leftMs <= 0 || signal.aborted) return leases;
-      await this.#change(leftMs, signal);
+    const lookUntil = clock.now() + firstLookMs;
+    this.#pops++;
+    this.#idling?.cancel();
+    try {
+      for (;;) {
+        await this.#join();
+        const leases = this.#take(max);
+        // What is there is not known as long as nobody has looked.
+        const until = this.#isReading ? Math.max(deadline, lookUntil) : deadline;
+        const leftMs = until - clock.now();
+        if (leases.length > 0 || leftMs <= 0 || signal.aborted || this.#closed) return leases;
+        await this.#change(leftMs, signal);
+      }
+    } finally {
+      this.#pops--;
+      this.#idleSoon();
     }
   }
 
   async ack(handOuts: readonly HandOut[]): Promise<readonly boolean[]> {
     for (const handOut of handOuts) this.#complete(handOut);
-    return Promise.all(handOuts.map((handOut) => this.#confirm(handOut)));
+    const answers = await Promise.all(
+      handOuts.map(({ held, doneIn }) => (doneIn === undefined ? false : this.#confirm(held.partition, doneIn))),
+    );
+    this.#idleSoon();
+    return answers;
   }
 
-  nack(returns: readonly ReturnedLease[]): readonly boolean[] {
-    const now = this.#parts.clock.now();
-    const back: HeldRecord[] = [];
-    const answers = returns.map(({ receipt, delayMs }) => {
-      const handOut = receipt as HandOut;
-      const { held } = handOut;
-      if (!this.#isOut(handOut)) return false;
-      this.#release(handOut);
-      if (delayMs > 0) {
-        this.#delayed++;
-        this.#schedule({ at: now + delayMs, held, handOut: undefined });
-      } else back.push(held);
-      return true;
-    });
+  async nack(returns: readonly ReturnedLease[]): Promise<readonly boolean[]> {
+    const date = this.#parts.clock.date();
+    const answers = await Promise.all(
+      returns.map(async ({ receipt, delayMs }) => {
+        const handOut = receipt as HandOut;
+        const { held } = handOut;
+        if (!this.#isOut(handOut)) return false;
+        // First it is written down, as for an acknowledgement: until then it is its holder's.
+        handOut.isReturning = true;
+        held.until = delayMs > 0 ? date + delayMs : undefined;
+        try {
+          return (await this.#confirm(held.partition, ++held.partition.version)) && this.#isOut(handOut);
+        } finally {
+          handOut.isReturning = false;
+        }
+      }),
+    );
+    const back = returns.flatMap(({ receipt }, index) => (answers[index] === true ? [(receipt as HandOut).held] : []));
+    for (const held of back) this.#release(held.handOut as HandOut);
     this.#giveBack(back);
+    this.#idleSoon();
     return answers;
   }
 
@@ -135,14 +179,12 @@ export class KafkaConsumer implements MemberListener {
 
   /** Gives back what is handed out, commits what is done, and leaves the group. Never rejects. */
   async close(): Promise<void> {
-    this.#isGated = true;
+    this.#closed = true;
     this.#timer?.cancel();
-    if (this.#member !== undefined) {
-      await this.#committer.flush().catch(() => {});
-      await this.#member.close();
-    }
-    this.#committer.close();
+    this.#idling?.cancel();
     this.#wake();
+    await this.#leave();
+    this.#committer.close();
   }
 
   // --- what the member tells
@@ -170,14 +212,17 @@ export class KafkaConsumer implements MemberListener {
       for (const partition of added) {
         const known = committed.get(partition);
         const position = known?.offset ?? starts.get(partition) ?? 0;
-        const held = new HeldPartition(partition, order, position, decodeAckMap(position, known?.metadata));
+        const held = new HeldPartition(partition, order, position, decodeNote(position, known?.metadata));
         // From where a group begins is settled with its first look, not with its first acknowledgement.
-        if (known === undefined && options.startFrom === 'latest') held.version++;
+        if (known === undefined && options.startFrom === 'latest') {
+          held.version++;
+          this.#committer.mark();
+        }
         this.#partitions.set(partition, held);
       }
     }
     this.#isGated = false;
-    this.#failure = undefined;
+    this.#unread = new Set(partitions);
     for (const partition of this.#partitions.values()) partition.isPaused = false;
     this.#member?.resume([...this.#partitions.keys()]);
     this.#flow();
@@ -189,11 +234,9 @@ export class KafkaConsumer implements MemberListener {
   received(number: number, records: readonly IncomingRecord[], end: number): void {
     const partition = this.#partitions.get(number);
     if (partition === undefined) return;
-    for (const record of records) {
-      const held = partition.add(record);
-      if (held !== undefined) this.#ready.push(held);
-    }
+    for (const record of records) this.#admit(partition.add(record));
     partition.tracker.skipTo(end);
+    this.#unread?.delete(number);
     this.#flow();
     this.#wake();
   }
@@ -209,8 +252,7 @@ export class KafkaConsumer implements MemberListener {
   }
 
   failed(failure: unknown): void {
-    this.#failure = failure;
-    this.#wake();
+    this.#parts.onFailure(failure);
   }
 
   // --- handing out
@@ -230,13 +272,13 @@ export class KafkaConsumer implements MemberListener {
         continue;
       }
       const handOut = new HandOut(held, now + options.leaseMs);
-      held.handOut = handOut;
-      held.attempts++;
+      held.partition.begin(held, handOut);
       this.#out.add(handOut);
       this.#schedule({ at: handOut.expiresAt, held, handOut });
       const waitedMs = Math.max(0, date - held.record.time);
       leases.push({ receipt: handOut, event: decoded.event, attempt: held.attempts, waitedMs });
     }
+    if (leases.length > 0) this.#committer.mark();
     return leases;
   }
 
@@ -246,8 +288,17 @@ export class KafkaConsumer implements MemberListener {
     onWarning(
       `Record ${held.record.offset} of partition ${held.partition.partition} of ${options.topic} is no event: ${flaw}`,
     );
-    const following = held.partition.complete(held);
-    if (following !== undefined) this.#ready.push(following);
+    this.#admit(held.partition.complete(held));
+    this.#committer.mark();
+  }
+
+  /** It is its turn: it can be handed out, at once or after its delay. */
+  #admit(held: HeldRecord | undefined): void {
+    if (held === undefined) return;
+    const { clock } = this.#parts;
+    const delayMs = (held.until ?? 0) - clock.date();
+    if (delayMs <= 0) this.#ready.push(held);
+    else this.#schedule({ at: clock.now() + delayMs, held, handOut: undefined });
   }
 
   #next(): HeldRecord | undefined {
@@ -274,7 +325,13 @@ export class KafkaConsumer implements MemberListener {
 
   #giveBack(records: readonly HeldRecord[]): void {
     if (records.length === 0) return;
-    this.#returned.push(...records.toSorted((a, b) => a.record.offset - b.record.offset));
+    const { clock } = this.#parts;
+    const date = clock.date();
+    for (const held of records.toSorted((a, b) => a.record.offset - b.record.offset)) {
+      const delayMs = (held.until ?? 0) - date;
+      if (delayMs <= 0) this.#returned.push(held);
+      else this.#schedule({ at: clock.now() + delayMs, held, handOut: undefined });
+    }
     this.#wake();
   }
 
@@ -297,18 +354,55 @@ export class KafkaConsumer implements MemberListener {
     this.#release(handOut);
     const following = partition.complete(held);
     handOut.doneIn = partition.version;
-    if (following !== undefined) this.#ready.push(following);
+    this.#admit(following);
     this.#flow();
     if (following !== undefined) this.#wake();
   }
 
-  /** @returns whether it was ours. @throws {Error} if nobody knows. */
-  async #confirm(handOut: HandOut): Promise<boolean> {
-    const { doneIn, held } = handOut;
-    if (doneIn === undefined) return false;
-    const answer = await this.#committer.confirm(held.partition, doneIn, this.#parts.options.requestTimeoutMs);
-    if (answer === undefined) throw new Error('unconfirmed');
+  /** @returns whether it was ours when it was committed. @throws {KafkaFailure} `unsure` if nobody knows. */
+  async #confirm(partition: HeldPartition, version: number): Promise<boolean> {
+    const answer = await this.#committer.confirm(partition, version, this.#parts.options.requestTimeoutMs);
+    if (answer === undefined) throw new KafkaFailure('unsure', 'Kafka has not answered in time; it may be done');
     return answer;
+  }
+
+  // --- the membership
+
+  async #join(): Promise<void> {
+    await this.#left;
+    if (this.#member !== undefined || this.#closed) return;
+    const { options, driver } = this.#parts;
+    const { topic, group, sessionTimeoutMs, rebalanceTimeoutMs, fetchBytes } = options;
+    this.#unread = undefined;
+    this.#member = driver.join({ topic, group, sessionTimeoutMs, rebalanceTimeoutMs, fetchBytes }, this);
+  }
+
+  /** Whether it is not known yet what is in the partitions, or which of them are ours. */
+  get #isReading(): boolean {
+    return this.#unread === undefined || this.#unread.size > 0;
+  }
+
+  /** A partition has one reader: one that does not pop would keep what is in it from those who do. */
+  #idleSoon(): void {
+    if (this.#pops > 0 || this.#out.size > 0 || this.#member === undefined || this.#closed) return;
+    this.#idling?.cancel();
+    const leave = (): void => {
+      if (this.#pops === 0 && this.#out.size === 0) this.#left = this.#leave();
+    };
+    this.#idling = this.#parts.clock.schedule(leave, this.#parts.options.idleMs, { keepAlive: false });
+  }
+
+  /** Never rejects. */
+  async #leave(): Promise<void> {
+    await this.#left;
+    const member = this.#member;
+    if (member === undefined) return;
+    this.#isGated = true;
+    await this.#committer.flush();
+    await member.close();
+    this.#member = undefined;
+    for (const partition of this.#partitions.values()) this.#drop(partition);
+    this.#committer.changed();
   }
 
   // --- partitions
@@ -372,7 +466,7 @@ export class KafkaConsumer implements MemberListener {
       this.#due.take();
       const { held, handOut } = due;
       if (handOut === undefined) {
-        this.#delayed--;
+        held.until = undefined;
         if (held.partition.isOurs) back.push(held);
       } else if (this.#isOut(handOut) && handOut.expiresAt <= now) {
         this.#release(handOut);

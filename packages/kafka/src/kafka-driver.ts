@@ -74,7 +74,7 @@ export interface MemberListener {
   joined(assignment: Assignment): Promise<ReadonlyMap<number, number>>;
   /**
    * Records of a partition, in the order of their offsets, not all of which are there. All below `end` that are not among
-   * them never come. Must return at once.
+   * them never come. None at all: there are no others at the moment. Must return at once.
    */
   received(partition: number, records: readonly IncomingRecord[], end: number): void;
   /** What was asked for is not there: records of the partition come from `position` on, the first that is. */

@@ -38,6 +38,10 @@ export interface KafkaQueueOptions {
   readonly prefetch?: number | undefined;
   /** After how long without a heartbeat the partitions of a process go to others, in milliseconds. @default 10_000 */
   readonly sessionTimeoutMs?: number | undefined;
+  /** After how long without a pop, and with nothing handed out, partitions are left to others, in milliseconds. @default 3000 */
+  readonly idleMs?: number | undefined;
+  /** How long opening may take, in milliseconds. @default 10_000 */
+  readonly openTimeoutMs?: number | undefined;
   /** The largest event with its headers, in bytes. @default 1_000_000 */
   readonly maxPayloadBytes?: number | undefined;
   /** How long a push may be under way, in milliseconds: a broker that dies is replaced in some ten seconds. @default 30_000 */
@@ -65,6 +69,8 @@ export interface ResolvedKafkaOptions {
   readonly sessionTimeoutMs: number;
   readonly rebalanceTimeoutMs: number;
   readonly fetchBytes: number;
+  readonly idleMs: number;
+  readonly openTimeoutMs: number;
   readonly maxPayloadBytes: number;
   readonly deliveryTimeoutMs: number;
   readonly requestTimeoutMs: number;
@@ -87,6 +93,8 @@ const known = [
   'bufferSize',
   'prefetch',
   'sessionTimeoutMs',
+  'idleMs',
+  'openTimeoutMs',
   'maxPayloadBytes',
   'deliveryTimeoutMs',
   'requestTimeoutMs',
@@ -107,6 +115,8 @@ export function resolveOptions(options: KafkaQueueOptions): ResolvedKafkaOptions
     bufferSize = 10_000,
     prefetch = 1000,
     sessionTimeoutMs = 10_000,
+    idleMs = 3000,
+    openTimeoutMs = 10_000,
     maxPayloadBytes = 1_000_000,
     deliveryTimeoutMs = 30_000,
     requestTimeoutMs = 5000,
@@ -121,6 +131,8 @@ export function resolveOptions(options: KafkaQueueOptions): ResolvedKafkaOptions
   checkCount(action, 'bufferSize', bufferSize, 1);
   checkCount(action, 'prefetch', prefetch, 1);
   checkMs(action, 'sessionTimeoutMs', sessionTimeoutMs, 1);
+  checkMs(action, 'idleMs', idleMs, 1);
+  checkMs(action, 'openTimeoutMs', openTimeoutMs, 1);
   checkCount(action, 'maxPayloadBytes', maxPayloadBytes, 1, 1024 * 1024 * 1024);
   checkMs(action, 'deliveryTimeoutMs', deliveryTimeoutMs, 1);
   checkMs(action, 'requestTimeoutMs', requestTimeoutMs, 1);
@@ -139,6 +151,8 @@ export function resolveOptions(options: KafkaQueueOptions): ResolvedKafkaOptions
     sessionTimeoutMs,
     rebalanceTimeoutMs: 2 * sessionTimeoutMs,
     fetchBytes: 1024 * 1024,
+    idleMs,
+    openTimeoutMs,
     maxPayloadBytes,
     deliveryTimeoutMs,
     requestTimeoutMs,

@@ -11,11 +11,12 @@ import {
   type ReturnedLease,
 } from '@nq/core';
 import type { HandOut } from './held-partition.ts';
-import { KafkaConsumer } from './kafka-consumer.ts';
+import { KafkaConsumer, type PartitionView } from './kafka-consumer.ts';
 import type { KafkaDriver, OutgoingRecord } from './kafka-driver.ts';
 import { failureCodes, KafkaFailure } from './kafka-failure.ts';
 import type { ResolvedKafkaOptions } from './kafka-options.ts';
 import { partitionOf } from './murmur2.ts';
+import { decodeNote, emptyNote } from './partition-note.ts';
 import { PartitionProducer } from './partition-producer.ts';
 import { encodeRecord } from './record.ts';
 
@@ -61,7 +62,13 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
       timeoutMs: options.deliveryTimeoutMs,
     };
     this.#sticky = Math.floor(clock.random() * partitions);
-    this.#consumer = new KafkaConsumer({ options, driver, clock, onWarning: options.onWarning });
+    this.#consumer = new KafkaConsumer({
+      options,
+      driver,
+      clock,
+      onWarning: options.onWarning,
+      onFailure: () => {},
+    });
   }
 
   encode(event: QueueEvent): Encoded {
@@ -87,7 +94,7 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
     return this.#consumer.ack(receipts as readonly HandOut[]);
   }
 
-  async nack(returns: readonly ReturnedLease[]): Promise<readonly boolean[]> {
+  nack(returns: readonly ReturnedLease[]): Promise<readonly boolean[]> {
     return this.#consumer.nack(returns);
   }
 
@@ -100,25 +107,32 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
   }
 
   async size(): Promise<QueueSize> {
-    const { driver, options } = this.#parts;
-    const { topic, group } = options;
+    const { driver, options, clock } = this.#parts;
+    const { topic, group, startFrom } = options;
     const ranges = await driver.ranges(topic);
-    const committed = new Map(
-      (
-        await driver.committed(
-          group,
-          topic,
-          ranges.map(({ partition }) => partition),
-        )
-      ).map((one) => [one.partition, one]),
+    const numbers = ranges.map(({ partition }) => partition);
+    const views = new Map<number, PartitionView>(
+      (await driver.committed(group, topic, numbers)).map(({ partition, offset, metadata }) => [
+        partition,
+        { offset, note: decodeNote(offset, metadata) },
+      ]),
     );
-    let lag = 0;
+    for (const [partition, view] of this.#consumer.notes()) views.set(partition, view);
+    const date = clock.date();
+    let [open, inFlight, delayed] = [0, 0, 0];
     for (const { partition, low, high } of ranges) {
-      const from = committed.get(partition)?.offset ?? (options.startFrom === 'earliest' ? low : high);
-      lag += Math.max(0, high - Math.max(low, from));
+      const { offset, note } = views.get(partition) ?? {
+        offset: startFrom === 'earliest' ? low : high,
+        note: emptyNote,
+      };
+      open += Math.max(0, high - Math.max(low, offset));
+      for (const { start, end } of note.done) open -= end - start;
+      for (const { state } of note.records) {
+        if (state === 'out') inFlight++;
+        else if (typeof state === 'object' && state.until > date) delayed++;
+      }
     }
-    const { inFlight, delayed } = this.#consumer.counts;
-    return { ready: Math.max(0, lag - inFlight - delayed), inFlight, delayed, oldestAgeMs: 0, exact: false };
+    return { ready: Math.max(0, open - inFlight - delayed), inFlight, delayed, oldestAgeMs: 0, exact: false };
   }
 
   classify(error: unknown): NqErrorCode {

@@ -1,4 +1,4 @@
-import { createQueue, defineCapabilities, type MessageQueue, systemClock } from '@nq/core';
+import { type Clock, createQueue, defineCapabilities, type MessageQueue, systemClock } from '@nq/core';
 import { Kafka, logLevel } from 'kafkajs';
 import { KafkaFailure } from './kafka-failure.ts';
 import { type KafkaQueueOptions, type ResolvedKafkaOptions, resolveOptions } from './kafka-options.ts';
@@ -16,9 +16,11 @@ export async function kafkaQueue<Data = unknown>(options: KafkaQueueOptions): Pr
   const clock = systemClock;
   const driver = new KafkajsDriver({ kafka: clientOf(resolved), codec: 0, clock });
   try {
-    await driver.open();
-    if (resolved.createTopic !== undefined) await driver.createTopic(resolved.topic, resolved.createTopic);
-    const partitions = await driver.partitionsOf(resolved.topic);
+    const partitions = await untilOpen(resolved, clock, async () => {
+      await driver.open();
+      if (resolved.createTopic !== undefined) await driver.createTopic(resolved.topic, resolved.createTopic);
+      return driver.partitionsOf(resolved.topic);
+    });
     const capabilities = defineCapabilities({
       order: resolved.order === 'none' ? 'none' : 'key',
       strictRetry: resolved.order !== 'none',
@@ -43,6 +45,29 @@ export async function kafkaQueue<Data = unknown>(options: KafkaQueueOptions): Pr
   } catch (error) {
     await driver.close();
     throw error instanceof KafkaFailure ? kafkaError('open a Kafka queue', error) : error;
+  }
+}
+
+/** After a failure it is tried again after so long, in milliseconds. */
+const retryMs = 100;
+
+/** What `open` resolves, tried again as long as there is no connection, and time. */
+async function untilOpen<Result>(
+  { openTimeoutMs }: ResolvedKafkaOptions,
+  clock: Clock,
+  open: () => Promise<Result>,
+): Promise<Result> {
+  const deadline = clock.now() + openTimeoutMs;
+  for (;;) {
+    try {
+      return await open();
+    } catch (error) {
+      const isPassing = error instanceof KafkaFailure && (error.kind === 'away' || error.kind === 'unsure');
+      if (!isPassing || clock.now() + retryMs >= deadline) throw error;
+    }
+    await new Promise<void>((resolve) => {
+      clock.schedule(resolve, retryMs);
+    });
   }
 }
 

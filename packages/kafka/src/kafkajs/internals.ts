@@ -1,6 +1,8 @@
 import { createRequire } from 'node:module';
+import type { Socket } from 'node:net';
 import { NqError } from '@nq/core';
 import type { Kafka } from 'kafkajs';
+import { KafkaFailure } from '../kafka-failure.ts';
 
 /**
  * What this package uses of kafkajs behind its API: its protocol, its connections, and how it joins a group. Its producer
@@ -64,9 +66,15 @@ export interface Cluster {
   }): void;
 }
 
+interface Connection {
+  readonly requestQueue: RequestQueue;
+  readonly socket?: Socket | null;
+  connect(): Promise<unknown>;
+}
+
 /** The connections to one broker. */
 interface ConnectionPool {
-  readonly pool: readonly { readonly requestQueue: RequestQueue }[];
+  readonly pool: readonly Connection[];
 }
 
 /** The requests of one connection. */
@@ -74,6 +82,7 @@ interface RequestQueue {
   readonly pending: readonly unknown[];
   readonly throttledUntil: number;
   scheduleCheckPendingRequests(): void;
+  destroy(): void;
 }
 
 /** Records of a partition, as one answer to a fetch has them. */
@@ -156,13 +165,51 @@ export function createCluster(kafka: Kafka, options: object): Cluster {
   // kafkajs shares it among all consumers of a group that one Kafka has made, and each clears it when it joins.
   cluster.committedOffsetsByGroup = new Map();
   const { connectionPoolBuilder } = cluster;
+  const built = new Set<ConnectionPool>();
+  connectionsOf.set(cluster, built);
   const build = connectionPoolBuilder.build.bind(connectionPoolBuilder);
   connectionPoolBuilder.build = async (place) => {
     const connections = await build(place);
     calmTimers(connections);
+    connectOnce(connections);
+    built.add(connections);
     return connections;
   };
   return cluster;
+}
+
+/** What was connected for each. */
+const connectionsOf = new WeakMap<Cluster, Set<ConnectionPool>>();
+
+/**
+ * Ends every connection at once, for good; what is under way there rejects. kafkajs itself waits until everything has its
+ * answer, which for who joins a group may take as long as others take, and what it tries again connects anew.
+ */
+export function endConnections(cluster: Cluster): void {
+  const refuse = (): Promise<never> => Promise.reject(new KafkaFailure('away', 'the connections were ended'));
+  cluster.connectionPoolBuilder.build = refuse;
+  for (const { pool } of connectionsOf.get(cluster) ?? []) {
+    for (const connection of pool) {
+      connection.connect = refuse;
+      // With an error, or kafkajs does not hear of it, and nothing rejects.
+      connection.socket?.destroy(new Error('the connections were ended'));
+      connection.requestQueue.destroy();
+    }
+  }
+}
+
+/** kafkajs connects once for each request that comes while it connects, and forgets all of these connections but the last. */
+function connectOnce({ pool }: ConnectionPool): void {
+  for (const connection of pool) {
+    const connect = connection.connect.bind(connection);
+    let connecting: Promise<unknown> | undefined;
+    connection.connect = () => {
+      connecting ??= connect().finally(() => {
+        connecting = undefined;
+      });
+      return connecting;
+    };
+  }
 }
 
 const calm = Symbol('calm');

@@ -12,7 +12,7 @@ import type {
   ProduceRequest,
 } from '../kafka-driver.ts';
 import { KafkaFailure } from '../kafka-failure.ts';
-import { type Broker, type Cluster, createCluster, protocolErrorOf } from './internals.ts';
+import { type Broker, type Cluster, createCluster, endConnections, protocolErrorOf } from './internals.ts';
 import { failureOf } from './kafkajs-failures.ts';
 import { KafkajsMember } from './kafkajs-member.ts';
 
@@ -143,7 +143,7 @@ export class KafkajsDriver implements KafkaDriver {
 
   async close(): Promise<void> {
     await Promise.all(Array.from(this.#members, (member) => member.close()));
-    await this.#cluster.disconnect().catch(() => {});
+    endConnections(this.#cluster);
   }
 
   #newCluster(): Cluster {

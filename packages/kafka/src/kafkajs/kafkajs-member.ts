@@ -1,7 +1,14 @@
 import type { Clock, Timer } from '@nq/core';
+import { within } from '@nq/core/parts';
 import type { Committed, IncomingRecord, KafkaMember, MemberListener, MemberOptions } from '../kafka-driver.ts';
 import { KafkaFailure } from '../kafka-failure.ts';
-import { type Cluster, type ConsumerGroup, ConsumerGroupOfKafkajs, type FetchedBatch } from './internals.ts';
+import {
+  type Cluster,
+  type ConsumerGroup,
+  ConsumerGroupOfKafkajs,
+  endConnections,
+  type FetchedBatch,
+} from './internals.ts';
 import { failureOf } from './kafkajs-failures.ts';
 import { stickyAssigner } from './sticky-assigner.ts';
 
@@ -10,6 +17,9 @@ const fetchWaitMs = 500;
 /** After a failure it is tried again after so long, doubled up to the longest, in milliseconds. */
 const firstRetryMs = 100;
 const longestRetryMs = 5000;
+
+/** How long a coordinator that does not answer is waited for when a member leaves, in milliseconds. */
+const leaveMs = 500;
 
 /** What a member is made of. */
 export interface MemberParts {
@@ -98,10 +108,16 @@ export class KafkajsMember implements KafkaMember {
     this.#wake();
     const cluster = this.#cluster;
     // Before the round has ended in peace: a fetch may be under way that takes its time.
-    await this.#group?.leave().catch(() => {});
-    await cluster?.disconnect().catch(() => {});
+    await this.#leave();
+    if (cluster !== undefined) endConnections(cluster);
     await this.#lived;
     this.#parts.onClosed();
+  }
+
+  /** So that others need not wait for the end of the session; not longer than they would. Never rejects. */
+  async #leave(): Promise<void> {
+    const left = this.#group?.leave().catch(() => {});
+    if (left !== undefined) await within(left, leaveMs, undefined, this.#parts.clock);
   }
 
   /** Never rejects. */
@@ -232,10 +248,12 @@ export class KafkajsMember implements KafkaMember {
   }
 
   #take(group: ConsumerGroup, batch: FetchedBatch): void {
-    // Nothing was read.
-    if (batch.rawMessages.length === 0) return;
     const { topic } = this.#parts.options;
     const { partition } = batch;
+    if (batch.rawMessages.length === 0) {
+      this.#parts.listener.received(partition, [], 0);
+      return;
+    }
     const last = batch.lastOffset();
     this.#parts.listener.received(partition, batch.messages.map(recordOf), Number(last) + 1);
     group.resolveOffset({ topic, partition, offset: last });
@@ -302,7 +320,7 @@ export class KafkajsMember implements KafkaMember {
     const memberId = this.#group?.memberId ?? null;
     this.#cluster = undefined;
     this.#group = undefined;
-    await cluster?.disconnect().catch(() => {});
+    if (cluster !== undefined) endConnections(cluster);
     if (this.#closed) return;
     const { group } = await this.#connected().catch(() => ({ group: undefined }));
     if (group !== undefined) group.memberId = memberId;

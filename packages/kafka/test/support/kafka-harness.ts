@@ -68,6 +68,7 @@ function namespaceOf(server: TestKafka, id: string, { partitions, ...options }: 
       const client = new MortalClient(server.linkedBrokers);
       const queue = await kafkaQueue({
         sessionTimeoutMs: 1000,
+        idleMs: 500,
         requestTimeoutMs: 1500,
         deliveryTimeoutMs: 5000,
         onWarning: () => {},
