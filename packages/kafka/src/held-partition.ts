@@ -25,6 +25,8 @@ export class HandOut {
   expiresAt: number;
   /** The version of the partition in which it is done; `undefined` as long as it is not. */
   doneIn: number | undefined;
+  /** Whether its lease was made to end at another time. */
+  isExtended = false;
   /** Whether it is being given back. */
   isReturning = false;
 

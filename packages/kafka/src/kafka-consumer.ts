@@ -1,10 +1,11 @@
 import type { Clock, LeasedEvent, ReturnedLease, Timer } from '@nq/core';
-import { Heap } from '@nq/core/parts';
 import { Committer } from './committer.ts';
-import { HandOut, HeldPartition, type HeldRecord, type Order } from './held-partition.ts';
+import { HandedOut } from './handed-out.ts';
+import { type HandOut, HeldPartition, type HeldRecord, type Order } from './held-partition.ts';
 import { KafkaFailure } from './kafka-failure.ts';
 import type { Assignment, IncomingRecord, KafkaDriver, KafkaMember, MemberListener } from './kafka-driver.ts';
 import { decodeNote, type PartitionNote } from './partition-note.ts';
+import { ReadyRecords } from './ready-records.ts';
 import { decodeRecord } from './record.ts';
 
 /** What a consumer needs to know. */
@@ -50,14 +51,6 @@ const firstLookMs = 900;
 /** How long deliveries have to be settled before partitions go to others, in parts of the session. */
 const drainPart = 1 / 5;
 
-/** When something becomes ready again: a lease that ends, or a delay. */
-interface Due {
-  readonly at: number;
-  readonly held: HeldRecord;
-  /** The hand-out whose lease it is; `undefined` for a delay. */
-  readonly handOut: HandOut | undefined;
-}
-
 /**
  * What a queue object consumes of a topic: joins the group with the first pop, takes over what is fetched, hands it out
  * with leases, and commits what is done.
@@ -70,13 +63,8 @@ export class KafkaConsumer implements MemberListener {
   #generation: unknown;
   /** Whether nothing is handed out, for partitions are about to be dealt out anew. */
   #isGated = true;
-  /** What can be handed out, and what came back, which comes first. */
-  readonly #ready: HeldRecord[] = [];
-  #readyAt = 0;
-  readonly #returned: HeldRecord[] = [];
-  readonly #out = new Set<HandOut>();
-  readonly #due = new Heap<Due>((a, b) => a.at - b.at);
-  #timer: Timer | undefined;
+  readonly #ready: ReadyRecords;
+  readonly #out: HandedOut;
   #onLost: (handOut: HandOut) => void = () => {};
   /** The partitions of which nobody has said yet what is in them. */
   #unread: Set<number> | undefined;
@@ -90,6 +78,16 @@ export class KafkaConsumer implements MemberListener {
 
   constructor(parts: ConsumerParts) {
     this.#parts = parts;
+    this.#ready = new ReadyRecords(parts.clock, () => this.#wake());
+    this.#out = new HandedOut({
+      clock: parts.clock,
+      leaseMs: parts.options.leaseMs,
+      onExpired: (handOuts) => {
+        this.#ready.giveBack(handOuts.map(({ held }) => held));
+        for (const handOut of handOuts) this.#onLost(handOut);
+        this.#idleSoon();
+      },
+    });
     this.#committer = new Committer({
       clock: parts.clock,
       partitions: () => this.#partitions.values(),
@@ -149,39 +147,38 @@ export class KafkaConsumer implements MemberListener {
       returns.map(async ({ receipt, delayMs }) => {
         const handOut = receipt as HandOut;
         const { held } = handOut;
-        if (!this.#isOut(handOut)) return false;
+        if (!this.#out.has(handOut)) return false;
         // First it is written down, as for an acknowledgement: until then it is its holder's.
         handOut.isReturning = true;
         held.until = delayMs > 0 ? date + delayMs : undefined;
         try {
-          return (await this.#confirm(held.partition, ++held.partition.version)) && this.#isOut(handOut);
+          return (await this.#confirm(held.partition, ++held.partition.version)) && this.#out.has(handOut);
         } finally {
           handOut.isReturning = false;
         }
       }),
     );
     const back = returns.flatMap(({ receipt }, index) => (answers[index] === true ? [(receipt as HandOut).held] : []));
-    for (const held of back) this.#release(held.handOut as HandOut);
-    this.#giveBack(back);
+    for (const held of back) this.#end(held.handOut as HandOut);
+    this.#ready.giveBack(back);
     this.#idleSoon();
     return answers;
   }
 
   extend(handOuts: readonly HandOut[], ms: number): readonly boolean[] {
-    const at = this.#parts.clock.now() + ms;
     return handOuts.map((handOut) => {
-      if (!this.#isOut(handOut)) return false;
-      handOut.expiresAt = at;
-      this.#schedule({ at, held: handOut.held, handOut });
-      return true;
+      const isOut = this.#out.has(handOut);
+      if (isOut) this.#out.extend(handOut, ms);
+      return isOut;
     });
   }
 
   /** Gives back what is handed out, commits what is done, and leaves the group. Never rejects. */
   async close(): Promise<void> {
     this.#closed = true;
-    this.#timer?.cancel();
     this.#idling?.cancel();
+    this.#ready.close();
+    this.#out.close();
     this.#wake();
     await this.#leave();
     this.#committer.close();
@@ -261,20 +258,16 @@ export class KafkaConsumer implements MemberListener {
     const leases: LeasedEvent[] = [];
     if (this.#isGated) return leases;
     const { clock, options } = this.#parts;
-    const now = clock.now();
     const date = clock.date();
     while (leases.length < max) {
-      const held = this.#next();
+      const held = this.#ready.take();
       if (held === undefined) break;
       const decoded = decodeRecord(held.record, { foreignKey: options.foreignKey });
       if ('flaw' in decoded) {
         this.#setAside(held, decoded.flaw);
         continue;
       }
-      const handOut = new HandOut(held, now + options.leaseMs);
-      held.partition.begin(held, handOut);
-      this.#out.add(handOut);
-      this.#schedule({ at: handOut.expiresAt, held, handOut });
+      const handOut = this.#out.begin(held);
       const waitedMs = Math.max(0, date - held.record.time);
       leases.push({ receipt: handOut, event: decoded.event, attempt: held.attempts, waitedMs });
     }
@@ -292,71 +285,26 @@ export class KafkaConsumer implements MemberListener {
     this.#committer.mark();
   }
 
-  /** It is its turn: it can be handed out, at once or after its delay. */
   #admit(held: HeldRecord | undefined): void {
-    if (held === undefined) return;
-    const { clock } = this.#parts;
-    const delayMs = (held.until ?? 0) - clock.date();
-    if (delayMs <= 0) this.#ready.push(held);
-    else this.#schedule({ at: clock.now() + delayMs, held, handOut: undefined });
-  }
-
-  #next(): HeldRecord | undefined {
-    for (;;) {
-      const held = this.#returned.shift() ?? this.#nextReady();
-      if (held === undefined || held.partition.isOurs) return held;
-    }
-  }
-
-  #nextReady(): HeldRecord | undefined {
-    const held = this.#ready[this.#readyAt];
-    if (held === undefined) {
-      this.#ready.length = 0;
-      this.#readyAt = 0;
-      return undefined;
-    }
-    this.#ready[this.#readyAt++] = undefined as never;
-    if (this.#readyAt > 1024 && 2 * this.#readyAt > this.#ready.length) {
-      this.#ready.splice(0, this.#readyAt);
-      this.#readyAt = 0;
-    }
-    return held;
-  }
-
-  #giveBack(records: readonly HeldRecord[]): void {
-    if (records.length === 0) return;
-    const { clock } = this.#parts;
-    const date = clock.date();
-    for (const held of records.toSorted((a, b) => a.record.offset - b.record.offset)) {
-      const delayMs = (held.until ?? 0) - date;
-      if (delayMs <= 0) this.#returned.push(held);
-      else this.#schedule({ at: clock.now() + delayMs, held, handOut: undefined });
-    }
-    this.#wake();
+    if (held !== undefined) this.#ready.add(held);
   }
 
   // --- settling
 
-  #isOut(handOut: HandOut): boolean {
-    return handOut.held.handOut === handOut && handOut.held.partition.isOurs;
-  }
-
-  #release(handOut: HandOut): void {
-    handOut.held.handOut = undefined;
-    this.#out.delete(handOut);
+  #end(handOut: HandOut): void {
+    this.#out.end(handOut);
     if (this.#out.size === 0) this.#wake();
   }
 
   #complete(handOut: HandOut): void {
-    if (!this.#isOut(handOut)) return;
+    if (!this.#out.has(handOut)) return;
     const { held } = handOut;
     const { partition } = held;
-    this.#release(handOut);
+    this.#end(handOut);
     const following = partition.complete(held);
     handOut.doneIn = partition.version;
     this.#admit(following);
     this.#flow();
-    if (following !== undefined) this.#wake();
   }
 
   /** @returns whether it was ours when it was committed. @throws {KafkaFailure} `unsure` if nobody knows. */
@@ -411,11 +359,7 @@ export class KafkaConsumer implements MemberListener {
   #drop(partition: HeldPartition): void {
     partition.isOurs = false;
     this.#partitions.delete(partition.partition);
-    for (const handOut of this.#out) {
-      if (handOut.held.partition !== partition) continue;
-      this.#out.delete(handOut);
-      this.#onLost(handOut);
-    }
+    for (const handOut of this.#out.endAllOf(partition)) this.#onLost(handOut);
   }
 
   async #starts(): Promise<Map<number, number>> {
@@ -442,40 +386,6 @@ export class KafkaConsumer implements MemberListener {
     }
     if (pausing.length > 0) this.#member?.pause(pausing);
     if (resuming.length > 0) this.#member?.resume(resuming);
-  }
-
-  // --- time
-
-  #schedule(due: Due): void {
-    this.#due.add(due);
-    if (this.#due.peek() === due) this.#arm();
-  }
-
-  #arm(): void {
-    this.#timer?.cancel();
-    const first = this.#due.peek();
-    if (first === undefined) return;
-    const ms = Math.max(0, first.at - this.#parts.clock.now());
-    this.#timer = this.#parts.clock.schedule(() => this.#expire(), ms, { keepAlive: false });
-  }
-
-  #expire(): void {
-    const now = this.#parts.clock.now();
-    const back: HeldRecord[] = [];
-    for (let due = this.#due.peek(); due !== undefined && due.at <= now; due = this.#due.peek()) {
-      this.#due.take();
-      const { held, handOut } = due;
-      if (handOut === undefined) {
-        held.until = undefined;
-        if (held.partition.isOurs) back.push(held);
-      } else if (this.#isOut(handOut) && handOut.expiresAt <= now) {
-        this.#release(handOut);
-        back.push(held);
-        this.#onLost(handOut);
-      }
-    }
-    this.#giveBack(back);
-    this.#arm();
   }
 
   // --- waiting

@@ -32,8 +32,8 @@ export interface KafkaQueueOptions {
   readonly startFrom?: 'earliest' | 'latest' | undefined;
   /** How long a delivery is ours before the event is handed out again, in milliseconds. @default 30_000 */
   readonly leaseMs?: number | undefined;
-  /** How many events may be on their way to the brokers: then a push that is not to wait is refused. @default 10_000 */
-  readonly bufferSize?: number | undefined;
+  /** How many pushes may be on their way to the brokers: one more that is not to wait is refused. A topic has no limit. @default 10_000 */
+  readonly capacity?: number | undefined;
   /** How many events are fetched before somebody asks for them, of all partitions together. @default 1000 */
   readonly prefetch?: number | undefined;
   /** After how long without a heartbeat the partitions of a process go to others, in milliseconds. @default 10_000 */
@@ -63,7 +63,7 @@ export interface ResolvedKafkaOptions {
   readonly order: Order;
   readonly startFrom: 'earliest' | 'latest';
   readonly leaseMs: number;
-  readonly bufferSize: number;
+  readonly capacity: number;
   readonly prefetch: number;
   readonly prefetchBytes: number;
   readonly sessionTimeoutMs: number;
@@ -90,7 +90,7 @@ const known = [
   'order',
   'startFrom',
   'leaseMs',
-  'bufferSize',
+  'capacity',
   'prefetch',
   'sessionTimeoutMs',
   'idleMs',
@@ -112,7 +112,7 @@ export function resolveOptions(options: KafkaQueueOptions): ResolvedKafkaOptions
     order = 'key',
     startFrom = 'earliest',
     leaseMs = 30_000,
-    bufferSize = 10_000,
+    capacity = 10_000,
     prefetch = 1000,
     sessionTimeoutMs = 10_000,
     idleMs = 3000,
@@ -128,7 +128,7 @@ export function resolveOptions(options: KafkaQueueOptions): ResolvedKafkaOptions
   checkOneOf(action, 'order', order, ['key', 'partition', 'none']);
   checkOneOf(action, 'startFrom', startFrom, ['earliest', 'latest']);
   checkMs(action, 'leaseMs', leaseMs, 1);
-  checkCount(action, 'bufferSize', bufferSize, 1);
+  checkCount(action, 'capacity', capacity, 1);
   checkCount(action, 'prefetch', prefetch, 1);
   checkMs(action, 'sessionTimeoutMs', sessionTimeoutMs, 1);
   checkMs(action, 'idleMs', idleMs, 1);
@@ -145,7 +145,7 @@ export function resolveOptions(options: KafkaQueueOptions): ResolvedKafkaOptions
     order,
     startFrom,
     leaseMs,
-    bufferSize,
+    capacity,
     prefetch,
     prefetchBytes: 64 * 1024 * 1024,
     sessionTimeoutMs,

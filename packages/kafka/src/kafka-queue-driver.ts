@@ -58,7 +58,7 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
       laneOf: ({ partition }) => partition,
       sizeOf: ({ bytes }) => bytes,
       requestBytes,
-      most: options.bufferSize,
+      most: options.capacity,
       timeoutMs: options.deliveryTimeoutMs,
     };
     this.#sticky = Math.floor(clock.random() * partitions);

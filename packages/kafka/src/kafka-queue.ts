@@ -1,4 +1,4 @@
-import { type Clock, createQueue, defineCapabilities, type MessageQueue, systemClock } from '@nq/core';
+import { type Clock, createQueue, defineCapabilities, type MessageQueue, NqError, systemClock } from '@nq/core';
 import { Kafka, logLevel } from 'kafkajs';
 import { KafkaFailure } from './kafka-failure.ts';
 import { type KafkaQueueOptions, type ResolvedKafkaOptions, resolveOptions } from './kafka-options.ts';
@@ -44,7 +44,7 @@ export async function kafkaQueue<Data = unknown>(options: KafkaQueueOptions): Pr
     );
   } catch (error) {
     await driver.close();
-    throw error instanceof KafkaFailure ? kafkaError('open a Kafka queue', error) : error;
+    throw openError(resolved.topic, error);
   }
 }
 
@@ -69,6 +69,14 @@ async function untilOpen<Result>(
       clock.schedule(resolve, retryMs);
     });
   }
+}
+
+function openError(topic: string, error: unknown): unknown {
+  if (!(error instanceof KafkaFailure)) return error;
+  if (error.kind !== 'missing') return kafkaError('open a Kafka queue', error);
+  const name = JSON.stringify(topic);
+  const how = `kafka-topics.sh --create --topic ${name} --partitions 12, or open the queue with createTopic`;
+  return new NqError('NQ_CONFIG', `Cannot open a Kafka queue: there is no topic ${name}; make it with ${how}`, { cause: error });
 }
 
 function clientOf({ server, requestTimeoutMs }: ResolvedKafkaOptions): Kafka {
