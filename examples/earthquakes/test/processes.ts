@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { until } from 'nq-testbed';
+import { type TestRedis, until } from 'nq-testbed';
 import type { EventRecord } from '../src/record.ts';
 import { ended, makeFolder, type Run, type RunOptions, startProgram } from './run-program.ts';
 
@@ -13,6 +13,24 @@ export const week = readFileSync(new URL('../data/usgs-week.ndjson', import.meta
 export const [firstHalf, secondHalf] = [week.slice(0, 853), week.slice(853)].map((lines) =>
   lines.map((line) => `${line}\n`).join(''),
 ) as [string, string];
+
+/** The reports that no handler can do anything with. */
+export const flawed: ReadonlySet<string> = new Set(
+  week.flatMap((line) => {
+    const { id, properties } = JSON.parse(line);
+    return properties.rms === null ? [id] : [];
+  }),
+);
+
+/** What is in hand of the queue under `queueKey`, as the server has it. */
+export async function idsHeld(server: TestRedis, queueKey: string): Promise<readonly string[]> {
+  const elements = (await server.command('HVALS', `{${queueKey}}:nq:held`)) as string[];
+  return elements.map((element) => {
+    const [, id] = /"id":"([^"]+)"/.exec(element) ?? [];
+    if (id === undefined) throw new Error(`an element without an id: ${element}`);
+    return id;
+  });
+}
 
 /** The program with worker processes, while it runs. */
 export class ProcessesRun {

@@ -54,10 +54,10 @@ export function checkArray(action: string, name: string, value: unknown): assert
   if (!Array.isArray(value)) throw new TypeError(`${action}: ${name} must be an array, got ${describeKind(value)}`);
 }
 
-/** @throws {TypeError} if `value` is no object, or an array. */
+/** What came instead is not shown: it may be a URL with a password. @throws {TypeError} if `value` is no object, or an array. */
 export function checkObject(action: string, name: string, value: unknown): asserts value is object {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return;
-  throw new TypeError(`${action}: ${name} must be an object, got ${describe(value)}`);
+  throw new TypeError(`${action}: ${name} must be an object, got ${describeKind(value)}`);
 }
 
 /** Checks the ids of dead letters: `undefined` stands for all. @throws {TypeError} if they are no array of strings. */

@@ -14,6 +14,7 @@ export {
   checkMs,
   checkOneOf,
   checkOptions,
+  describe,
   resolveNack,
   WaitingCheck,
 } from './check.ts';

@@ -7,12 +7,12 @@ import { checkCount, checkMs, checkOneOf, describe } from './check.ts';
 export type OptionKind = 'count' | 'ms' | 'text' | 'flag' | 'value' | readonly string[];
 
 /** A decimal number, as `Number()` would read it, but nothing else that `Number()` reads: no '', no '0x10', no '1e3'. */
-const decimal = /^\d+(\.\d+)?$/;
+const decimal = /^-?\d+(\.\d+)?$/;
 
 /** The value that `text`, a URL parameter, stands for. @throws {TypeError} {RangeError} naming `name` if it stands for none. */
 export function readParameter(action: string, name: string, text: string, kind: OptionKind): unknown {
   if (kind === 'count' || kind === 'ms') {
-    const number = text === 'Infinity' ? Infinity : decimal.test(text) ? Number(text) : NaN;
+    const number = text === 'Infinity' ? Infinity : decimal.test(text) ? Number(text) + 0 : NaN;
     if (Number.isNaN(number)) throw new TypeError(`${action}: ${name} must be a number, got ${describe(text)}`);
     return readOption(action, name, number, kind);
   }

@@ -66,12 +66,10 @@ export function registerQueueType(type: QueueType): () => void {
  */
 export async function openQueue<Data = unknown>(config: string | QueueConfig): Promise<MessageQueue<Data>> {
   const { type, read } = parseConfig(config);
-  const queueType = (typeof config === 'string' && (await findSecureType(type))) || (await findType(type));
+  const secure = typeof config === 'string' ? await findSecureType(type) : undefined;
+  const queueType = secure ?? registered.get(type) ?? (await importQueueType(type));
+  if (queueType === undefined) throw typeof config === 'string' ? await strangeUrl(config, type) : notInstalled(type);
   return (await queueType.open(read(queueType))) as MessageQueue<Data>;
-}
-
-async function findType(type: string): Promise<QueueType> {
-  return registered.get(type) ?? (await importQueueType(type));
 }
 
 /** The type that the scheme of a URL names with an `s` behind it; `undefined` if none does. */
@@ -115,6 +113,7 @@ export function parseConfig(config: string | QueueConfig): ParsedConfig {
 }
 
 const cannot = 'Cannot open a queue';
+const expectedUrl = 'expected a URL such as channel://?capacity=1000 or redis://localhost:6379?queueKey=orders';
 const typeName = /^[a-z][a-z0-9-]*$/;
 /** A bare package name, with or without a scope: never a path, a URL or a module of Node.js. */
 const packageName = /^(@[a-z0-9~-][a-z0-9._~-]*\/)?[a-z0-9~-][a-z0-9._~-]*$/;
@@ -126,7 +125,7 @@ function parseUrl(text: string): URL {
     // The text may hold a password, so it is not repeated.
     throw new NqError(
       'NQ_CONFIG',
-      `${cannot}: expected a URL such as channel://?capacity=1000, got ${text.length} characters that are none`,
+      `${cannot}: ${expectedUrl}, got ${text.length} characters that are none; a user and a password in it are percent-encoded, as encodeURIComponent() does`,
     );
   }
 }
@@ -184,7 +183,8 @@ function unknownName<Kind>(
   );
 }
 
-async function importQueueType(type: string): Promise<QueueType> {
+/** What the package of `type` exports; `undefined` if there is none. */
+async function importQueueType(type: string): Promise<QueueType | undefined> {
   const names = typeName.test(type) ? [`@nq/${type}`, type] : [type];
   for (const name of names) {
     if (!packageName.test(name)) break;
@@ -200,7 +200,30 @@ async function importQueueType(type: string): Promise<QueueType> {
     const got = `${type.length} characters that are neither`;
     throw new NqError('NQ_CONFIG', `${cannot}: type must be a queue type or a package name, got ${got}`);
   }
-  throw notInstalled(type, names[0] as string);
+  return undefined;
+}
+
+/** The error for a URL that begins with no type that is here: mostly it is a mistake, and seldom a package that is missing. */
+async function strangeUrl(url: string, scheme: string): Promise<NqError> {
+  const here = `types here are ${(await typesHere()).join(', ')}`;
+  // What is in front of a colon may be a user, and what is behind it a password.
+  if (!/^[^:/]*:\/\//.test(url)) {
+    return new NqError('NQ_CONFIG', `${cannot}: ${expectedUrl}, got one without type://; ${here}`);
+  }
+  const wrong = `${cannot}: ${expectedUrl}, got one of the type ${describe(scheme)}, which is not here; ${here}`;
+  return new NqError('NQ_NOT_INSTALLED', `${wrong}. If it is a package, run: npm install ${packageOf(scheme)}`);
+}
+
+/** The packages of nq itself that may be here without being registered. */
+const ownTypes = ['channel', 'redis'];
+
+async function typesHere(): Promise<readonly string[]> {
+  const types = new Set(registered.keys());
+  for (const type of ownTypes) {
+    const module = await importPackage(`@nq/${type}`).catch(() => undefined);
+    if (isQueueType(module?.['queueType'])) types.add(type);
+  }
+  return types.size === 0 ? ['none'] : [...types];
 }
 
 /** The module of package `name`; `undefined` if it is not installed. */
@@ -273,7 +296,11 @@ function missingPackage(error: unknown): string | undefined {
   return missing !== undefined && packageName.test(missing) ? missing : undefined;
 }
 
-function notInstalled(type: string, missing: string, cause?: unknown): NqError {
+function packageOf(type: string): string {
+  return typeName.test(type) ? `@nq/${type}` : type;
+}
+
+function notInstalled(type: string, missing: string = packageOf(type), cause?: unknown): NqError {
   const options = cause === undefined ? {} : { cause };
   return new NqError(
     'NQ_NOT_INSTALLED',

@@ -101,6 +101,34 @@ describe('openQueue() with a URL', () => {
     expect(opened).toEqual([]);
   });
 
+  test.for<[string, string]>([
+    ['localhost:7901', 'got one without type://; types here are memo'],
+    ['nq:hunter2@localhost', 'got one without type://; types here are memo'],
+    ['nq:hunter2@localhost://', 'got one without type://; types here are memo'],
+    ['http:/localhost', 'got one without type://; types here are memo'],
+    ['memo://nq:100% hunter2@[host', 'percent-encoded'],
+  ])('that begins with no type is told so, and shows nothing of it: %s', async ([url, message]) => {
+    registered();
+    await expectCode(url, 'NQ_CONFIG', message);
+    expect(((await rejection(openQueue(url))) as Error).message).not.toMatch(/hunter2|nq:|npm install/);
+  });
+
+  test.for(['http://localhost', 'memmo://nq:hunter2@host'])(
+    'of a type that is not here, what may be meant comes first, and the line that installs a package last: %s',
+    async (url) => {
+      registered();
+      const scheme = url.slice(0, url.indexOf(':'));
+      await expectCode(
+        url,
+        'NQ_NOT_INSTALLED',
+        `got one of the type "${scheme}", which is not here; types here are memo`,
+      );
+      const { message } = (await rejection(openQueue(url))) as Error;
+      expect(message.endsWith(`. If it is a package, run: npm install @nq/${scheme}`)).toBe(true);
+      expect(message).not.toContain('hunter2');
+    },
+  );
+
   test('does not list a parameter that no URL can hold', async () => {
     registered();
     const error = await rejection(openQueue('memo://?x=1'));
@@ -116,7 +144,9 @@ describe('openQueue() with a URL', () => {
   test.for<[string, string, typeof TypeError | typeof RangeError]>([
     ['capacity=', 'capacity must be a number, got ""', TypeError],
     ['capacity=1e3', 'capacity must be a number, got "1e3"', TypeError],
-    ['capacity=-1', 'capacity must be a number, got "-1"', TypeError],
+    ['capacity=-1', 'capacity must be a whole number >= 0, got -1', RangeError],
+    ['waitMs=-1.5', 'waitMs must be >= 0, got -1.5', RangeError],
+    ['capacity=--1', 'capacity must be a number, got "--1"', TypeError],
     ['capacity=1.5', 'capacity must be a whole number >= 0, got 1.5', RangeError],
     ['waitMs=1s', 'waitMs must be a number, got "1s"', TypeError],
     ['isLazy=yes', 'isLazy must be true or false, got "yes"', TypeError],
@@ -428,7 +458,12 @@ describe('a queue type that is a package', () => {
     const line = (name: string) => expect.stringMatching(new RegExp(` Run: npm install ${name}$`)) as unknown;
     expect(found).toMatchObject([
       { code: 'NQ_NOT_INSTALLED', message: line('@nq/rabbit') },
-      { code: 'NQ_NOT_INSTALLED', message: line('@nq/rabbit') },
+      {
+        code: 'NQ_NOT_INSTALLED',
+        message: expect.stringMatching(
+          /: expected a URL such as .*, got one of the type "rabbit", which is not here; types here are .* run: npm install @nq\/rabbit$/,
+        ),
+      },
       { code: 'NQ_NOT_INSTALLED', message: line('@acme/rabbit') },
       { code: 'NQ_NOT_INSTALLED', message: line('@nq/unrelated') },
       { code: 'NQ_NOT_INSTALLED', message: line('@nq/fs') },

@@ -79,7 +79,7 @@ export class Alarm {
     }, ms + answerMs);
     try {
       const client = await connection.ready(ms, 'pop');
-      moved = await this.#layout.wait(client, ms);
+      moved = await connection.answerOf(client, this.#layout.wait(client, ms));
     } catch {
       if (!this.#closed) await this.#pause();
     }

@@ -1,13 +1,17 @@
 import { type Clock, NqError, type Timer } from '@nq/core';
 import { failureOf, redisError, withoutCommand } from './errors.ts';
+import { inquire } from './inquiry.ts';
 import type { MakeClient } from './open-client.ts';
-import type { Redis } from 'ioredis';
+import type { Cluster, Redis } from 'ioredis';
 import type { RedisClient } from './script.ts';
 
 /** How long a connection that no time mends is waited for all the same, in milliseconds. */
 const refusalMs = 5;
 /** After how long a client that has given up is replaced, in milliseconds. */
 const renewMs = 200;
+
+/** What ioredis says to who waits for an answer when it ends. */
+const closedMessage = 'Connection is closed.';
 
 /** How long a server may take from the connection to its last word about itself, in milliseconds: as long as to connect. */
 const greetingMs = 10_000;
@@ -22,9 +26,14 @@ export class Connection {
   #client: RedisClient;
   /** What the client said last of why there is no connection. */
   #trouble: unknown;
+  /** Ends the search for why there is no connection. */
+  #endInquiry: (() => void) | undefined;
   /** Who waits until commands can be sent. */
   readonly #waiting = new Set<() => void>();
+  /** By client, while there may be answers: how to tell who waits for one that none will come. */
+  readonly #unanswered = new Map<RedisClient, Set<(reason: Error) => void>>();
   #losses = 0;
+  #wasReady = false;
   #closed = false;
 
   /** Connects in the background. @param name is shown by CLIENT LIST. */
@@ -53,6 +62,19 @@ export class Connection {
   }
 
   /**
+   * What `answer` resolves, for which `client` was asked. Rejects as soon as the client is given up or has ended: ioredis
+   * itself forgets then what it would have sent again, and nobody is told (ioredis #2193).
+   */
+  answerOf<Answer>(client: RedisClient, answer: Promise<Answer>): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      const unanswered = this.#unanswered.get(client);
+      if (unanswered === undefined) reject(new Error(closedMessage));
+      unanswered?.add(reject);
+      void answer.then(resolve, reject).finally(() => unanswered?.delete(reject));
+    });
+  }
+
+  /**
    * How often a connection was lost. What was under way then, the client sends again by itself, and its answer says nothing
    * of what came of it the first time.
    */
@@ -65,14 +87,17 @@ export class Connection {
     if (this.#closed) return;
     const stuck = this.#client;
     this.#client = this.#connect();
-    // Not to be reconnected: a client that is told so while it reconnects stays there for ever (BullMQ #4585).
+    // A client that is told so while it reconnects stays there for ever (BullMQ #4585), with all that it was asked.
     stuck.disconnect();
+    this.#end(stuck);
   }
 
   /** Everything under way rejects. */
   close(): void {
     this.#closed = true;
+    this.#endInquiry?.();
     this.#client.disconnect();
+    this.#end(this.#client);
     this.#wake();
   }
 
@@ -84,15 +109,26 @@ export class Connection {
 
   #connect(): RedisClient {
     const client = this.#make();
+    this.#unanswered.set(client, new Set());
     const isOurs = (): boolean => client === this.#client && !this.#closed;
-    client.on('error', (error: unknown) => {
+    const note = (error: unknown): void => {
       if (!isOurs()) return;
       // That the connection was lost as well tells less than why.
       if (tells(error) || !tells(this.#trouble)) this.#trouble = error;
-      // It would go on in database 0, and send again there what has no answer.
-      if (isOfSelect(error)) client.disconnect();
       // What no time mends is told at once.
       if (failureOf(error)?.code === 'NQ_CONFIG') this.#wake();
+    };
+    client.on('error', (error: unknown) => {
+      note(error);
+      if (!isOurs()) return;
+      // It would go on in database 0, and send again there what has no answer.
+      if (isOfSelect(error)) client.disconnect();
+      this.#endInquiry?.();
+      this.#endInquiry = tells(error) ? undefined : inquire(client, note);
+    });
+    // One of many tells nothing of the others while there is a connection.
+    client.on('node error', (error: unknown) => {
+      if (client.status !== 'ready') note(error);
     });
     // ioredis waits for ever for a server that has accepted the connection, and says nothing.
     let greeting: Timer | undefined;
@@ -111,6 +147,7 @@ export class Connection {
     });
     // It has given up, whatever its strategy says.
     client.on('end', () => {
+      this.#end(client);
       if (!isOurs()) return;
       const renew = (): void => {
         if (isOurs()) this.#client = this.#connect();
@@ -119,12 +156,21 @@ export class Connection {
     });
     client.on('ready', () => {
       if (!isOurs()) return;
+      this.#endInquiry?.();
       this.#trouble = undefined;
+      this.#wasReady = true;
       this.#wake();
     });
     // What fails is told by the events.
     client.connect().catch(() => {});
     return client;
+  }
+
+  /** Nothing is answered by `client` any more. */
+  #end(client: RedisClient): void {
+    const unanswered = this.#unanswered.get(client) ?? [];
+    this.#unanswered.delete(client);
+    for (const reject of unanswered) reject(new Error(closedMessage));
   }
 
   #wake(): void {
@@ -150,10 +196,16 @@ export class Connection {
     if (!tells(this.#trouble)) {
       const options = this.#trouble === undefined ? {} : { cause: withoutCommand(this.#trouble) };
       // Nothing was sent, whatever has become of requests before.
-      return new NqError('NQ_UNAVAILABLE', `Cannot ${verb}: there is no connection to Redis`, options);
+      // A server that speaks no TLS waits, as we do.
+      const hint = !this.#wasReady && speaksTls(this.#client) ? ' over TLS: it may speak none at that port' : '';
+      return new NqError('NQ_UNAVAILABLE', `Cannot ${verb}: there is no connection to Redis${hint}`, options);
     }
     return redisError(verb, this.#trouble);
   }
+}
+
+function speaksTls(client: RedisClient): boolean {
+  return (client.isCluster ? (client as Cluster).options.redisOptions : (client as Redis).options)?.tls !== undefined;
 }
 
 /** Whether it is the database that was refused. */

@@ -7,6 +7,34 @@ export interface RedisFailure {
   readonly code: NqErrorCode;
   /** What is wrong, for people: ends a sentence that begins with what could not be done. */
   readonly meaning: string;
+  /** What of `error` says more, and no secret: which address, database or command. */
+  readonly detail?: (error: ClientError) => string | undefined;
+}
+
+/** What Node.js and ioredis put into errors, besides what they say. */
+interface ClientError extends NodeJS.ErrnoException {
+  readonly address?: string;
+  readonly port?: number;
+  readonly hostname?: string;
+  readonly command?: { readonly name?: unknown; readonly args?: readonly unknown[] };
+}
+
+/** The address that `error` is about, as Node.js resolved it. */
+function addressOf({ address, port }: ClientError): string | undefined {
+  if (address === undefined || port === undefined) return address;
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+/** The command that a user may not run, or that it was a key. Which key, no server says. */
+function forbiddenOf({ message }: ClientError): string | undefined {
+  const command = /run the '([\w|]{1,40})' command/.exec(message)?.[1];
+  if (command !== undefined) return `the command ${command}`;
+  return /access (?:a key|(?:at least )?one of the keys)/.test(message) ? 'a key' : undefined;
+}
+
+/** The database that was chosen. */
+function databaseOf({ command }: ClientError): string | undefined {
+  return command?.name === 'select' ? `db ${String(command.args?.[0])}` : undefined;
 }
 
 /**
@@ -23,7 +51,8 @@ export const redisFailures: readonly RedisFailure[] = [
       ...['ERR The user executing the script', 'The user executing the script'],
     ],
     code: 'NQ_CONFIG',
-    meaning: 'the user lacks a permission: docs/redis.md has the line of the ACL',
+    meaning: 'the user lacks a permission: aclRules(queueKey) of @nq/redis has the rules that it needs',
+    detail: forbiddenOf,
   },
   {
     signs: ['WRONGTYPE'],
@@ -34,6 +63,7 @@ export const redisFailures: readonly RedisFailure[] = [
     signs: ['ERR DB index', 'ERR invalid DB', 'ERR SELECT is not allowed'],
     code: 'NQ_CONFIG',
     meaning: 'the server has no database of that number; a cluster has only 0',
+    detail: databaseOf,
   },
   {
     signs: ['ERR unknown command', 'ERR Unknown Redis command', 'Unknown Redis command'],
@@ -71,9 +101,19 @@ export const redisFailures: readonly RedisFailure[] = [
     code: 'NQ_UNAVAILABLE',
     meaning: 'the server has as many clients as it takes',
   },
-  { signs: ['ECONNREFUSED'], code: 'NQ_UNAVAILABLE', meaning: 'nothing listens at the address' },
-  { signs: ['ENOTFOUND', 'EAI_AGAIN'], code: 'NQ_UNAVAILABLE', meaning: 'the host is not known' },
-  { signs: ['EHOSTUNREACH', 'ENETUNREACH'], code: 'NQ_UNAVAILABLE', meaning: 'there is no way to the host' },
+  { signs: ['ECONNREFUSED'], code: 'NQ_UNAVAILABLE', meaning: 'nothing listens at the address', detail: addressOf },
+  {
+    signs: ['ENOTFOUND', 'EAI_AGAIN'],
+    code: 'NQ_UNAVAILABLE',
+    meaning: 'the host is not known',
+    detail: ({ hostname }) => hostname,
+  },
+  {
+    signs: ['EHOSTUNREACH', 'ENETUNREACH'],
+    code: 'NQ_UNAVAILABLE',
+    meaning: 'there is no way to the host',
+    detail: addressOf,
+  },
   {
     signs: ["Stream isn't writeable", "Cluster isn't ready"],
     code: 'NQ_UNAVAILABLE',
@@ -84,6 +124,11 @@ export const redisFailures: readonly RedisFailure[] = [
     signs: ['Too many Cluster redirections'],
     code: 'NQ_OUTCOME_UNKNOWN',
     meaning: 'the nodes of the cluster have sent the request on too often, as while a slot moves',
+  },
+  {
+    signs: ['Client network socket disconnected before secure TLS'],
+    code: 'NQ_UNAVAILABLE',
+    meaning: 'the server has hung up before TLS was agreed on: it may speak none at that port',
   },
   {
     signs: ['ETIMEDOUT', 'ECONNRESET', 'EPIPE', 'Connection is closed', 'Command aborted due to connection close'],
@@ -97,12 +142,17 @@ interface FailedCluster {
   readonly lastNodeError?: unknown;
 }
 
+/** That no node of a cluster could be asked says less than why the last one could not. */
+function reasonOf(error: unknown): unknown {
+  return (error as FailedCluster | null | undefined)?.lastNodeError ?? error;
+}
+
 /** What `error`, thrown by a client of ioredis, means. `undefined` for one that is not known. */
 export function failureOf(error: unknown): RedisFailure | undefined {
   if (!(error instanceof Error)) return undefined;
-  const { code, lastNodeError } = error as NodeJS.ErrnoException & FailedCluster;
-  // That no node of a cluster could be asked says less than why the last one could not.
-  if (lastNodeError !== undefined) return failureOf(lastNodeError);
+  const reason = reasonOf(error);
+  if (reason !== error) return failureOf(reason);
+  const { code } = error as NodeJS.ErrnoException;
   // Redis 6 puts what went wrong in a script behind a sentence about the script.
   const [, inScript = ''] = /^ERR Error running script .*?(?:@user_script: ?\d+: )+-?(.*)$/s.exec(error.message) ?? [];
   const texts = [error.message, inScript, ...(typeof code === 'string' ? [code] : [])];
@@ -113,13 +163,17 @@ export function failureOf(error: unknown): RedisFailure | undefined {
 export function redisError(verb: string, error: unknown): NqError {
   const failure = failureOf(error);
   const { code, meaning } = failure ?? { code: 'NQ_BACKEND', meaning: 'Redis answered with an error' };
-  return new NqError(code, `Cannot ${verb}: ${meaning}`, { cause: withoutCommand(error) });
+  const detail = failure?.detail?.(reasonOf(error) as ClientError);
+  return new NqError(code, `Cannot ${verb}: ${meaning}${detail === undefined ? '' : ` (${detail})`}`, {
+    cause: withoutCommand(error),
+  });
 }
 
 /** ioredis, and servers too, tell with an error what was sent: a password, or events. They are not to end up in a log. */
 export function withoutCommand(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
-  Reflect.deleteProperty(error, 'command');
+  // The number of a database is no secret, and is told again when it is refused again.
+  if ((error as ClientError).command?.name !== 'select') Reflect.deleteProperty(error, 'command');
   const [quoted] = /,? with args beginning with: .*/s.exec(error.message) ?? [];
   if (quoted !== undefined) {
     const { message, stack } = error;

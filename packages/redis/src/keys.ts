@@ -7,7 +7,7 @@ type MemoryKind = (typeof memoryKinds)[number];
 
 /** The names under which every queue is in Redis. All of them are in one slot of a cluster. */
 export interface QueueKeys {
-  /** What all names but that of the user begin with. */
+  /** What all names but that of the user begin with. `groups` behind it is the name of the groups of a stream: a sorted set. */
   readonly base: string;
   /** What is in flight: a hash, by hand-out. */
   readonly held: string;

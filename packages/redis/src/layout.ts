@@ -12,6 +12,10 @@ export interface Layout {
   /** The type that `TYPE` answers for the key of the user. */
   readonly type: 'list' | 'stream';
   readonly keys: QueueKeys;
+  /** Ends the reason why something is no event: where it should have been. */
+  readonly hint: string;
+  /** Looks whether the key can be used, and makes what must be there before the first request. */
+  readonly open: BoundScript & { readonly args: readonly string[] };
   /** The script of {@link Producer}; its first key is the memory, its first arguments the number and the capacity. */
   readonly push: BoundScript & { readonly args: readonly (string | number)[] };
   /** The script of {@link ConsumerLine}. Its keys are told apart by where the memory comes. */
@@ -23,8 +27,6 @@ export interface Layout {
   readonly longestBlockMs: number;
   /** Hands out again from an entry on. Its first key is the memory, its first argument the number; then the two numbers of the id. */
   readonly rewind?: BoundScript;
-  /** Makes what must be there before the first request. */
-  prepare?(client: RedisClient): Promise<void>;
   /** Blocks until something is pushed, for `ms` at most. @returns whether something was moved, and so is for somebody. */
   wait(client: RedisClient, ms: number): Promise<boolean>;
   /** Puts what woke us, and nobody took, back to where it wakes somebody else. */

@@ -1,5 +1,6 @@
 import { listKeysOf } from './keys.ts';
 import type { Layout } from './layout.ts';
+import { listOpen } from './scripts/open-scripts.ts';
 import { listConsume, listLetters, listPush, listSize } from './scripts/list-scripts.ts';
 
 /**
@@ -9,10 +10,12 @@ import { listConsume, listLetters, listPush, listSize } from './scripts/list-scr
  */
 export function listLayout(key: string): Layout {
   const keys = listKeysOf(key);
-  const { held, leases, delayed, dead, ready, staged } = keys;
+  const { base, held, leases, delayed, dead, ready, staged } = keys;
   return {
     type: 'list',
     keys,
+    hint: '',
+    open: { script: listOpen, keys: [ready, base], args: [] },
     push: { script: listPush, keys: [ready, staged, delayed], args: [] },
     consume: { script: listConsume, keys: (memory) => [held, leases, delayed, dead, memory, ready, staged] },
     size: { script: listSize, keys: [held, leases, delayed, ready, staged] },

@@ -1,4 +1,5 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import { describe } from '@nq/core/parts';
 import type { RedisQueueOptions } from './redis-options.ts';
 import type { RedisClient } from './script.ts';
 
@@ -60,9 +61,10 @@ export function clientMaker(options: RedisQueueOptions): MakeClient {
   if (client !== undefined) return likeClient(client);
   if (cluster !== undefined) {
     const nodes = cluster.map((addr) => readAddr('cluster', addr, 6379));
-    const { keepAlive, disableClientInfo } = ours;
-    const redisOptions = { ...accessOf(options), keepAlive, disableClientInfo };
-    return (name) => new Cluster(nodes, { ...ofCluster, redisOptions: { ...redisOptions, connectionName: name } });
+    const redisOptions = { ...accessOf(options), ...ofNode, keepAlive: ours.keepAlive };
+    return (name) => {
+      return new Cluster(nodes, { ...ofCluster, dnsLookup, redisOptions: { ...redisOptions, connectionName: name } });
+    };
   }
   const access = accessOf(options);
   if (sentinel === undefined) {
@@ -81,6 +83,13 @@ export function clientMaker(options: RedisQueueOptions): MakeClient {
   return (connectionName) => new Redis({ ...access, ...sentinels, ...ours, connectionName });
 }
 
+const ofNode = {
+  disableClientInfo: ours.disableClientInfo,
+  // A replica that clients may read from runs our scripts up to their first write, and does not say who the primary is.
+  // Without it there are others to ask.
+  reconnectOnError: ours.reconnectOnError,
+} as const satisfies RedisOptions;
+
 const ofCluster = {
   lazyConnect: true,
   enableOfflineQueue: false,
@@ -88,6 +97,11 @@ const ofCluster = {
   clusterRetryStrategy: ours.retryStrategy,
   scaleReads: 'master',
 } as const;
+
+/** A name stays one: who speaks TLS has a certificate for it, and not for its address. */
+function dnsLookup(name: string, callback: (error: null, address: string) => void): void {
+  callback(null, name);
+}
 
 function likeClient(client: RedisClient): MakeClient {
   if (typeof (client as Partial<RedisClient> | null)?.duplicate !== 'function') {
@@ -101,8 +115,7 @@ function likeClient(client: RedisClient): MakeClient {
     const theirs = client as Cluster;
     const { redisOptions } = theirs.options;
     return (connectionName) => {
-      const { disableClientInfo } = ours;
-      const own = { ...redisOptions, ...notTheirs, disableClientInfo, connectionName } as object;
+      const own = { ...redisOptions, ...notTheirs, ...ofNode, connectionName } as object;
       return theirs.duplicate([], { ...ofCluster, redisOptions: own });
     };
   }
@@ -145,9 +158,10 @@ function readAddr(name: string, addr: string, defaultPort: number): Address {
   const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:[\]/@\s]+))(?::(\d{1,5}))?$/.exec(addr) ?? [];
   const host = bracketed ?? plain;
   const number = port === undefined ? defaultPort : Number(port);
-  // Not shown: it may be a URL with a password.
   if (host === undefined || number < 1 || number > 65_535) {
-    throw new RangeError(`${action}: ${name} must be an address such as "localhost:6379"`);
+    // Not shown if it may be a URL with a password.
+    const got = /[@/]/.test(addr) ? 'what may be a URL' : describe(addr);
+    throw new RangeError(`${action}: ${name} must be an address such as "localhost:6379", got ${got}`);
   }
   return { host, port: number };
 }
@@ -158,16 +172,19 @@ function readUrl(text: string): { readonly place: Address; readonly access: Acce
     url = new URL(text);
     decodeURIComponent(url.username + url.password);
   } catch {
-    throw new RangeError(`${action}: url must be a URL such as redis://localhost:6379/0`);
+    // Nothing of it is shown, for it may hold a password.
+    const encoded = 'in which user and password are percent-encoded, as encodeURIComponent() does';
+    throw new RangeError(`${action}: url must be a URL such as redis://localhost:6379/0, ${encoded}`);
   }
   const db = /^\/(\d{1,9})?$/.exec(url.pathname === '' ? '/' : url.pathname);
-  if (
-    !['redis:', 'rediss:'].includes(url.protocol) ||
-    url.hostname === '' ||
-    db === null ||
-    url.search + url.hash !== ''
-  ) {
-    throw new RangeError(`${action}: url must be redis://user:password@host:port/db or rediss://…, and nothing else`);
+  const flaws = [
+    !['redis:', 'rediss:'].includes(url.protocol) && 'another scheme',
+    url.hostname === '' && 'no host',
+    db === null && 'a path that is no number',
+    url.search + url.hash !== '' && 'something behind ? or #',
+  ].filter((flaw) => flaw !== false);
+  if (db === null || flaws.length > 0) {
+    throw new RangeError(`${action}: url must be redis://user:password@host:port/db or rediss://…, got ${flaws[0]}`);
   }
   return {
     place: { host: url.hostname.replace(/^\[|\]$/g, ''), port: url.port === '' ? 6379 : Number(url.port) },

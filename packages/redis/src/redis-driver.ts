@@ -116,14 +116,14 @@ export class RedisDriver implements QueueDriver<string> {
 
   /** The leases of what is an event. The rest becomes dead letters. */
   #read(elements: readonly ClaimedElement[]): readonly LeasedEvent[] {
-    const { options, clock } = this.#parts;
+    const { options, layout, clock } = this.#parts;
     const now = clock.date();
     const leases: LeasedEvent[] = [];
     for (const { receipt, bytes } of elements) {
       const element = decodeElement(bytes, options.foreign);
       const attempt = element.handOuts + 1;
       if ('flaw' in element) {
-        const letter = letterHead(receipt.field, attempt, element.flaw, now);
+        const letter = letterHead(receipt.field, attempt, element.flaw + layout.hint, now);
         void this.#consumer.giveBack([{ receipt, delayMs: 0, letter }]).catch(() => {});
         continue;
       }

@@ -1,6 +1,6 @@
 import type { ConnectionOptions } from 'node:tls';
 import type { ForeignOptions } from '@nq/core';
-import { checkCount, checkFunction, checkMs, checkOneOf, checkOptions } from '@nq/core/parts';
+import { checkCount, checkFunction, checkMs, checkOneOf, checkOptions, describe } from '@nq/core/parts';
 import type { RedisClient } from './script.ts';
 import type { StreamOptions } from './stream-layout.ts';
 
@@ -52,7 +52,7 @@ export interface RedisQueueOptions {
   readonly password?: string | undefined;
   /** The number of the database. @default 0 */
   readonly db?: number | undefined;
-  /** TLS: `true`, or what `tls.connect()` of Node.js takes. @default false */
+  /** TLS, with Sentinels and all nodes of a cluster too: `true`, or what `tls.connect()` of Node.js takes. @default false */
   readonly tls?: boolean | ConnectionOptions | undefined;
   /** Finds the server through Sentinels, instead of `addr`. */
   readonly sentinel?: SentinelOptions | undefined;
@@ -175,6 +175,7 @@ export function resolveOptions(options: RedisQueueOptions): ResolvedRedisOptions
   // Redis keeps 512 MiB in one value.
   checkCount(action, 'maxPayloadBytes', maxPayloadBytes, 1, 512 * 1024 * 1024);
   if (foreignKey !== undefined) checkText('foreignKey', foreignKey);
+  if (foreignKey === '') throw new RangeError(`${action}: foreignKey must not be empty`);
   checkMs(action, 'openTimeoutMs', openTimeoutMs, 1);
   checkMs(action, 'requestTimeoutMs', requestTimeoutMs, 1);
   if (requestTimeoutMs > longestRequestMs) {
@@ -209,14 +210,15 @@ function resolveStream(
   checkOneOf(action, 'mode', mode, ['list', 'stream']);
   if (mode === 'list') {
     const other = (['group', 'startFrom', 'retain'] as const).find((name) => options[name] !== undefined);
-    if (other !== undefined) throw new TypeError(`${action}: ${other} needs mode: 'stream', for a list has no groups`);
+    const why = other === 'retain' ? 'keeps nothing that was acknowledged' : 'has no groups';
+    if (other !== undefined) throw new TypeError(`${action}: ${other} needs mode: 'stream', for a list ${why}`);
     return undefined;
   }
   if (group === undefined) throw new TypeError(`${action}: group must be given with mode: 'stream'`);
   checkText('group', group);
   // It is a part of the names of keys, between colons.
   if (!/^[\w.-]+$/.test(group)) {
-    throw new RangeError(`${action}: group must consist of letters, digits, ".", "_" and "-"`);
+    throw new RangeError(`${action}: group must consist of letters, digits, ".", "_" and "-", got ${describe(group)}`);
   }
   checkOneOf(action, 'startFrom', startFrom, ['earliest', 'latest']);
   checkCount(action, 'retain', retain, 0);

@@ -1,24 +1,26 @@
 import { createQueue, isNqError, type MessageQueue, NqError, systemClock } from '@nq/core';
 import { Connection } from './connection.ts';
 import { redisError } from './errors.ts';
+import type { Layout } from './layout.ts';
 import { listLayout } from './list-layout.ts';
 import { clientMaker } from './open-client.ts';
 import { capabilitiesOf } from './redis-capabilities.ts';
 import { RedisDriver } from './redis-driver.ts';
 import { type RedisQueueOptions, resolveOptions } from './redis-options.ts';
 import { request } from './request.ts';
-import type { RedisClient } from './script.ts';
+import { type RedisClient, runScript } from './script.ts';
 import { type ServerFacts, serverFactsOf, warningsOf } from './server-facts.ts';
 import { streamLayout } from './stream-layout.ts';
 
 const verb = 'open a Redis queue';
 
 /**
- * Opens a queue on Redis: connects, and makes sure that the server can be used. The queue has connections of its own, and
- * closes them.
+ * Opens a queue on Redis: connects, and makes sure that the key can be used and that the user may run scripts there. What
+ * the user lacks of what scripts call is told by the calls that need it. The queue has connections of its own, and closes
+ * them.
  *
  * @throws {TypeError} {RangeError} if an option is not as it should be. @throws {NqError} `NQ_CONFIG` if the server refuses
- * the user, the database or the key; `NQ_UNAVAILABLE` if it is not reached within `openTimeoutMs`. Nothing is open then.
+ * the user, the database or the key, or if events of the other mode are left beside the key; `NQ_UNAVAILABLE` if it is not reached within `openTimeoutMs`. Nothing is open then.
  */
 export async function redisQueue<Data = unknown>(options: RedisQueueOptions): Promise<MessageQueue<Data>> {
   const resolved = resolveOptions(options);
@@ -38,10 +40,7 @@ export async function redisQueue<Data = unknown>(options: RedisQueueOptions): Pr
   let facts: ServerFacts;
   try {
     await connection.ready(resolved.openTimeoutMs, verb);
-    const type = await ask((client) => client.type(queueKey));
-    if (type !== layout.type && type !== 'none') throw wrongType(queueKey, layout.type, type);
-    const { prepare } = layout;
-    if (prepare !== undefined) await ask(prepare);
+    await ask((client) => openKey(client, queueKey, layout));
     facts = serverFactsOf(await ask((client) => infoOf(client, queueKey)).catch(unlessRefused));
   } catch (error) {
     connection.close();
@@ -62,6 +61,22 @@ export async function redisQueue<Data = unknown>(options: RedisQueueOptions): Pr
   );
 }
 
+/** @throws {NqError} `NQ_CONFIG` if `queueKey` is of another type, or if events are left there of the other mode. */
+async function openKey(client: RedisClient, queueKey: string, { type: expected, open }: Layout): Promise<void> {
+  const answer = (await runScript(client, open.script, open.keys, open.args)) as readonly Buffer[];
+  const [type, ...left] = answer.map(String);
+  const isWrong = type !== expected && type !== 'none';
+  if (!isWrong && left.length === 0) return;
+  const what = JSON.stringify(queueKey) + (isWrong ? ` is a ${type}` : '');
+  const other = expected === 'list' ? 'stream' : 'list';
+  const names = left.slice(0, mostNames).join(', ') + (left.length > mostNames ? ', …' : '');
+  const events = left.length === 0 ? '' : `${isWrong ? ', and' : ' has'} events of a ${other} in ${names}`;
+  throw new NqError('NQ_CONFIG', `Cannot ${verb}: queueKey must name a ${expected}, and ${what}${events}`);
+}
+
+/** How many keys of the other mode a message names. */
+const mostNames = 5;
+
 /** What the server says of itself, in a cluster the node that has `key`: INFO alone asks any of them. */
 async function infoOf(client: RedisClient, key: string): Promise<string> {
   if (!client.isCluster) return client.info();
@@ -72,12 +87,7 @@ async function infoOf(client: RedisClient, key: string): Promise<string> {
 }
 
 /** A user that may not ask knows nothing. */
-function unlessRefused(error: unknown): string {
-  if (isNqError(error, 'NQ_CONFIG')) return '';
+function unlessRefused(error: unknown): undefined {
+  if (isNqError(error, 'NQ_CONFIG')) return undefined;
   throw error;
-}
-
-function wrongType(queueKey: string, expected: string, type: string): NqError {
-  const message = `Cannot open a Redis queue: queueKey must name a ${expected}, and ${JSON.stringify(queueKey)} is a ${type}`;
-  return new NqError('NQ_CONFIG', message);
 }

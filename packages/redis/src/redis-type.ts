@@ -43,7 +43,13 @@ export const queueType: QueueType = {
       ...(pathname === '' || pathname === '/' ? {} : { db: readDatabase(pathname.slice(1)) }),
     };
   },
-  open: (options) => redisQueue(options as unknown as RedisQueueOptions),
+  open(options) {
+    if (options['queueKey'] === undefined) {
+      const where = '?queueKey=orders in a URL, or queue_key in extra';
+      throw new NqError('NQ_CONFIG', `Cannot open a queue of type redis: queueKey is missing, which is ${where}`);
+    }
+    return redisQueue(options as unknown as RedisQueueOptions);
+  },
 };
 
 /** Nothing of it is shown, for it holds a password. */
@@ -56,7 +62,7 @@ function readUser({ username, password }: URL): Readonly<Record<string, string>>
   } catch {
     throw new NqError(
       'NQ_CONFIG',
-      'Cannot open a queue of type redis: the user or the password in the URL is not encoded',
+      'Cannot open a queue of type redis: the user or the password in the URL is not percent-encoded, as encodeURIComponent() does',
     );
   }
 }

@@ -34,7 +34,7 @@ export async function request<Answer>(
     const client = await connection.ready(leftMs() * (1 - answerPart), verb);
     const { losses } = connection;
     try {
-      const answer = await within(ask(client), leftMs(), late, clock);
+      const answer = await within(connection.answerOf(client, ask(client)), leftMs(), late, clock);
       if (answer !== late) return answer as Answer;
     } catch (error) {
       if (error instanceof NqError) throw error;

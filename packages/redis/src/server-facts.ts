@@ -1,5 +1,7 @@
 /** What can be known of a server. */
 export interface ServerFacts {
+  /** Whether the user may ask it, with INFO. */
+  readonly mayAsk: boolean;
   /** `Redis 8.0.2`, as it calls itself. */
   readonly version: string;
   /** Whether each write goes to a file that is read at the next start; `undefined` if it does not say. */
@@ -8,13 +10,14 @@ export interface ServerFacts {
   readonly policy: string | undefined;
 }
 
-/** What the server keeps, of what it says to INFO. */
-export function serverFactsOf(info: string): ServerFacts {
-  const read = (name: string): string | undefined => new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info)?.[1];
+/** What the server keeps, of what it says to INFO; `undefined` if the user may not ask. */
+export function serverFactsOf(info: string | undefined): ServerFacts {
+  const read = (name: string): string | undefined => new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info ?? '')?.[1];
   const product = read('server_name') === 'valkey' ? 'Valkey' : 'Redis';
   const version = (product === 'Valkey' ? read('valkey_version') : undefined) ?? read('redis_version');
   const appendOnly = read('aof_enabled');
   return {
+    mayAsk: info !== undefined,
     version: version === undefined ? 'an unknown version of Redis' : `${product} ${version}`,
     appendOnly: appendOnly === undefined ? undefined : appendOnly === '1',
     policy: read('maxmemory_policy'),
@@ -22,9 +25,14 @@ export function serverFactsOf(info: string): ServerFacts {
 }
 
 /** What of an accepted event could be lost on such a server, in sentences. */
-export function warningsOf({ version, appendOnly, policy }: ServerFacts, queueKey: string): readonly string[] {
+export function warningsOf({ mayAsk, version, appendOnly, policy }: ServerFacts, queueKey: string): readonly string[] {
   const queue = `The queue ${JSON.stringify(queueKey)} on ${version}`;
   const warnings: string[] = [];
+  if (!mayAsk) {
+    warnings.push(
+      `${queue}: whether events that were accepted are lost if the server is killed, or is full, is not known, for the user may not ask it; allow +info`,
+    );
+  }
   if (appendOnly === false) {
     warnings.push(`${queue}: appendonly is off, so events that were accepted are lost if the server is killed`);
   }

@@ -1,5 +1,6 @@
 import { streamKeysOf } from './keys.ts';
 import type { Layout } from './layout.ts';
+import { streamOpen } from './scripts/open-scripts.ts';
 import { streamConsume, streamLetters, streamPush, streamRewind, streamSize } from './scripts/stream-scripts.ts';
 
 /** What decides how a stream is used. */
@@ -23,6 +24,9 @@ export function streamLayout(key: string, { group, startFrom, retain }: StreamOp
   return {
     type: 'stream',
     keys,
+    // What has no such field is shown with its names and values.
+    hint: '; in an entry of a stream, the event is the field d',
+    open: { script: streamOpen, keys: [stream, base], args: [group, startFrom === 'earliest' ? '0' : '$'] },
     push: { script: streamPush, keys: [stream, base], args: [retain] },
     consume: {
       script: streamConsume,
@@ -33,13 +37,6 @@ export function streamLayout(key: string, { group, startFrom, retain }: StreamOp
     rewind: { script: streamRewind, keys: [held, delayed, stream, returned, keys.group] },
     // Events that somebody gives back wake nobody who waits in another process: who waits looks for them so often.
     longestBlockMs: 1000,
-    async prepare(client) {
-      try {
-        await client.xgroup('CREATE', stream, group, startFrom === 'earliest' ? '0' : '$', 'MKSTREAM');
-      } catch (error) {
-        if (!(error instanceof Error && error.message.startsWith('BUSYGROUP'))) throw error;
-      }
-    },
     // What it reads is pending with `staged`, from which the next claim takes first: it is nobody's in particular.
     async wait(client, ms) {
       const block = Math.max(1, Math.ceil(ms));

@@ -1,10 +1,11 @@
 import { type AddressInfo, connect, createServer } from 'node:net';
+import { systemClock } from '@nq/core';
 import { virtualClock } from '@nq/core/testing';
-import { until } from 'nq-testbed';
+import { Link, until } from 'nq-testbed';
 import { describe, expect, test } from 'vitest';
 import { Connection } from '../src/connection.ts';
 import { clientMaker } from '../src/open-client.ts';
-import { codeOf, drain, openQueue } from './support/queue.ts';
+import { clients, codeOf, drain, openQueue, take, untilBlocked } from './support/queue.ts';
 import { newKey, notOurs, offer, useServer } from './support/server.ts';
 
 describe.skipIf(notOurs !== undefined)(`a connection to ${notOurs ?? offer.name}`, () => {
@@ -32,23 +33,89 @@ describe.skipIf(notOurs !== undefined)(`a connection to ${notOurs ?? offer.name}
     }
   });
 
-  test('that comes back and may not select its database any more sends nothing to another one', async () => {
-    const queueKey = newKey();
-    const acl = (...rules: readonly string[]) => server().command('ACL', 'SETUSER', 'guest', 'on', '>pw', ...rules);
-    await acl('~*', '&*', '+@all');
+  test.each(clients)('is given up for a new one while it is made again, with $name', async ({ make }) => {
     const link = await server().link();
-    const own = { queueKey, username: 'guest', password: 'pw', db: 2 };
-    await using queue = await openQueue(link, own);
-    await queue.push({ type: 'a' });
-    await acl('-select');
-    link.cut();
-    link.heal();
-    await until('it to be refused', async () => (await codeOf(queue.push({ type: 'b' }))) === 'NQ_CONFIG');
-    expect(await server().command('LLEN', queueKey)).toBe(0);
-    await acl('+select');
-    link.cut();
-    link.heal();
-    await until('it to be accepted', async () => (await codeOf(queue.push({ type: 'c' }))) === 'done');
-    expect((await drain(queue)).filter((type) => type !== 'b')).toEqual(['a', 'c']);
+    const client = make({ host: link.host, port: link.port });
+    const connection = new Connection(clientMaker({ queueKey: 'q', client }), 'test', systemClock);
+    try {
+      const stuck = await connection.ready(5000, 'test');
+      const answer = codeOf(connection.answerOf(stuck, stuck.blpop(newKey(), 0)));
+      await until('it to wait', async () => String(await server().command('CLIENT', 'LIST')).includes('cmd=blpop'));
+      link.cut();
+      await until('it to be made again', () => stuck.status === 'reconnecting');
+      connection.replace();
+      expect(await answer).toBe('Error: Connection is closed.');
+      link.heal();
+      expect(await connection.ready(5000, 'test')).not.toBe(stuck);
+      expect(await codeOf(connection.answerOf(stuck, new Promise(() => {})))).toBe('Error: Connection is closed.');
+    } finally {
+      connection.close();
+    }
   });
+
+  test.each(clients)('leaves nobody waiting when it is closed, with $name', async ({ make }) => {
+    const link = await server().link();
+    const client = make({ host: link.host, port: link.port });
+    const connection = new Connection(clientMaker({ queueKey: 'q', client }), 'test', systemClock);
+    const asked = await connection.ready(5000, 'test');
+    const answer = codeOf(connection.answerOf(asked, asked.blpop(newKey(), 0)));
+    link.cut();
+    await until('it to be made again', () => asked.status === 'reconnecting');
+    connection.close();
+    expect(await answer).toBe('Error: Connection is closed.');
+  });
+
+  test.each(clients)(
+    'to a primary that has become a replica is made anew, to where its address leads now, with $name',
+    async ({ at }) => {
+      const queueKey = newKey();
+      await using next = await offer.start();
+      const place = { host: server().host, port: server().port };
+      await using link = await Link.open(place);
+      await using queue = await openQueue(link, { ...at(link), queueKey });
+      await queue.push({ type: 'a' });
+      Object.assign(place, { host: next.host, port: next.port });
+      await server().command('REPLICAOF', '127.0.0.1', '1');
+      try {
+        expect(await codeOf(queue.push({ type: 'b' }))).toBe('NQ_UNAVAILABLE');
+        await until('a push', () => queue.push({ type: 'c' }).then(() => true));
+        expect(await drain(queue)).toEqual(['c']);
+      } finally {
+        await server().command('REPLICAOF', 'NO', 'ONE');
+      }
+      expect(await server().command('LLEN', queueKey)).toBe(1);
+    },
+  );
+
+  test.each(clients)(
+    'that comes back and may not select its database any more sends nothing to another one, with $name',
+    async ({ at }) => {
+      const queueKey = newKey();
+      const acl = (...rules: readonly string[]) => server().command('ACL', 'SETUSER', 'guest', 'on', '>pw', ...rules);
+      await acl('~*', '&*', '+@all');
+      const link = await server().link();
+      await using queue = await openQueue(link, {
+        queueKey,
+        ...at(link, { username: 'guest', password: 'pw', db: 2 }),
+      });
+      const popped = codeOf(queue.pop());
+      await untilBlocked(server(), queueKey);
+      await acl('-select');
+      link.cut();
+      link.heal();
+      await until('it to be refused', async () => (await codeOf(queue.push({ type: 'a' }))) === 'NQ_CONFIG');
+      expect(await popped).toBe('NQ_CONFIG');
+      expect(await server().command('LLEN', queueKey)).toBe(0);
+      await acl('+select');
+      link.cut();
+      link.heal();
+      await until('it to be accepted', async () => (await codeOf(queue.push({ type: 'b' }))) === 'done');
+      expect(await drain(queue)).toContain('b');
+      // What waited when the connection was given up keeps nobody from being woken later.
+      const again = take(queue);
+      await untilBlocked(server(), queueKey);
+      await queue.push({ type: 'c' });
+      expect(await again).toMatchObject({ event: { type: 'c' } });
+    },
+  );
 });

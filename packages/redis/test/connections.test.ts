@@ -73,12 +73,10 @@ describe.skipIf(offer.missing !== undefined)(`who connects to ${offer.name}`, ()
     proxy.close();
   });
 
-  test.each(clients)('selects the database again after a reconnect, with $name', async ({ at, name }) => {
+  test.each(clients)('selects the database again after a reconnect, with $name', async ({ at }) => {
     const queueKey = newKey();
     const link = await server().link();
-    const own =
-      name === 'ioredis 5' ? { client: (at(link).client as Redis).duplicate({ db: 3, lazyConnect: true }) } : { db: 3 };
-    const queue = await openQueue(link, { queueKey, ...own });
+    const queue = await openQueue(link, { queueKey, ...at(link, { db: 3 }) });
     await queue.push(event('a'));
     link.cut();
     link.heal();
@@ -86,33 +84,6 @@ describe.skipIf(offer.missing !== undefined)(`who connects to ${offer.name}`, ()
     expect(await server().command('EXISTS', queueKey)).toBe(0);
     expect(await drain(queue)).toEqual(['a', 'b']);
     await queue.close();
-  });
-
-  test.each<[string, object]>([
-    ['numbers that are strings', { stringNumbers: true }],
-    ['no support for buffers', { dropBufferSupport: true }],
-    ['time-outs', { commandTimeout: 50, socketTimeout: 50, blockingTimeout: 50 }],
-    ['retries that end', { maxRetriesPerRequest: 0, retryStrategy: null }],
-    ['automatic pipelining', { enableAutoPipelining: true }],
-    ['answers as the third version of the protocol has them', { replyMapping: 'resp3' }],
-  ])('may bring a client with %s', async (_what, options) => {
-    const link = await server().link();
-    const client = new Redis({ host: link.host, port: link.port, lazyConnect: true, ...options });
-    await using queue = await openQueue(link, { client });
-    const popped = take(queue);
-    // Longer than its time-outs.
-    await until('the pop to have waited', async () =>
-      / flags=\S*b/.test(String(await server().command('CLIENT', 'LIST'))),
-    );
-    link.cut();
-    link.heal();
-    await until('a push', () => queue.push(event('a')).then(() => true));
-    const delivery = await popped;
-    await delivery.extend(1000);
-    await delivery.ack();
-    expect(await queue.size()).toMatchObject({ ready: 0, inFlight: 0, exact: true });
-    expect(await queue.deadLetters.count()).toBe(0);
-    expect(client.status).toBe('wait');
   });
 
   test('keeps its client, which the queue neither uses nor closes', async () => {

@@ -1,7 +1,7 @@
 import type { MessageQueue } from '@nq/core';
 import { type Link, type TestRedis, until } from 'nq-testbed';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { codeOf, countsOf, drain, nothing, openQueue, take } from './support/queue.ts';
+import { clients, codeOf, countsOf, drain, nothing, openQueue, take } from './support/queue.ts';
 import { newKey, notOurs, offer, useServer } from './support/server.ts';
 
 const event = (type: string) => ({ type, data: null });
@@ -234,10 +234,34 @@ describe.skipIf(notOurs !== undefined)(`what a queue says of ${notOurs ?? offer.
     await set('maxmemory-policy', 'noeviction');
   });
 
-  test('where it may not ask, it works, promises little, and warns of nothing that it does not know', async () => {
-    await set('appendonly', 'yes');
-    await server().command('ACL', 'SETUSER', 'shy', 'on', '>pw', '~*', '&*', '+@all', '-info');
-    expect(await told({ username: 'shy', password: 'pw' })).toEqual({ warnings: [], durable: 'process' });
+  test.each(clients)(
+    'where it may not ask, it works, promises little, and warns once that it does not know, with $name',
+    async ({ at }) => {
+      await set('appendonly', 'yes');
+      await server().command('ACL', 'SETUSER', 'shy', 'reset', 'on', '>pw', '~*', '&*', '+@all', '-info');
+      await server().command('ACL', 'LOG', 'RESET');
+      expect(await told(at(server(), { username: 'shy', password: 'pw' }))).toEqual({
+        warnings: [
+          expect.stringMatching(/^The queue "orders" on .* is not known, for the user may not ask it; allow \+info$/),
+        ],
+        durable: 'process',
+      });
+      expect(String(await server().command('ACL', 'LOG'))).toContain('info');
+    },
+  );
+
+  test('a listener that throws keeps the queue from being opened, and no connection is left', async () => {
+    await set('appendonly', 'no');
+    const queueKey = newKey();
+    const thrown = new Error('not like this');
+    const onWarning = (): void => {
+      throw thrown;
+    };
+    await expect(openQueue(server(), { queueKey, onWarning })).rejects.toBe(thrown);
+    await until(
+      'its connections to be closed',
+      async () => !String(await server().command('CLIENT', 'LIST')).includes(`name=nq:${queueKey}`),
+    );
   });
 
   test('without a listener, warnings are those of the process', async () => {

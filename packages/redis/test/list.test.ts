@@ -30,9 +30,10 @@ describe.skipIf(notOurs !== undefined)(`a list on ${offer.name}`, () => {
   test('counts no attempt for an event that came when its pop had ended', async () => {
     const queueKey = 'events:unseen';
     const link = await server().link();
-    await using queue = await openQueue(link, { queueKey });
+    await using queue = await openQueue(link, { queueKey, requestTimeoutMs: 10_000 });
     await queue.push({ type: 'a' });
-    link.delay(50);
+    // Long enough to look, and to abort, before the answer is there.
+    link.delay(1000);
     const end = new AbortController();
     const popped = codeOf(queue.pop({ signal: end.signal }));
     await until('it to be taken', async () => (await countsOf(server(), queueKey)).held === 1);
@@ -78,7 +79,8 @@ describe.skipIf(notOurs !== undefined)(`a list on ${offer.name}`, () => {
   });
 
   test('is asked for more ids than arguments fit on the stack', async () => {
-    await using queue = await openQueue(server());
+    // A busy machine writes and reads so much in more than a second.
+    await using queue = await openQueue(server(), { requestTimeoutMs: 10_000 });
     expect(await queue.deadLetters.remove(Array.from({ length: 150_000 }, (_, id) => `id-${id}`))).toBe(0);
   });
 

@@ -39,6 +39,12 @@ describe('redisQueue() refuses', () => {
   const pairs = place.flatMap((first, at) => place.slice(at + 1).map((second) => [first, second] as const));
 
   test.each<[string, unknown, string, RegExp]>([
+    [
+      'a URL instead of options',
+      `redis://:${secret}@localhost`,
+      'TypeError',
+      /: options must be an object, got a string$/,
+    ],
     ['no options', undefined, 'TypeError', /expected an object|options/],
     ['an unknown option', { ...valid, queueKye: 'q' }, 'TypeError', /queueKye/],
     ['no queueKey', {}, 'TypeError', /: queueKey must be a string, got undefined$/],
@@ -59,6 +65,25 @@ describe('redisQueue() refuses', () => {
     ],
     ['no time to open', { ...valid, openTimeoutMs: 0 }, 'RangeError', /: openTimeoutMs must be >= 1, got 0$/],
     ['no time for requests', { ...valid, requestTimeoutMs: -1 }, 'RangeError', /: requestTimeoutMs must be >= 1/],
+    ['an empty foreign key', { ...valid, foreignKey: '' }, 'RangeError', /: foreignKey must not be empty$/],
+    [
+      'a group that cannot be in a key',
+      { ...valid, mode: 'stream', group: 'a:b' },
+      'RangeError',
+      /: group must consist of .*, got "a:b"$/,
+    ],
+    [
+      'a group of a list',
+      { ...valid, group: 'a' },
+      'TypeError',
+      /: group needs mode: 'stream', for a list has no groups$/,
+    ],
+    [
+      'what a list shall retain',
+      { ...valid, retain: 5 },
+      'TypeError',
+      /: retain needs mode: 'stream', for a list keeps nothing that was acknowledged$/,
+    ],
     ['a foreign key that is none', { ...valid, foreignKey: 1 }, 'TypeError', /: foreignKey must be a string/],
     ['a warning for nobody', { ...valid, onWarning: 'log' }, 'TypeError', /: onWarning must be a function/],
     ['durability in words', { ...valid, durability: 'high' }, 'TypeError', /durability/],
@@ -130,7 +155,7 @@ describe('redisQueue() refuses', () => {
       'an address that is a URL',
       { ...valid, addr: `redis://:${secret}@localhost` },
       'RangeError',
-      /: addr must be an address such as/,
+      /: addr must be an address such as "localhost:6379", got what may be a URL$/,
     ],
     [
       'an address with a user',
@@ -140,29 +165,34 @@ describe('redisQueue() refuses', () => {
     ],
     ['an address without a host', { ...valid, addr: ':6379' }, 'RangeError', /: addr must be an address such as/],
     ['port 0', { ...valid, addr: 'localhost:0' }, 'RangeError', /: addr must be an address such as/],
-    ['port 65536', { ...valid, addr: 'localhost:65536' }, 'RangeError', /: addr must be an address such as/],
+    ['port 65536', { ...valid, addr: 'localhost:65536' }, 'RangeError', /: addr must be .*, got "localhost:65536"$/],
     ['an IPv6 address without brackets', { ...valid, addr: '::1' }, 'RangeError', /: addr must be an address such as/],
     ['a url that is none', { ...valid, url: `${secret}@localhost` }, 'RangeError', /: url must be a URL such as/],
     [
       'a url with a password that is not encoded',
       { ...valid, url: 'redis://:100%@localhost' },
       'RangeError',
-      /: url must be a URL such as/,
+      /: url must be a URL such as .*percent-encoded, as encodeURIComponent\(\) does$/,
     ],
     [
       'a url of something else',
       { ...valid, url: `http://:${encodeURIComponent(secret)}@localhost` },
       'RangeError',
-      /: url must be redis:/,
+      /: url must be redis:.*, got another scheme$/,
     ],
     [
       'a url with a name for a database',
       { ...valid, url: 'redis://localhost/jobs' },
       'RangeError',
-      /: url must be redis:/,
+      /: url must be redis:.*, got a path that is no number$/,
     ],
-    ['a url with parameters', { ...valid, url: 'redis://localhost/0?family=6' }, 'RangeError', /: url must be redis:/],
-    ['a url without a host', { ...valid, url: 'redis:///0' }, 'RangeError', /: url must be redis:/],
+    [
+      'a url with parameters',
+      { ...valid, url: 'redis://localhost/0?family=6' },
+      'RangeError',
+      /, got something behind \? or #$/,
+    ],
+    ['a url without a host', { ...valid, url: 'redis:///0' }, 'RangeError', /, got no host$/],
     ['a url with a fragment', { ...valid, url: 'redis://localhost/0#x' }, 'RangeError', /: url must be redis:/],
     [
       'a database said twice',
@@ -293,7 +323,11 @@ describe('a configuration of type redis', () => {
     ['a database that is a name', 'redis://localhost/jobs?queueKey=q', /path of the URL must be the number/],
     ['a database of many digits', 'redis://localhost/1234567890?queueKey=q', /path of the URL must be the number/],
     ['a path below the database', 'redis://localhost/0/1?queueKey=q', /path of the URL must be the number/],
-    ['a password that is not encoded', 'redis://:100%@localhost?queueKey=q', /user or the password in the URL/],
+    [
+      'a password that is not encoded',
+      'redis://:100%@localhost?queueKey=q',
+      /user or the password in the URL is not percent-encoded/,
+    ],
     [
       'a key by both its names',
       { type: 'redis', extra: { queue_key: 'a', queueKey: 'b' } },
@@ -303,5 +337,13 @@ describe('a configuration of type redis', () => {
     ['a database in words', { type: 'redis', extra: { queue_key: 'a', db: 'x' } }, /extra\.db/],
   ])('refuses %s', async (_what, config, message) => {
     await expect(optionsOf(config)).rejects.toThrow(message);
+  });
+
+  test('without a key is told how to give one, in a URL and in a file', async () => {
+    const code = 'NQ_CONFIG';
+    const message = expect.stringMatching(
+      /queueKey is missing, which is \?queueKey=orders in a URL, or queue_key in extra$/,
+    );
+    await expect(createDispatcher('redis://localhost').start()).rejects.toMatchObject({ code, message });
   });
 });

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { until } from 'nq-testbed';
 import { describe, expect, test } from 'vitest';
-import { clients, codeOf, countsOf, drain, nothing, openQueue, take } from './support/queue.ts';
+import { clients, codeOf, countsOf, drain, nothing, openQueue, take, untilBlocked } from './support/queue.ts';
 import { Program } from './support/process.ts';
 import { newKey, notOurs, offer, useServer } from './support/server.ts';
 
@@ -16,10 +16,14 @@ describe.skipIf(notOurs !== undefined)(`a server in trouble: ${notOurs ?? offer.
       const queueKey = newKey();
       await using queue = await openQueue(server(), { ...at(server()), queueKey });
       await queue.push(event('a'));
-      const waiting = await openQueue(server(), { queueKey: newKey(), ...at(server()) });
-      const popped = until('a pop', () => waiting.pop({ timeoutMs: 10_000 }));
+      const waitingKey = newKey();
+      await using waiting = await openQueue(server(), { ...at(server()), queueKey: waitingKey });
+      const popped = codeOf(waiting.pop());
+      await untilBlocked(server(), waitingKey);
       await server().command('REPLICAOF', '127.0.0.1', '1');
       try {
+        // The server ends what waits, and refuses what is asked after that.
+        expect(await popped).toBe('NQ_UNAVAILABLE');
         expect(await codeOf(queue.push(event('b')))).toBe('NQ_UNAVAILABLE');
         expect(await codeOf(queue.pop())).toBe('NQ_UNAVAILABLE');
       } finally {
@@ -29,8 +33,8 @@ describe.skipIf(notOurs !== undefined)(`a server in trouble: ${notOurs ?? offer.
       expect(await drain(queue)).toEqual(['a', 'c']);
       expect(await countsOf(server(), queueKey)).toEqual(nothing);
       await until('a push', () => waiting.push(event('d')).then(() => true));
-      await (await popped).ack();
-      await waiting.close();
+      expect(await drain(waiting)).toEqual(['d']);
+      expect(await countsOf(server(), waitingKey)).toEqual(nothing);
     });
 
     test('who pushes again without a pause does not keep the queue from connecting to a primary again', async () => {
@@ -128,15 +132,27 @@ describe.skipIf(notOurs !== undefined)(`a server in trouble: ${notOurs ?? offer.
       expect(await countsOf(server(), queueKey)).toEqual(nothing);
     });
 
-    test('scripts that the server has forgotten are sent again', async () => {
-      await using queue = await openQueue(server(), at(server()));
+    test('scripts that the server has forgotten are sent again, however much is asked for at once', async () => {
+      const queueKey = newKey();
+      const open = () => openQueue(server(), { ...at(server()), queueKey });
+      await using queue = await open();
+      await using other = await open();
       for (let round = 0; round < 2; round++) {
-        await queue.push(event('a'));
+        await queue.pushMany(numbered(100));
+        const held = await other.popMany(100);
+        expect(held).toHaveLength(100);
         await server().command('SCRIPT', 'FLUSH');
-        const held = await take(queue);
-        await server().command('SCRIPT', 'FLUSH');
-        await Promise.all([queue.push(event('b')), held.ack(), queue.size()]);
-        expect(await drain(queue)).toEqual(['b']);
+        await Promise.all([
+          ...held.map((delivery) => delivery.ack()),
+          ...numbered(100).map((one) => queue.push(one)),
+          ...[queue.size(), other.size(), other.deadLetters.count(), queue.deadLetters.list()],
+        ]);
+        expect((await drain(other)).toSorted()).toEqual(
+          numbered(100)
+            .map(({ type }) => type)
+            .toSorted(),
+        );
+        expect(await countsOf(server(), queueKey)).toEqual(nothing);
         await server().command('SCRIPT', 'FLUSH');
       }
     });

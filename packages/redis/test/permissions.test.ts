@@ -4,7 +4,7 @@ import { Redis } from 'ioredis';
 import { until } from 'nq-testbed';
 import { describe, expect, test } from 'vitest';
 import { aclRules } from '../src/index.ts';
-import { codeOf, drain, openQueue, take, untilBlocked } from './support/queue.ts';
+import { clients, codeOf, drain, openQueue, take, untilBlocked } from './support/queue.ts';
 import { redisHarness } from './support/redis-harness.ts';
 import { newKey, notOurs, offer, useServer } from './support/server.ts';
 
@@ -97,7 +97,10 @@ describe.skipIf(notOurs !== undefined).each(modes)(
       await allow(queueKey);
       for (const other of [newKey(), `${queueKey}2`, `x${queueKey}`]) {
         const failure = await openQueue(server(), { ...options, ...access, queueKey: other }).catch((error) => error);
-        expect(failure).toMatchObject({ code: 'NQ_CONFIG', message: expect.stringContaining('lacks a permission') });
+        expect(failure).toMatchObject({
+          code: 'NQ_CONFIG',
+          message: expect.stringMatching(/lacks a permission: aclRules\(queueKey\) .*\(a key\)$/),
+        });
       }
     });
 
@@ -124,6 +127,26 @@ describe.skipIf(notOurs !== undefined).each(modes)(
       expect(results.length).toBeGreaterThan(10);
       expect(results.filter(({ status }) => status !== 'PASS' && status !== 'N-A')).toEqual([]);
     }, 60_000);
+
+    test.each(clients)(
+      'that may run scripts, and only what opening calls, is told what it lacks, with $name',
+      async ({ at }) => {
+        const queueKey = newKey();
+        const opening = ['type', 'zrange', 'zscore', 'zadd', 'xinfo|groups', 'xgroup|create'];
+        const theirs = ['select', 'client|setname', 'info', 'eval', 'evalsha', ...opening];
+        await allow(queueKey, ['~*', ...theirs.map((command) => `+${command}`)]);
+        await using queue = await openQueue(server(), { ...options, ...at(server(), access), queueKey });
+        const calls = [queue.push(event('a')), queue.pop(), queue.size(), queue.deadLetters.list()];
+        for (const outcome of await Promise.allSettled(calls)) {
+          const message = expect.stringMatching(/lacks a permission: aclRules\(queueKey\) of @nq\/redis has/);
+          expect(outcome).toMatchObject({ reason: { code: 'NQ_CONFIG', message } });
+        }
+        await allow(queueKey);
+        expect(await drain(queue)).toEqual([]);
+        await queue.push(event('b'));
+        expect(await drain(queue)).toEqual(['b']);
+      },
+    );
 
     const commands = aclRules('q', mode)
       .filter((rule) => rule.startsWith('+') && !rule.startsWith('+cluster|'))

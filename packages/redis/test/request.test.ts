@@ -11,6 +11,7 @@ async function unanswered(readyMs: number): Promise<{ readonly code: string; rea
   const connection = {
     losses: 0,
     replace() {},
+    answerOf: <Answer>(_client: RedisClient, answer: Promise<Answer>) => answer,
     ready: (limitMs: number) =>
       new Promise<void>((resolve, reject) => {
         clock.schedule(resolve, readyMs);

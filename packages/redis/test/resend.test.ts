@@ -106,19 +106,18 @@ describe.skipIf(offer.missing !== undefined)(`requests whose answer is lost on $
     });
 
     test('a rewind is done once', async () => {
-      const { queueKey, queue, loseAnswer, link } = await scene({ mode: 'stream', group: 'orders' });
+      const { queueKey, queue, link } = await scene({ mode: 'stream', group: 'orders' });
       await using other = await openQueue(server(), { queueKey, mode: 'stream', group: 'orders' });
       await queue.pushMany(some);
       await drain(queue);
       // So that the server knows the script, and no answer but the one that counts is lost.
       await queue.rewind({ position: '9' });
-      await loseAnswer(async () => {
-        const rewound = queue.rewind({ time: 0 });
-        await until('the answer to be lost', () => link.isCut);
-        expect(await drain(other)).toEqual(['a', 'b', 'c']);
-        link.heal();
-        await rewound;
-      });
+      link.cutBeforeAnswer();
+      const rewound = queue.rewind({ time: 0 });
+      await until('the answer to be lost', () => link.isCut);
+      expect(await drain(other)).toEqual(['a', 'b', 'c']);
+      link.heal();
+      await rewound;
       expect(await drain(other)).toEqual([]);
       await queue.close();
     });
@@ -181,6 +180,26 @@ describe.skipIf(offer.missing !== undefined)(`requests whose answer is lost on $
       await until('the ack', () => held.ack().then(() => true));
       await until('what is late to have arrived', async () => (await counts()).held === 0);
       expect((await drain(queue)).filter((type) => type !== 'b')).toEqual(['c']);
+      await queue.close();
+    });
+
+    test('calls whose link is lost, and not back in time, say that nobody knows, and the same object works again', async () => {
+      const { link, queue, counts } = await scene({ requestTimeoutMs: 300 });
+      await queue.push(event('a'));
+      const held = await take(queue);
+      link.dropReplies();
+      const calls = [queue.push(event('b')), held.ack(), queue.size()].map(codeOf);
+      await until('the server to have acted', async () => {
+        const { ready, held: left } = await counts();
+        return ready === 1 && left === 0;
+      });
+      // The client reconnects, in vain, when it is given up for a new one.
+      link.cut();
+      expect(await Promise.all(calls)).toEqual(Array(3).fill('NQ_OUTCOME_UNKNOWN'));
+      link.heal();
+      await until('the ack', () => held.ack().then(() => true));
+      expect(await drain(queue)).toEqual(['b']);
+      expect(await counts()).toEqual(nothing);
       await queue.close();
     });
 

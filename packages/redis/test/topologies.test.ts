@@ -262,6 +262,24 @@ describe.skipIf(missing !== undefined)(`sentinels of ${name}`, () => {
     expect(await drain(queue)).toEqual(['g']);
   }, 90_000);
 
+  test('that want a password, or another one, say so at once', async () => {
+    await using group = await redisSentinel({ sentinels: 1 });
+    const sentinel = { name: group.name, addrs: group.sentinels.map(addrOf) };
+    expect(await group.sentinels[0]?.command('ACL', 'SETUSER', 'default', 'resetpass', '>pw')).toBe('OK');
+    for (const own of [{}, { password: 's3cr3t' }]) {
+      const startedAt = performance.now();
+      const failure = await redisQueue({ queueKey: 'q', sentinel: { ...sentinel, ...own }, ...common }).catch(
+        (error: unknown) => error,
+      );
+      expect(failure).toMatchObject({ code: 'NQ_CONFIG', message: expect.stringContaining('password') });
+      expect(inspect(failure, { depth: 20 })).not.toContain('s3cr3t');
+      expect(performance.now() - startedAt).toBeLessThan(3000);
+    }
+    await using queue = await redisQueue({ queueKey: newKey(), sentinel: { ...sentinel, password: 'pw' }, ...common });
+    await queue.push(event('a'));
+    expect(await drain(queue)).toEqual(['a']);
+  }, 60_000);
+
   test('that know no primary of that name are told, in time', async () => {
     await using group = await redisSentinel({ sentinels: 1 });
     const sentinel = { name: 'nobody', addrs: group.sentinels.map(addrOf) };

@@ -9,14 +9,21 @@ export interface Certificate {
   readonly key: string;
 }
 
+/** What a certificate is good for. */
+export interface CertificateOptions {
+  /** Whether for the addresses of this machine too, and not only for its name. @default true */
+  readonly addresses?: boolean | undefined;
+}
+
 /** Makes one that is valid for a day. @throws {Error} if there is no `openssl` on PATH. */
-export async function makeCertificate(): Promise<Certificate> {
+export async function makeCertificate({ addresses = true }: CertificateOptions = {}): Promise<Certificate> {
   const openssl = await findProgram('openssl');
   if (openssl === undefined) throw new Error('Cannot make a certificate: there is no openssl on PATH');
   const watch = await guardian();
   const folder = await watch.makeFolder();
   try {
-    const subject = ['-subj', '/CN=nq-testbed', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'];
+    const names = `subjectAltName=DNS:localhost${addresses ? ',IP:127.0.0.1' : ''}`;
+    const subject = ['-subj', '/CN=nq-testbed', '-addext', names];
     const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
     const to = ['-keyout', join(folder, 'tls.key'), '-out', join(folder, 'tls.crt')];
     await runProgram(openssl, ['req', '-x509', '-days', '1', ...key, ...subject, ...to]);

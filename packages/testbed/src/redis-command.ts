@@ -73,5 +73,6 @@ export function redisCommand(
 
 function connect({ host, port, tls }: RedisAddress): Socket {
   if (tls === undefined) return connectTcp({ host, port });
-  return connectTls({ host, port, ...(tls === true ? {} : { ca: tls }) });
+  // The certificates that we make are good for this name, whatever else they are good for.
+  return connectTls({ host, port, ...(tls === true ? {} : { ca: tls, servername: 'localhost' }) });
 }

@@ -1,3 +1,4 @@
+import { makeCertificate } from './certificate.ts';
 import { startNativeRedises, stopAll } from './redis-group.ts';
 import type { RedisReply } from './resp.ts';
 import type { TestRedis } from './test-redis.ts';
@@ -11,6 +12,8 @@ export interface RedisSentinelOptions {
   readonly downAfterMs?: number | undefined;
   /** Lines of redis.conf for primary and replica. @default none: what they hold is gone when they end */
   readonly config?: readonly string[] | undefined;
+  /** Speak TLS only, with each other too: all have one certificate, which `ca` of each of them holds. @default false */
+  readonly tls?: boolean | undefined;
 }
 
 /** Under this name clients ask sentinels for the primary. */
@@ -110,11 +113,13 @@ export async function redisSentinel({
   sentinels: count = 3,
   downAfterMs = 500,
   config = [],
+  tls = false,
 }: RedisSentinelOptions = {}): Promise<RedisSentinel> {
   const quorum = Math.floor(count / 2) + 1;
+  const certificate = tls && (await makeCertificate());
   const started: TestRedis[] = [];
   const start = async (what: string, lines: readonly string[][], sentinel = false): Promise<readonly TestRedis[]> => {
-    const setups = lines.map((own) => ({ config: own, tls: false, sentinel }));
+    const setups = lines.map((own) => ({ config: own, tls: certificate, sentinel }));
     const servers = await startNativeRedises(what, setups);
     started.push(...servers);
     return servers;

@@ -1,11 +1,11 @@
-import { makeCertificate } from './certificate.ts';
+import { type Certificate, makeCertificate } from './certificate.ts';
 
 /** What tests ask of a Redis. */
 export interface RedisSetup {
   /** Lines of redis.conf. */
   readonly config: readonly string[];
-  /** Whether it speaks TLS, and nothing else. */
-  readonly tls: boolean;
+  /** Whether it speaks TLS, and nothing else; with this certificate, if it is one that others have too. */
+  readonly tls: boolean | Certificate;
   /** The port, where it is not any free one. */
   readonly port?: number | undefined;
   /** Whether it is a sentinel, which watches others and keeps no data. @default false */
@@ -33,10 +33,10 @@ export async function prepareRedis({
   const password = passwordIn(config);
   // Without snapshots, what is kept is what the configuration says: nothing, or an append-only file.
   const lines = [`bind ${bind}`, ...(sentinel ? [] : ['save ""'])];
-  if (!tls) {
+  if (tls === false) {
     return { files: { [redisConfig]: fileOf([...lines, `port ${port}`, ...config]) }, password, tls: undefined };
   }
-  const { certificate, key } = await makeCertificate();
+  const { certificate, key } = tls === true ? await makeCertificate() : tls;
   const files = { 'tls.crt': certificate, 'tls.key': key };
   lines.push('port 0', `tls-port ${port}`, 'tls-auth-clients no', 'tls-replication yes', 'tls-cluster yes');
   lines.push('tls-cert-file tls.crt', 'tls-key-file tls.key', 'tls-ca-cert-file tls.crt');

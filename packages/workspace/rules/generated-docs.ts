@@ -73,10 +73,9 @@ export function fillSections(markdown: string, make: (name: string) => string): 
 /** The other sections, by their name. */
 const otherSections: Readonly<Record<string, () => string>> = {
   'redis-acl': () => {
-    const [list, stream] = (['list', 'stream'] as const).map((mode) => aclRules('notification:events', mode));
-    const more = stream?.filter((rule) => !list?.includes(rule)).map((rule) => `\`${rule}\``);
-    const less = list?.filter((rule) => !stream?.includes(rule)).map((rule) => `\`${rule}\``);
-    return `\`\`\`\n${list?.join(' ')}\n\`\`\`\n\nA stream needs these besides: ${more?.join(' ')}. It does without ${less?.join(' ')}.`;
+    const list = aclCommand(aclRules('notification:events'));
+    const stream = aclCommand(aclRules('shop:events', 'stream'));
+    return `For a list:\n\n\`\`\`sh\n${list}\n\`\`\`\n\nFor a stream, with all of its groups:\n\n\`\`\`sh\n${stream}\n\`\`\``;
   },
   'redis-errors': () => {
     const rows = redisFailures.map(({ signs, code, meaning }) => {
@@ -86,6 +85,14 @@ const otherSections: Readonly<Record<string, () => string>> = {
     return ['| The message begins with | Code | Meaning |', '| --- | --- | --- |', ...rows].join('\n');
   },
 };
+
+/** A command that makes a user with `rules`, for a shell. The prompt of redis-cli takes the same quotes. */
+export function aclCommand(rules: readonly string[]): string {
+  const words = ['redis-cli', 'ACL', 'SETUSER', 'nq', 'on', '>secret', ...rules];
+  return words
+    .map((word) => (/^[\w+@-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`))
+    .join(' ');
+}
 
 function section(name: string): string {
   const other = otherSections[name];

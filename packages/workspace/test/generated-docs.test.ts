@@ -1,5 +1,7 @@
+import { execFileSync } from 'node:child_process';
+import { aclRules } from '@nq/redis';
 import { describe, expect, test } from 'vitest';
-import { errorsPage, fillSections, generatedDocs } from '../rules/generated-docs.ts';
+import { aclCommand, errorsPage, fillSections, generatedDocs } from '../rules/generated-docs.ts';
 import { optionsOf } from '../rules/options.ts';
 import { readRepositoryFile } from '../rules/repository.ts';
 
@@ -22,6 +24,22 @@ describe('generated documentation', () => {
 
   test('a section that does not end is refused', () => {
     expect(() => fillSections('<!-- generated: one -->\nold\n', () => '')).toThrow('The section one does not end');
+  });
+});
+
+describe('the command of the ACL', () => {
+  const given = ['resetkeys', "~it's {a}:*", '+client|setname', '-@all', '&$HOME', '~a b'];
+
+  test.skipIf(process.platform === 'win32')('is read by a shell as what it should be', () => {
+    const script = `printf '%s\\n' ${aclCommand(given)}`;
+    const words = execFileSync('sh', ['-c', script], { encoding: 'utf8' }).trimEnd().split('\n');
+    expect(words).toEqual(['redis-cli', 'ACL', 'SETUSER', 'nq', 'on', '>secret', ...given]);
+  });
+
+  test('is whole in the documentation, for a list and for a stream', () => {
+    const commands = readRepositoryFile('docs/redis.md').text.match(/^redis-cli ACL SETUSER .*$/gm);
+    const rules = [aclRules('notification:events'), aclRules('shop:events', 'stream')];
+    expect(commands).toEqual(rules.map(aclCommand));
   });
 });
 

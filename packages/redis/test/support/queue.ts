@@ -1,5 +1,6 @@
 import { type Delivery, isNqError, type MessageQueue } from '@nq/core';
-import { Redis as Redis5 } from 'ioredis5';
+import { Cluster, Redis } from 'ioredis';
+import { Cluster as Cluster5, Redis as Redis5 } from 'ioredis5';
 import { type Address, type TestRedis, until, type UntilOptions } from 'nq-testbed';
 import { type RedisClient, redisQueue, type RedisQueueOptions } from '../../src/index.ts';
 import { newKey } from './server.ts';
@@ -13,29 +14,50 @@ export function openQueue<Data = unknown>(place: Address, options: TestOptions =
   return redisQueue<Data>({ queueKey: newKey(), requestTimeoutMs: 1000, onWarning: () => {}, ...where, ...options });
 }
 
+/** Who connects, and to which database. */
+type Access = Pick<RedisQueueOptions, 'username' | 'password' | 'db'>;
+
 /** A major of ioredis, and how a queue is told to connect with it. */
 interface TestClient {
   readonly name: string;
-  at(place: Address): TestOptions;
+  at(place: Address, access?: Access): TestOptions;
   /** The same as members of an object, in the text of a program. */
   textAt(place: Address): string;
+  inCluster(nodes: readonly Address[]): TestOptions;
+  /** A client of the user, which is only looked at: the queue connects as it would. */
+  make(options: object): RedisClient;
+  makeCluster(nodes: readonly Address[], options?: object): Cluster;
 }
+
+const make5 = (options: object): RedisClient => new Redis5({ lazyConnect: true, ...options }) as unknown as RedisClient;
+const makeCluster5 = (nodes: readonly Address[], options?: object): Cluster =>
+  new Cluster5(nodes.map(placeOf), { lazyConnect: true, ...options }) as unknown as Cluster;
 
 /** The majors of ioredis. */
 export const clients: readonly TestClient[] = [
   {
     name: 'ioredis 6',
-    at: () => ({}),
+    at: (_place, access = {}) => access,
     textAt: ({ host, port }) => `addr: '${host}:${port}'`,
+    inCluster: (nodes) => ({ cluster: nodes.map(({ host, port }) => `${host}:${port}`) }),
+    make: (options) => new Redis({ lazyConnect: true, ...options }),
+    makeCluster: (nodes, options) => new Cluster(nodes.map(placeOf), { lazyConnect: true, ...options }),
   },
   {
     name: 'ioredis 5',
-    // It is only looked at: the queue connects as it would.
-    at: ({ host, port }) => ({ client: new Redis5({ host, port, lazyConnect: true }) as unknown as RedisClient }),
+    at: (place, access) => ({ client: make5({ ...placeOf(place), ...access }) }),
     textAt: ({ host, port }) =>
       `client: new (await import('ioredis5')).Redis({ host: '${host}', port: ${port}, lazyConnect: true })`,
+    inCluster: (nodes) => ({ client: makeCluster5(nodes) }),
+    make: make5,
+    makeCluster: makeCluster5,
   },
 ];
+
+/** A server, or a link, is more than its place. */
+function placeOf({ host, port }: Address): Address {
+  return { host, port };
+}
 
 /** Takes the next event, which has to be there. */
 export async function take<Data>(queue: MessageQueue<Data>, timeoutMs = 5000): Promise<Delivery<Data>> {
