@@ -1,5 +1,6 @@
 import type { Clock, LeasedEvent, ReturnedLease, Timer } from '@nq/core';
 import { Committer } from './committer.ts';
+import { type FlowLimits, steer } from './flow.ts';
 import { HandedOut } from './handed-out.ts';
 import { type HandOut, HeldPartition, type HeldRecord, type Order } from './held-partition.ts';
 import { KafkaFailure } from './kafka-failure.ts';
@@ -9,15 +10,12 @@ import { ReadyRecords } from './ready-records.ts';
 import { decodeRecord } from './record.ts';
 
 /** What a consumer needs to know. */
-export interface ConsumerOptions {
+interface ConsumerOptions extends FlowLimits {
   readonly topic: string;
   readonly group: string;
   readonly order: Order;
   readonly startFrom: 'earliest' | 'latest';
   readonly leaseMs: number;
-  /** How many records are fetched ahead. */
-  readonly prefetch: number;
-  readonly prefetchBytes: number;
   readonly sessionTimeoutMs: number;
   readonly rebalanceTimeoutMs: number;
   readonly fetchBytes: number;
@@ -44,8 +42,6 @@ export interface PartitionView {
   readonly note: PartitionNote;
 }
 
-/** The most offsets between the watermark of a partition and its end: what is done of them fits into what is committed. */
-const longestSpan = 20_000;
 /** How long a pop that does not wait for events waits for the first look at the partitions, in milliseconds. */
 const firstLookMs = 900;
 /** How long deliveries have to be settled before partitions go to others, in parts of the session. */
@@ -370,20 +366,8 @@ export class KafkaConsumer implements MemberListener {
     );
   }
 
-  /** Fetches no more than fits, and goes on when half of it is done. */
   #flow(): void {
-    const { prefetch, prefetchBytes } = this.#parts.options;
-    const count = this.#partitions.size;
-    const pausing: number[] = [];
-    const resuming: number[] = [];
-    for (const [number, partition] of this.#partitions) {
-      const { held, bytes, tracker, isPaused } = partition;
-      const fill = Math.max((held * count) / prefetch, (bytes * count) / prefetchBytes, tracker.span / longestSpan);
-      if (!isPaused && fill >= 1) pausing.push(number);
-      else if (isPaused && fill <= 0.5) resuming.push(number);
-      else continue;
-      partition.isPaused = !isPaused;
-    }
+    const { pausing, resuming } = steer(this.#partitions, this.#parts.options);
     if (pausing.length > 0) this.#member?.pause(pausing);
     if (resuming.length > 0) this.#member?.resume(resuming);
   }

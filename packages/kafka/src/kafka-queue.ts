@@ -76,7 +76,9 @@ function openError(topic: string, error: unknown): unknown {
   if (error.kind !== 'missing') return kafkaError('open a Kafka queue', error);
   const name = JSON.stringify(topic);
   const how = `kafka-topics.sh --create --topic ${name} --partitions 12, or open the queue with createTopic`;
-  return new NqError('NQ_CONFIG', `Cannot open a Kafka queue: there is no topic ${name}; make it with ${how}`, { cause: error });
+  return new NqError('NQ_CONFIG', `Cannot open a Kafka queue: there is no topic ${name}; make it with ${how}`, {
+    cause: error,
+  });
 }
 
 function clientOf({ server, requestTimeoutMs }: ResolvedKafkaOptions): Kafka {

@@ -38,9 +38,7 @@ export class ReadyRecords {
 
   /** Adds records that were handed out. */
   giveBack(records: readonly HeldRecord[]): void {
-    const back = records
-      .toSorted((a, b) => a.record.offset - b.record.offset)
-      .filter((held) => !this.#isDelayed(held));
+    const back = records.toSorted((a, b) => a.record.offset - b.record.offset).filter((held) => !this.#isDelayed(held));
     if (back.length === 0) return;
     this.#returned.push(...back);
     this.#onReady();

@@ -96,11 +96,7 @@ describe.skipIf(offer.missing !== undefined)(`a queue on ${offer.name}`, () => {
     const warnings: string[] = [];
     const topic = newTopic();
     await using queue = await openQueue(server, { topic, onWarning: (warning) => warnings.push(warning) });
-    await producerOf(topic, [
-      { value: 'rubbish' },
-      { value: null },
-      { key: 'k', value: '{"type":"plain","n":1}' },
-    ]);
+    await producerOf(topic, [{ value: 'rubbish' }, { value: null }, { key: 'k', value: '{"type":"plain","n":1}' }]);
     const delivery = await take(queue);
     expect(delivery.event).toMatchObject({ type: 'plain', key: 'k', data: { type: 'plain', n: 1 } });
     expect(warnings).toHaveLength(2);

@@ -16,26 +16,30 @@ describe('chains of keys', () => {
         const waiting = new Map<string, number[]>();
         const heads: Item[] = [];
         let number = 0;
+        const [told, expected]: unknown[][] = [[], []];
         for (const one of commands) {
           if ('add' in one) {
             const item: Item = { key: one.add, number: number++, following: undefined };
             const line = waiting.get(item.key) ?? [];
             waiting.set(item.key, [...line, item.number]);
             const isFirst = chains.add(item.key, item);
-            expect(isFirst).toBe(line.length === 0);
+            told?.push(isFirst);
+            expected?.push(line.length === 0);
             if (isFirst) heads.push(item);
           } else {
             const [head] = heads.splice(one.remove % Math.max(1, heads.length), 1);
             if (head === undefined) continue;
             const line = waiting.get(head.key) as number[];
-            expect(line[0]).toBe(head.number);
             waiting.set(head.key, line.slice(1));
             const next = chains.remove(head.key, head);
-            expect(next?.number).toBe(line[1]);
+            told?.push(head.number, next?.number);
+            expected?.push(line[0], line[1]);
             if (next !== undefined) heads.push(next);
           }
-          expect(chains.size).toBe([...waiting.values()].filter((line) => line.length > 0).length);
+          told?.push(chains.size);
+          expected?.push([...waiting.values()].filter((line) => line.length > 0).length);
         }
+        expect(told).toEqual(expected);
       }),
     );
   });

@@ -22,7 +22,7 @@ export interface Broker {
   listOffsets(request: object): Promise<unknown>;
 }
 
-export interface ProduceAnswer {
+interface ProduceAnswer {
   readonly topics: readonly {
     readonly topicName: string;
     readonly partitions: readonly { readonly partition: number; readonly errorCode: number }[];

@@ -176,8 +176,12 @@ export class KafkajsDriver implements KafkaDriver {
   async #forget(error: unknown, { kind }: KafkaFailure): Promise<void> {
     const { host, port } = error as { readonly host?: unknown; readonly port?: unknown };
     if (typeof host === 'string' && typeof port === 'number') this.#cluster.removeBroker({ host, port });
-    if (kind === 'away' || kind === 'unsure' || kind === 'missing')
-      await this.#cluster.refreshMetadata().catch(() => {});
+    if (kind !== 'away' && kind !== 'unsure' && kind !== 'missing') return;
+    try {
+      await this.#cluster.refreshMetadata();
+    } catch {
+      // The next request finds out what is wrong.
+    }
   }
 
   async #offsets(topic: string, from: object): Promise<ReadonlyMap<number, number>> {
@@ -194,7 +198,7 @@ export class KafkajsDriver implements KafkaDriver {
 }
 
 /** What `work` resolves. @throws {KafkaFailure} in place of an error of kafkajs. */
-export async function ask<Answer>(sent: boolean, work: () => Promise<Answer>): Promise<Answer> {
+async function ask<Answer>(sent: boolean, work: () => Promise<Answer>): Promise<Answer> {
   try {
     return await work();
   } catch (error) {
@@ -203,7 +207,7 @@ export async function ask<Answer>(sent: boolean, work: () => Promise<Answer>): P
 }
 
 /** What the coordinator knows; nothing of partitions for which nothing was committed. */
-export async function readCommitted(
+async function readCommitted(
   coordinator: Broker,
   group: string,
   topic: string,

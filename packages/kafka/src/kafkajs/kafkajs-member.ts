@@ -190,7 +190,9 @@ export class KafkajsMember implements KafkaMember {
       metadataMaxAge: Infinity,
     });
     // It would join by itself, and jump to the begin of a partition whose offset is gone.
-    group.recoverFromFetch = (error: unknown) => Promise.reject(error);
+    group.recoverFromFetch = async (error) => {
+      throw error;
+    };
     this.#group = group;
     return { cluster, group };
   }

@@ -1,15 +1,42 @@
+import { fork } from 'node:child_process';
 import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
 import type { MessageQueue } from '@nq/core';
 import type { ConformanceHarness, Namespace } from '@nq/core/conformance';
+import { testConformance } from '@nq/core/conformance/vitest';
 import { Kafka, logLevel } from 'kafkajs';
-import type { TestKafka } from 'nq-testbed';
+import { type KafkaVersion, kafkaVersions, type TestKafka } from 'nq-testbed';
+import { describe, test } from 'vitest';
 import { kafkaQueue, type KafkaQueueOptions } from '../../src/index.ts';
 
 /** What a harness opens its queues with, besides where they are. */
-export type HarnessOptions = Partial<KafkaQueueOptions> & { readonly partitions?: number };
+type HarnessOptions = Partial<KafkaQueueOptions> & { readonly partitions?: number };
 
 /** What a Kafka is started with, so that members that are gone are missed soon. */
-export const config: readonly string[] = ['group.min.session.timeout.ms=100', 'offsets.topic.num.partitions=1'];
+const config: readonly string[] = ['group.min.session.timeout.ms=100', 'offsets.topic.num.partitions=1'];
+
+const program = join(import.meta.dirname, 'serve.ts');
+const execArgv = ['--conditions=@nq/source'];
+
+/** What all connections of the kit are opened with. */
+const common: Partial<KafkaQueueOptions> = {
+  sessionTimeoutMs: 1000,
+  idleMs: 500,
+  requestTimeoutMs: 1500,
+  deliveryTimeoutMs: 5000,
+};
+
+/** The whole kit, strictly, on one version of Kafka; a test that is skipped tells why where it is not to be had. */
+export async function describeOn(version: KafkaVersion): Promise<void> {
+  const offers = (await kafkaVersions()).filter((one) => one.version === version);
+  const here = offers.filter(({ missing, ours }) => missing === undefined && ours);
+  describe.each(here)('a queue on $name', ({ name, start }) => {
+    const harness = kafkaHarness(name, () => start({ config }));
+    testConformance(harness, { strict: true, reportFolder: `test-results/kafka-${version}` });
+  });
+  const away = offers.filter((offer) => !here.includes(offer));
+  test.for(away)('a queue on $name', ({ missing }, { skip }) => skip(missing ?? 'it is not ours to configure'));
+}
 
 /** A client whose connections can all be broken for good, as those of a process that is killed. */
 class MortalClient {
@@ -41,7 +68,7 @@ class MortalClient {
 }
 
 /** Everything that the kit may do to a queue on the Kafka that `start` starts. */
-export function kafkaHarness(
+function kafkaHarness(
   name: string,
   start: () => Promise<TestKafka>,
   { partitions = 4, ...options }: HarnessOptions = {},
@@ -67,10 +94,7 @@ function namespaceOf(server: TestKafka, id: string, { partitions, ...options }: 
     async open({ group = 'default', leaseMs }) {
       const client = new MortalClient(server.linkedBrokers);
       const queue = await kafkaQueue({
-        sessionTimeoutMs: 1000,
-        idleMs: 500,
-        requestTimeoutMs: 1500,
-        deliveryTimeoutMs: 5000,
+        ...common,
         onWarning: () => {},
         ...options,
         ...(leaseMs === undefined ? {} : { leaseMs }),
@@ -91,6 +115,19 @@ function namespaceOf(server: TestKafka, id: string, { partitions, ...options }: 
       cutBeforeAnswer: () => server.links.forEach((link) => link.cutBeforeAnswer()),
       heal: () => server.links.forEach((link) => link.heal()),
       delay: (ms) => server.links.forEach((link) => link.delay(ms)),
+      restart: async () => {
+        for (const node of server.nodes) await node.restart();
+      },
+    },
+    fork: () => {
+      const served = { ...common, ...options, brokers: server.linkedBrokers, topic: id };
+      return fork(program, [JSON.stringify(served)], { execArgv });
+    },
+    async injectRaw(record) {
+      const producer = new MortalClient(server.brokers).kafka.producer({ createPartitioner: () => () => 0 });
+      await producer.connect();
+      await producer.send({ topic: id, messages: [{ value: Buffer.from(record) }] });
+      await producer.disconnect();
     },
     async dispose() {
       await Promise.all(crashed);
