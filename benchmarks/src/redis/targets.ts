@@ -54,6 +54,19 @@ export const redisTargets: readonly Target[] = [
     asked: { atMost: 230 },
     unit: 'B',
   },
+  // What no queue on this client can do better: nothing but the command, and nothing acknowledged.
+  faster(
+    '',
+    'ioredis alone, LPUSH of 100 elements ÷ BullMQ, 100 concurrent',
+    'push, ioredis, batches of 100',
+    'push, BullMQ, 100 concurrent',
+  ),
+  faster(
+    '',
+    'ioredis alone, RPOP of 100 elements ÷ BullMQ, 100 concurrent',
+    'consume, ioredis, batches of 100',
+    'consume, BullMQ, 100 concurrent',
+  ),
   faster('', 'push, one at a time ÷ BullMQ', `${push}, one at a time`, 'push, BullMQ, one at a time'),
   faster('', 'push, one at a time ÷ bee-queue', `${push}, one at a time`, 'push, bee-queue, one at a time'),
   faster('', 'push, batches of 100 ÷ BullMQ', `${push}, batches of 100`, 'push, BullMQ, batches of 100'),

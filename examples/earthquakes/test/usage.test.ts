@@ -29,14 +29,14 @@ describe('a wrong call', () => {
     ['--input', "option '--input <file>' argument missing"],
     ['--queue nonsense', 'Cannot open a queue: expected a URL such as channel://?capacity=1000'],
     ['--queue channel://?capcity=5', 'unknown URL parameter "capcity"; known are capacity'],
-    ['--queue channel://?capacity=-5', 'capacity must be a number, got "-5"'],
+    ['--queue channel://?capacity=-5', 'capacity must be a whole number >= 0, got -5'],
     ['--queue channel://?isolation=none', 'isolation must be one of reference, copy'],
     ['--queue {"type":', 'Cannot read --queue: it begins as JSON and is none'],
     ['--queue {"type":5}', 'type must be a non-empty string'],
     ['--queue {"type":"channel","size":5}', 'unknown member "size"; known are type, bufferSize'],
     ['--queue {"type":"channel","extra":{"addr":""}}', 'unknown member of extra "addr"'],
     ['--processes 0', 'must be a whole number >= 1'],
-    ['--queue nosuchqueue://', 'Run: npm install @nq/nosuchqueue'],
+    ['--queue nosuchqueue://', 'which is not here; types here are channel, redis. If it is a package, run: npm install @nq/nosuchqueue'],
   ];
 
   test.for(wrong)('with %s ends with exit code 2 and says: %s', async ([args, message]) => {

@@ -162,7 +162,7 @@ describe('a waiver is refused if', () => {
 
   test.for<[what: string, waivers: unknown, error: Error]>([
     ['it is not in an array', waiver, new TypeError(says('harness.waivers must be an array, got an object'))],
-    ['it is no object', ['0.3'], new TypeError(says('harness.waivers[0] must be an object, got "0.3"'))],
+    ['it is no object', ['0.3'], new TypeError(says('harness.waivers[0] must be an object, got a string'))],
     [
       'there is no such rule',
       [waiver, { ...waiver, rule: '77.7' }],
