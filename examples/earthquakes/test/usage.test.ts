@@ -36,7 +36,10 @@ describe('a wrong call', () => {
     ['--queue {"type":"channel","size":5}', 'unknown member "size"; known are type, bufferSize'],
     ['--queue {"type":"channel","extra":{"addr":""}}', 'unknown member of extra "addr"'],
     ['--processes 0', 'must be a whole number >= 1'],
-    ['--queue nosuchqueue://', 'which is not here; types here are channel, redis. If it is a package, run: npm install @nq/nosuchqueue'],
+    [
+      '--queue nosuchqueue://',
+      'which is not here; types here are channel, redis. If it is a package, run: npm install @nq/nosuchqueue',
+    ],
   ];
 
   test.for(wrong)('with %s ends with exit code 2 and says: %s', async ([args, message]) => {

@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '@nq/core';
+import { Changes } from './changes.ts';
 import type { HeldPartition } from './held-partition.ts';
 import type { Committed } from './kafka-driver.ts';
 import { KafkaFailure } from './kafka-failure.ts';
@@ -31,11 +32,12 @@ export class Committer {
   #running: Promise<void> | undefined;
   #closed = false;
   #marking: Timer | undefined;
-  /** Who waits for the end of a request. */
-  readonly #waiting = new Set<() => void>();
+  /** Told of the end of each request. */
+  readonly #changes: Changes;
 
   constructor(parts: CommitterParts) {
     this.#parts = parts;
+    this.#changes = new Changes(parts.clock);
   }
 
   /**
@@ -51,7 +53,7 @@ export class Committer {
       const leftMs = deadline - this.#parts.clock.now();
       if (leftMs <= 0 || this.#closed) return undefined;
       this.#start();
-      await this.#change(leftMs);
+      await this.#changes.next(leftMs);
     }
   }
 
@@ -77,7 +79,7 @@ export class Committer {
 
   /** Whoever waits learns what has become of it: partitions were taken from us, or came back. */
   changed(): void {
-    for (const wake of this.#waiting) wake();
+    this.#changes.tell();
   }
 
   close(): void {
@@ -119,7 +121,7 @@ export class Committer {
       if (version === partition.committed) continue;
       sent.push({ partition, version });
       const { watermark } = tracker;
-      const metadata = encodeNote(watermark, partition.note(), longest);
+      const metadata = encodeNote(watermark, partition.note(this.#parts.clock.now()), longest);
       offsets.push({ partition: partition.partition, offset: watermark, metadata });
     }
     if (offsets.length === 0) return true;
@@ -134,18 +136,6 @@ export class Committer {
     }
     for (const { partition, version } of sent) partition.committed = version;
     return true;
-  }
-
-  #change(limitMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      const end = (): void => {
-        timer.cancel();
-        this.#waiting.delete(end);
-        resolve();
-      };
-      const timer = this.#parts.clock.schedule(end, limitMs);
-      this.#waiting.add(end);
-    });
   }
 
   #pause(): Promise<void> {

@@ -14,7 +14,7 @@ export interface HeldRecord extends Link<HeldRecord> {
   attempts: number;
   /** The one that is under way. */
   handOut: HandOut | undefined;
-  /** Until when nobody gets it, in milliseconds since the Unix epoch; `undefined` if it has no delay. */
+  /** Until when nobody gets it, in the time of the clock; `undefined` if it has no delay. */
   until: number | undefined;
 }
 
@@ -68,8 +68,8 @@ export class HeldPartition {
     this.#noted = new Map(records.map((record) => [record.offset, record]));
   }
 
-  /** Takes a record over. @returns what can be handed out; `undefined` if it has to wait for its turn, or was here before. */
-  add(record: IncomingRecord): HeldRecord | undefined {
+  /** Takes a record over, `now` by the clock. @returns what can be handed out; `undefined` if it has to wait for its turn, or was here before. */
+  add(record: IncomingRecord, now: number): HeldRecord | undefined {
     const { offset, key, value } = record;
     if (!this.tracker.receive(offset)) return undefined;
     const noted = this.#noted.get(offset);
@@ -80,7 +80,7 @@ export class HeldPartition {
       bytes: (key?.length ?? 0) + (value?.length ?? 0),
       attempts: noted?.attempts ?? 0,
       handOut: undefined,
-      until: typeof noted?.state === 'object' ? noted.state.until : undefined,
+      until: typeof noted?.state === 'object' ? now + noted.state.delayMs : undefined,
       following: undefined,
     };
     if (noted !== undefined) {
@@ -111,11 +111,10 @@ export class HeldPartition {
     return held.chain === undefined ? undefined : this.#chains.remove(held.chain, held);
   }
 
-  /** What whoever has the partition next has to know. */
-  note(): PartitionNote {
-    const begun = Array.from(this.#begun.values(), ({ record, attempts, handOut, until }): NotedRecord => {
-      const isOut = handOut !== undefined && !handOut.isReturning;
-      return { offset: record.offset, attempts, state: isOut ? 'out' : until === undefined ? 'ready' : { until } };
+  /** What whoever has the partition next has to know, `now` by the clock. */
+  note(now: number): PartitionNote {
+    const begun = Array.from(this.#begun.values(), (held): NotedRecord => {
+      return { offset: held.record.offset, attempts: held.attempts, state: stateOf(held, now) };
     });
     const records = [...begun, ...this.#noted.values()].sort((a, b) => a.offset - b.offset);
     return { done: this.tracker.doneBehind(), records };
@@ -127,4 +126,9 @@ export class HeldPartition {
     // Not as UTF-8: keys that are none would become one.
     return key?.toString('latin1');
   }
+}
+
+function stateOf({ handOut, until }: HeldRecord, now: number): NotedRecord['state'] {
+  if (handOut !== undefined && !handOut.isReturning) return 'out';
+  return until === undefined || until <= now ? 'ready' : { delayMs: until - now };
 }

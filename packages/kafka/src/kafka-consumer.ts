@@ -1,20 +1,19 @@
 import type { Clock, LeasedEvent, ReturnedLease, Timer } from '@nq/core';
+import { Changes } from './changes.ts';
 import { Committer } from './committer.ts';
+import type { DeadLetterTopic } from './dead-letter-topic.ts';
 import { type FlowLimits, steer } from './flow.ts';
 import { HandedOut } from './handed-out.ts';
 import { type HandOut, HeldPartition, type HeldRecord, type Order } from './held-partition.ts';
 import { KafkaFailure } from './kafka-failure.ts';
 import type { Assignment, IncomingRecord, KafkaDriver, KafkaMember, MemberListener } from './kafka-driver.ts';
-import { decodeNote, type PartitionNote } from './partition-note.ts';
+import { type PartitionView, type PositionOptions, positionsOf } from './positions.ts';
 import { ReadyRecords } from './ready-records.ts';
 import { decodeRecord } from './record.ts';
 
 /** What a consumer needs to know. */
-interface ConsumerOptions extends FlowLimits {
-  readonly topic: string;
-  readonly group: string;
+interface ConsumerOptions extends FlowLimits, PositionOptions {
   readonly order: Order;
-  readonly startFrom: 'earliest' | 'latest';
   readonly leaseMs: number;
   readonly sessionTimeoutMs: number;
   readonly rebalanceTimeoutMs: number;
@@ -30,20 +29,19 @@ export interface ConsumerParts {
   readonly options: ConsumerOptions;
   readonly driver: KafkaDriver;
   readonly clock: Clock;
+  /** Where what is given up goes; `undefined` if nothing is. */
+  readonly deadLetters: DeadLetterTopic | undefined;
   readonly onWarning: (warning: string) => void;
   /** Told why there is no membership at the moment. */
   readonly onFailure: (failure: unknown) => void;
 }
 
-/** How it stands with a partition. */
-export interface PartitionView {
-  /** The first offset that is not done. */
-  readonly offset: number;
-  readonly note: PartitionNote;
-}
-
 /** How long a pop that does not wait for events waits for the first look at the partitions, in milliseconds. */
 const firstLookMs = 900;
+/** How often it is committed how long delays still last, in milliseconds: so much longer are those of a process that dies. */
+const refreshMs = 5000;
+/** After how long it is tried again to make a dead letter of what is no event, in milliseconds. */
+const buryAgainMs = 1000;
 /** How long deliveries have to be settled before partitions go to others, in parts of the session. */
 const drainPart = 1 / 5;
 
@@ -66,15 +64,17 @@ export class KafkaConsumer implements MemberListener {
   #unread: Set<number> | undefined;
   #pops = 0;
   #idling: Timer | undefined;
+  #refreshing: Timer | undefined;
   /** The end of a membership that was given up. */
   #left: Promise<void> | undefined;
   #closed = false;
-  /** Who waits for something to hand out, or for a settlement. */
-  readonly #waiting = new Set<() => void>();
+  /** Told of what can be handed out, and of settlements. */
+  readonly #changes: Changes;
 
   constructor(parts: ConsumerParts) {
     this.#parts = parts;
-    this.#ready = new ReadyRecords(parts.clock, () => this.#wake());
+    this.#changes = new Changes(parts.clock);
+    this.#ready = new ReadyRecords(parts.clock, () => this.#changes.tell());
     this.#out = new HandedOut({
       clock: parts.clock,
       leaseMs: parts.options.leaseMs,
@@ -101,7 +101,7 @@ export class KafkaConsumer implements MemberListener {
     return new Map(
       Array.from(this.#partitions, ([number, partition]) => [
         number,
-        { offset: partition.tracker.watermark, note: partition.note() },
+        { offset: partition.tracker.watermark, note: partition.note(this.#parts.clock.now()) },
       ]),
     );
   }
@@ -120,7 +120,7 @@ export class KafkaConsumer implements MemberListener {
         const until = this.#isReading ? Math.max(deadline, lookUntil) : deadline;
         const leftMs = until - clock.now();
         if (leases.length > 0 || leftMs <= 0 || signal.aborted || this.#closed) return leases;
-        await this.#change(leftMs, signal);
+        await this.#changes.next(leftMs, signal);
       }
     } finally {
       this.#pops--;
@@ -138,27 +138,18 @@ export class KafkaConsumer implements MemberListener {
   }
 
   async nack(returns: readonly ReturnedLease[]): Promise<readonly boolean[]> {
-    const date = this.#parts.clock.date();
-    const answers = await Promise.all(
-      returns.map(async ({ receipt, delayMs }) => {
-        const handOut = receipt as HandOut;
-        const { held } = handOut;
-        if (!this.#out.has(handOut)) return false;
-        // First it is written down, as for an acknowledgement: until then it is its holder's.
-        handOut.isReturning = true;
-        held.until = delayMs > 0 ? date + delayMs : undefined;
-        try {
-          return (await this.#confirm(held.partition, ++held.partition.version)) && this.#out.has(handOut);
-        } finally {
-          handOut.isReturning = false;
-        }
-      }),
-    );
+    const dead = returns.filter(({ deadLetter }) => deadLetter);
+    const [buried, answers] = await Promise.all([
+      this.#giveUp(dead),
+      Promise.all(returns.map((back) => !back.deadLetter && this.#writeDown(back))),
+    ]);
     const back = returns.flatMap(({ receipt }, index) => (answers[index] === true ? [(receipt as HandOut).held] : []));
     for (const held of back) this.#end(held.handOut as HandOut);
     this.#ready.giveBack(back);
+    this.#refreshSoon();
     this.#idleSoon();
-    return answers;
+    const ends = buried.values();
+    return returns.map(({ deadLetter }, index) => (deadLetter ? ends.next().value === true : answers[index] === true));
   }
 
   extend(handOuts: readonly HandOut[], ms: number): readonly boolean[] {
@@ -173,9 +164,10 @@ export class KafkaConsumer implements MemberListener {
   async close(): Promise<void> {
     this.#closed = true;
     this.#idling?.cancel();
+    this.#refreshing?.cancel();
     this.#ready.close();
     this.#out.close();
-    this.#wake();
+    this.#changes.tell();
     await this.#leave();
     this.#committer.close();
   }
@@ -187,32 +179,25 @@ export class KafkaConsumer implements MemberListener {
     if (this.#partitions.size === 0) return;
     const { clock, options } = this.#parts;
     const deadline = clock.now() + options.sessionTimeoutMs * drainPart;
-    while (this.#out.size > 0 && clock.now() < deadline) await this.#change(deadline - clock.now(), undefined);
+    while (this.#out.size > 0 && clock.now() < deadline) await this.#changes.next(deadline - clock.now());
     await this.#committer.flush();
   }
 
   async joined({ generation, continues, partitions }: Assignment): Promise<ReadonlyMap<number, number>> {
     const { driver, options } = this.#parts;
-    const { group, topic, order } = options;
     for (const [number, partition] of this.#partitions) {
       if (!continues || !partitions.includes(number)) this.#drop(partition);
     }
     this.#generation = generation;
     const added = partitions.filter((partition) => !this.#partitions.has(partition));
-    if (added.length > 0) {
-      const committed = new Map((await driver.committed(group, topic, added)).map((one) => [one.partition, one]));
-      const starts = committed.size < added.length ? await this.#starts() : new Map<number, number>();
-      for (const partition of added) {
-        const known = committed.get(partition);
-        const position = known?.offset ?? starts.get(partition) ?? 0;
-        const held = new HeldPartition(partition, order, position, decodeNote(position, known?.metadata));
-        // From where a group begins is settled with its first look, not with its first acknowledgement.
-        if (known === undefined && options.startFrom === 'latest') {
-          held.version++;
-          this.#committer.mark();
-        }
-        this.#partitions.set(partition, held);
+    for (const [number, { offset, note, isNew }] of await positionsOf(driver, options, added)) {
+      const partition = new HeldPartition(number, options.order, offset, note);
+      // From where a group begins is settled with its first look, not with its first acknowledgement.
+      if (isNew && options.startFrom === 'latest') {
+        partition.version++;
+        this.#committer.mark();
       }
+      this.#partitions.set(number, partition);
     }
     this.#isGated = false;
     this.#unread = new Set(partitions);
@@ -220,18 +205,19 @@ export class KafkaConsumer implements MemberListener {
     this.#member?.resume([...this.#partitions.keys()]);
     this.#flow();
     this.#committer.changed();
-    this.#wake();
+    this.#changes.tell();
     return new Map(Array.from(this.#partitions, ([number, { tracker }]) => [number, tracker.end]));
   }
 
   received(number: number, records: readonly IncomingRecord[], end: number): void {
     const partition = this.#partitions.get(number);
     if (partition === undefined) return;
-    for (const record of records) this.#admit(partition.add(record));
+    const now = this.#parts.clock.now();
+    for (const record of records) this.#ready.add(partition.add(record, now));
     partition.tracker.skipTo(end);
     this.#unread?.delete(number);
     this.#flow();
-    this.#wake();
+    this.#changes.tell();
   }
 
   lostRecords(number: number, position: number): void {
@@ -260,7 +246,7 @@ export class KafkaConsumer implements MemberListener {
       if (held === undefined) break;
       const decoded = decodeRecord(held.record, { foreignKey: options.foreignKey });
       if ('flaw' in decoded) {
-        this.#setAside(held, decoded.flaw);
+        void this.#setAside(held, decoded.flaw);
         continue;
       }
       const handOut = this.#out.begin(held);
@@ -271,25 +257,61 @@ export class KafkaConsumer implements MemberListener {
     return leases;
   }
 
-  /** What is no event makes room for what is behind it. */
-  #setAside(held: HeldRecord, flaw: string): void {
-    const { options, onWarning } = this.#parts;
-    onWarning(
-      `Record ${held.record.offset} of partition ${held.partition.partition} of ${options.topic} is no event: ${flaw}`,
-    );
-    this.#admit(held.partition.complete(held));
+  /** What is no event makes room for what is behind it, once it is among the dead letters. Never rejects. */
+  async #setAside(held: HeldRecord, flaw: string): Promise<void> {
+    const { options, onWarning, deadLetters, clock } = this.#parts;
+    const { partition, record } = held;
+    if (deadLetters === undefined) {
+      onWarning(`Record ${record.offset} of partition ${partition.partition} of ${options.topic} is no event: ${flaw}`);
+    } else {
+      const deadAt = clock.date();
+      try {
+        await deadLetters.bury([{ held, death: { reason: flaw, attempts: held.attempts + 1, deadAt } }]);
+      } catch {
+        // It is tried again, also by whoever has the partition then.
+        held.until = clock.now() + buryAgainMs;
+        this.#ready.add(held);
+        return;
+      }
+    }
+    if (!partition.isOurs) return;
+    this.#ready.add(partition.complete(held));
     this.#committer.mark();
-  }
-
-  #admit(held: HeldRecord | undefined): void {
-    if (held !== undefined) this.#ready.add(held);
   }
 
   // --- settling
 
   #end(handOut: HandOut): void {
     this.#out.end(handOut);
-    if (this.#out.size === 0) this.#wake();
+    if (this.#out.size === 0) this.#changes.tell();
+  }
+
+  /** That it goes back is written down first, as an acknowledgement is: until then it is its holder's. @returns as confirm. */
+  async #writeDown({ receipt, delayMs }: ReturnedLease): Promise<boolean> {
+    const handOut = receipt as HandOut;
+    const { held } = handOut;
+    if (!this.#out.has(handOut)) return false;
+    handOut.isReturning = true;
+    held.until = delayMs > 0 ? this.#parts.clock.now() + delayMs : undefined;
+    try {
+      return (await this.#confirm(held.partition, ++held.partition.version)) && this.#out.has(handOut);
+    } finally {
+      handOut.isReturning = false;
+    }
+  }
+
+  /** Only when the dead-letter topic has it, it is done. */
+  async #giveUp(dead: readonly ReturnedLease[]): Promise<readonly boolean[]> {
+    const ours = dead.filter(({ receipt }) => this.#out.has(receipt as HandOut));
+    if (ours.length > 0) {
+      const deadAt = this.#parts.clock.date();
+      const letters = ours.map(({ receipt, reason }) => {
+        const { held } = receipt as HandOut;
+        return { held, death: { reason, attempts: held.attempts, deadAt } };
+      });
+      await (this.#parts.deadLetters as DeadLetterTopic).bury(letters);
+    }
+    return this.ack(dead.map(({ receipt }) => receipt as HandOut));
   }
 
   #complete(handOut: HandOut): void {
@@ -297,9 +319,8 @@ export class KafkaConsumer implements MemberListener {
     const { held } = handOut;
     const { partition } = held;
     this.#end(handOut);
-    const following = partition.complete(held);
+    this.#ready.add(partition.complete(held));
     handOut.doneIn = partition.version;
-    this.#admit(following);
     this.#flow();
   }
 
@@ -324,6 +345,19 @@ export class KafkaConsumer implements MemberListener {
   /** Whether it is not known yet what is in the partitions, or which of them are ours. */
   get #isReading(): boolean {
     return this.#unread === undefined || this.#unread.size > 0;
+  }
+
+  /** Commits again how long delays still last: whoever has the partition next begins with what was committed. */
+  #refreshSoon(): void {
+    if (this.#ready.delayed === 0 || this.#refreshing !== undefined || this.#closed) return;
+    const refresh = (): void => {
+      this.#refreshing = undefined;
+      if (this.#ready.delayed === 0) return;
+      for (const partition of this.#partitions.values()) partition.version++;
+      this.#committer.mark();
+      this.#refreshSoon();
+    };
+    this.#refreshing = this.#parts.clock.schedule(refresh, refreshMs, { keepAlive: false });
   }
 
   /** A partition has one reader: one that does not pop would keep what is in it from those who do. */
@@ -358,37 +392,10 @@ export class KafkaConsumer implements MemberListener {
     for (const handOut of this.#out.endAllOf(partition)) this.#onLost(handOut);
   }
 
-  async #starts(): Promise<Map<number, number>> {
-    const { driver, options } = this.#parts;
-    const ranges = await driver.ranges(options.topic);
-    return new Map(
-      ranges.map(({ partition, low, high }) => [partition, options.startFrom === 'earliest' ? low : high]),
-    );
-  }
-
+  /** Fetches no more than fits, and goes on when half of it is done. */
   #flow(): void {
     const { pausing, resuming } = steer(this.#partitions, this.#parts.options);
     if (pausing.length > 0) this.#member?.pause(pausing);
     if (resuming.length > 0) this.#member?.resume(resuming);
-  }
-
-  // --- waiting
-
-  #wake(): void {
-    for (const wake of this.#waiting) wake();
-  }
-
-  #change(limitMs: number, signal: AbortSignal | undefined): Promise<void> {
-    return new Promise((resolve) => {
-      const end = (): void => {
-        timer.cancel();
-        signal?.removeEventListener('abort', end);
-        this.#waiting.delete(end);
-        resolve();
-      };
-      const timer = this.#parts.clock.schedule(end, limitMs);
-      signal?.addEventListener('abort', end);
-      this.#waiting.add(end);
-    });
   }
 }

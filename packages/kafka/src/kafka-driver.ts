@@ -2,7 +2,7 @@
 export interface OutgoingRecord {
   readonly key: Buffer | null;
   readonly value: Buffer | null;
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: IncomingRecord['headers'];
 }
 
 /** A record as a partition has it. */
@@ -125,6 +125,12 @@ export interface KafkaDriver {
   ranges(topic: string): Promise<readonly PartitionRange[]>;
   /** The first offset at or behind that time, in milliseconds since the Unix epoch; the end where there is none. */
   offsetsAt(topic: string, time: number): Promise<ReadonlyMap<number, number>>;
+  /** Records from an offset on, as many as one answer has, without a group; and the offset behind them. */
+  read(
+    topic: string,
+    partition: number,
+    offset: number,
+  ): Promise<{ readonly records: readonly IncomingRecord[]; readonly end: number }>;
   /** What a group has committed; nothing of partitions for which it has not. */
   committed(group: string, topic: string, partitions: readonly number[]): Promise<readonly Committed[]>;
   /** An identity that nobody else has. */

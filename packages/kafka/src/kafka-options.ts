@@ -26,6 +26,12 @@ export interface KafkaQueueOptions {
   readonly sasl?: SaslOptions | undefined;
   /** Makes the topic if it is not there. */
   readonly createTopic?: { readonly partitions: number; readonly replicationFactor: number } | undefined;
+  /**
+   * The topic of the dead letters of the group. Where it is not there, and is not made, the queue keeps none.
+   *
+   * @default the topic, the group and `dead`, with dots between them
+   */
+  readonly deadLetterTopic?: string | undefined;
   /** What is handed out one after the other: events of one key, of one partition, or none. @default 'key' */
   readonly order?: Order | undefined;
   /** Where a group begins that has committed nothing yet. @default 'earliest' */
@@ -60,6 +66,7 @@ export interface ResolvedKafkaOptions {
   readonly topic: string;
   readonly group: string;
   readonly createTopic: KafkaQueueOptions['createTopic'];
+  readonly deadLetterTopic: string;
   readonly order: Order;
   readonly startFrom: 'earliest' | 'latest';
   readonly leaseMs: number;
@@ -87,6 +94,7 @@ const known = [
   'tls',
   'sasl',
   'createTopic',
+  'deadLetterTopic',
   'order',
   'startFrom',
   'leaseMs',
@@ -109,6 +117,7 @@ export function resolveOptions(options: KafkaQueueOptions): ResolvedKafkaOptions
     topic,
     groupId,
     createTopic,
+    deadLetterTopic = `${topic}.${groupId}.dead`,
     order = 'key',
     startFrom = 'earliest',
     leaseMs = 30_000,
@@ -125,6 +134,7 @@ export function resolveOptions(options: KafkaQueueOptions): ResolvedKafkaOptions
   } = options;
   checkText('topic', topic);
   checkText('groupId', groupId);
+  checkText('deadLetterTopic', deadLetterTopic);
   checkOneOf(action, 'order', order, ['key', 'partition', 'none']);
   checkOneOf(action, 'startFrom', startFrom, ['earliest', 'latest']);
   checkMs(action, 'leaseMs', leaseMs, 1);
@@ -142,6 +152,7 @@ export function resolveOptions(options: KafkaQueueOptions): ResolvedKafkaOptions
     topic,
     group: groupId,
     createTopic,
+    deadLetterTopic,
     order,
     startFrom,
     leaseMs,

@@ -10,13 +10,15 @@ import {
   type QueueSize,
   type ReturnedLease,
 } from '@nq/core';
+import { DeadLetterTopic } from './dead-letter-topic.ts';
 import type { HandOut } from './held-partition.ts';
-import { KafkaConsumer, type PartitionView } from './kafka-consumer.ts';
+import { KafkaConsumer } from './kafka-consumer.ts';
 import type { KafkaDriver, OutgoingRecord } from './kafka-driver.ts';
 import { failureCodes, KafkaFailure } from './kafka-failure.ts';
 import type { ResolvedKafkaOptions } from './kafka-options.ts';
 import { partitionOf } from './murmur2.ts';
-import { decodeNote, emptyNote } from './partition-note.ts';
+import { emptyNote } from './partition-note.ts';
+import { type PartitionView, positionsOf } from './positions.ts';
 import { PartitionProducer } from './partition-producer.ts';
 import { encodeRecord } from './record.ts';
 
@@ -44,6 +46,7 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
   readonly capacity = Infinity;
   /** A producer of its own for each partition: one that has no leader at the moment keeps nobody waiting but its own. */
   readonly gathering: Gathering<Encoded>;
+  readonly deadLetters: DeadLetterTopic;
   readonly #parts: KafkaQueueDriverParts;
   readonly #consumer: KafkaConsumer;
   readonly #producers = new Map<number, PartitionProducer>();
@@ -62,10 +65,18 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
       timeoutMs: options.deliveryTimeoutMs,
     };
     this.#sticky = Math.floor(clock.random() * partitions);
+    this.deadLetters = new DeadLetterTopic({
+      driver,
+      clock,
+      deadTopic: options.deadLetterTopic,
+      options,
+      pushAgain: (records) => this.#pushAgain(records),
+    });
     this.#consumer = new KafkaConsumer({
       options,
       driver,
       clock,
+      deadLetters: capabilities.deadLetter ? this.deadLetters : undefined,
       onWarning: options.onWarning,
       onFailure: () => {},
     });
@@ -73,9 +84,7 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
 
   encode(event: QueueEvent): Encoded {
     const record = encodeRecord(event, this.capabilities.maxPayloadBytes);
-    const { partitions } = this.#parts;
-    const partition = record.key === null ? this.#sticky : partitionOf(record.key, partitions);
-    return { ...record, partition };
+    return { ...record, partition: this.#partitionOf(record) };
   }
 
   async push(events: readonly Encoded[]): Promise<number> {
@@ -107,29 +116,20 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
   }
 
   async size(): Promise<QueueSize> {
-    const { driver, options, clock } = this.#parts;
-    const { topic, group, startFrom } = options;
-    const ranges = await driver.ranges(topic);
+    const { driver, options } = this.#parts;
+    const ranges = await driver.ranges(options.topic);
     const numbers = ranges.map(({ partition }) => partition);
-    const views = new Map<number, PartitionView>(
-      (await driver.committed(group, topic, numbers)).map(({ partition, offset, metadata }) => [
-        partition,
-        { offset, note: decodeNote(offset, metadata) },
-      ]),
-    );
+    const views = new Map<number, PartitionView>(await positionsOf(driver, options, numbers));
     for (const [partition, view] of this.#consumer.notes()) views.set(partition, view);
-    const date = clock.date();
     let [open, inFlight, delayed] = [0, 0, 0];
     for (const { partition, low, high } of ranges) {
-      const { offset, note } = views.get(partition) ?? {
-        offset: startFrom === 'earliest' ? low : high,
-        note: emptyNote,
-      };
+      // One that was added meanwhile.
+      const { offset, note } = views.get(partition) ?? { offset: low, note: emptyNote };
       open += Math.max(0, high - Math.max(low, offset));
       for (const { start, end } of note.done) open -= end - start;
       for (const { state } of note.records) {
         if (state === 'out') inFlight++;
-        else if (typeof state === 'object' && state.until > date) delayed++;
+        else if (typeof state === 'object') delayed++;
       }
     }
     return { ready: Math.max(0, open - inFlight - delayed), inFlight, delayed, oldestAgeMs: 0, exact: false };
@@ -142,6 +142,14 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
   async close(): Promise<void> {
     await this.#consumer.close();
     await this.#parts.driver.close();
+  }
+
+  #partitionOf({ key }: OutgoingRecord): number {
+    return key === null ? this.#sticky : partitionOf(key, this.#parts.partitions);
+  }
+
+  async #pushAgain(records: readonly OutgoingRecord[]): Promise<void> {
+    for (const record of records) await this.#producerOf(this.#partitionOf(record)).push([record]);
   }
 
   #producerOf(partition: number): PartitionProducer {

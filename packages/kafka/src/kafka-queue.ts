@@ -1,5 +1,6 @@
 import { type Clock, createQueue, defineCapabilities, type MessageQueue, NqError, systemClock } from '@nq/core';
 import { Kafka, logLevel } from 'kafkajs';
+import type { KafkaDriver } from './kafka-driver.ts';
 import { KafkaFailure } from './kafka-failure.ts';
 import { type KafkaQueueOptions, type ResolvedKafkaOptions, resolveOptions } from './kafka-options.ts';
 import { kafkaError, KafkaQueueDriver } from './kafka-queue-driver.ts';
@@ -16,17 +17,24 @@ export async function kafkaQueue<Data = unknown>(options: KafkaQueueOptions): Pr
   const clock = systemClock;
   const driver = new KafkajsDriver({ kafka: clientOf(resolved), codec: 0, clock });
   try {
-    const partitions = await untilOpen(resolved, clock, async () => {
+    const { topic, createTopic, deadLetterTopic } = resolved;
+    const { partitions, hasDeadLetters } = await untilOpen(resolved, clock, async () => {
       await driver.open();
-      if (resolved.createTopic !== undefined) await driver.createTopic(resolved.topic, resolved.createTopic);
-      return driver.partitionsOf(resolved.topic);
+      if (createTopic !== undefined) {
+        await driver.createTopic(topic, createTopic);
+        await driver.createTopic(deadLetterTopic, { ...createTopic, partitions: 1 });
+      }
+      return {
+        partitions: await driver.partitionsOf(topic),
+        hasDeadLetters: await isThere(driver, deadLetterTopic),
+      };
     });
     const capabilities = defineCapabilities({
       order: resolved.order === 'none' ? 'none' : 'key',
       strictRetry: resolved.order !== 'none',
       ack: 'individual',
       nackDelay: true,
-      deadLetter: false,
+      deadLetter: hasDeadLetters,
       lease: { ms: resolved.leaseMs, extend: true },
       capacity: 'none',
       size: 'approximate',
@@ -45,6 +53,16 @@ export async function kafkaQueue<Data = unknown>(options: KafkaQueueOptions): Pr
   } catch (error) {
     await driver.close();
     throw openError(resolved.topic, error);
+  }
+}
+
+async function isThere(driver: KafkaDriver, topic: string): Promise<boolean> {
+  try {
+    await driver.partitionsOf(topic);
+    return true;
+  } catch (error) {
+    if (error instanceof KafkaFailure && error.kind === 'missing') return false;
+    throw error;
   }
 }
 

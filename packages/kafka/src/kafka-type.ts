@@ -16,6 +16,7 @@ export const queueType: QueueType = {
     tls: 'value',
     sasl: 'value',
     createTopic: 'value',
+    deadLetterTopic: 'text',
     order: ['key', 'partition', 'none'],
     startFrom: ['earliest', 'latest'],
     leaseMs: 'ms',

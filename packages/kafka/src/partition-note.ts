@@ -5,8 +5,11 @@ export interface NotedRecord {
   readonly offset: number;
   /** How often it was handed out. */
   readonly attempts: number;
-  /** Whether it is handed out at the moment; or until when nobody gets it, in milliseconds since the Unix epoch. */
-  readonly state: 'ready' | 'out' | { readonly until: number };
+  /**
+   * Whether it is handed out at the moment; or how long nobody gets it, in milliseconds from the commit on: the clocks of two
+   * processes may differ.
+   */
+  readonly state: 'ready' | 'out' | { readonly delayMs: number };
 }
 
 /** What is committed with an offset, besides the offset. */
@@ -28,7 +31,7 @@ export const emptyNote: PartitionNote = { done: [], records: [] };
  * The text is `nq1:` and base64 of numbers in base 128 with the highest bit of all bytes but the last set (LEB128). First,
  * by turns, how many records from the offset on are open, and how many are done; then a 0; then for each record its
  * distance from the one before, or at first from the offset, four times its attempts plus 0 (ready), 1 (handed out) or 2
- * (delayed), and in the last case the time. Text that begins otherwise is left alone, and tells nothing.
+ * (delayed), and in the last case how long. Text that begins otherwise is left alone, and tells nothing.
  */
 const version = 'nq1:';
 
@@ -59,8 +62,8 @@ export function encodeNote(offset: number, { done, records }: PartitionNote, mos
   at = offset;
   for (const { offset: own, attempts, state } of records) {
     const code = state === 'ready' ? 0 : state === 'out' ? 1 : 2;
-    const until = typeof state === 'object' ? [Math.max(0, Math.ceil(state.until))] : [];
-    if (!addWhole([own - at, 4 * attempts + code, ...until], 0)) break;
+    const delayMs = typeof state === 'object' ? [Math.max(0, Math.ceil(state.delayMs))] : [];
+    if (!addWhole([own - at, 4 * attempts + code, ...delayMs], 0)) break;
     at = own;
   }
   return bytes.length > mostBytes ? '' : version + Buffer.from(bytes).toString('base64');
@@ -105,9 +108,9 @@ function readRecords(offset: number, numbers: readonly number[]): NotedRecord[] 
     const attempts = Math.floor(coded / 4);
     const code = coded % 4;
     if (code === 3) return undefined;
-    const until = code === 2 ? numbers[index++] : 0;
-    if (until === undefined) return undefined;
-    records.push({ offset: at, attempts, state: code === 0 ? 'ready' : code === 1 ? 'out' : { until } });
+    const delayMs = code === 2 ? numbers[index++] : 0;
+    if (delayMs === undefined) return undefined;
+    records.push({ offset: at, attempts, state: code === 0 ? 'ready' : code === 1 ? 'out' : { delayMs } });
   }
   return records;
 }

@@ -25,17 +25,24 @@ export class PartitionProducer {
   readonly #parts: PartitionProducerParts;
   #identity: ProducerIdentity | undefined;
   #sequence = 0;
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(parts: PartitionProducerParts) {
     this.#parts = parts;
   }
 
   /**
-   * Stores `records`, all or none. Called again only when it has ended.
+   * Stores `records`, all or none, behind those of calls before.
    *
    * @throws {NqError} `NQ_UNAVAILABLE` if nothing is stored after `deliveryTimeoutMs`; `NQ_OUTCOME_UNKNOWN` if it may be.
    */
-  async push(records: readonly OutgoingRecord[]): Promise<void> {
+  push(records: readonly OutgoingRecord[]): Promise<void> {
+    const pushed = this.#last.then(() => this.#push(records));
+    this.#last = pushed.catch(() => {});
+    return pushed;
+  }
+
+  async #push(records: readonly OutgoingRecord[]): Promise<void> {
     const { driver, topic, partition, clock, deliveryTimeoutMs } = this.#parts;
     const deadline = clock.now() + deliveryTimeoutMs;
     let retryMs = firstRetryMs;

@@ -29,9 +29,14 @@ export class ReadyRecords {
     this.#onReady = onReady;
   }
 
-  /** Adds a record whose turn has come. */
-  add(held: HeldRecord): void {
-    if (this.#isDelayed(held)) return;
+  /** How many wait for the end of their delay. */
+  get delayed(): number {
+    return this.#delayed.length;
+  }
+
+  /** Adds a record whose turn has come, if there is one. */
+  add(held: HeldRecord | undefined): void {
+    if (held === undefined || this.#isDelayed(held)) return;
     this.#fresh.push(held);
     this.#onReady();
   }
@@ -58,9 +63,9 @@ export class ReadyRecords {
 
   /** Whether it has to wait, and does so now. */
   #isDelayed(held: HeldRecord): boolean {
-    const delayMs = (held.until ?? 0) - this.#clock.date();
-    if (delayMs <= 0) return false;
-    const delayed = { at: this.#clock.now() + delayMs, held };
+    const { until } = held;
+    if (until === undefined || until <= this.#clock.now()) return false;
+    const delayed = { at: until, held };
     this.#delayed.add(delayed);
     if (this.#delayed.peek() === delayed) this.#arm();
     return true;

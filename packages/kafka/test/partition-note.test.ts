@@ -16,7 +16,7 @@ function runsOf(offset: number, lengths: readonly (readonly [number, number])[])
 const length = fc.oneof(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 1, max: 2 ** 40 }));
 const state = fc.oneof(
   fc.constantFrom('ready' as const, 'out' as const),
-  fc.record({ until: fc.integer({ min: 0, max: 2 ** 45 }) }),
+  fc.record({ delayMs: fc.integer({ min: 0, max: 2 ** 45 }) }),
 );
 const records = fc.array(fc.tuple(length, fc.integer({ min: 0, max: 1000 }), state), { maxLength: 50 });
 
@@ -52,7 +52,7 @@ describe('what is committed with an offset', () => {
     );
     const held = recordsOf(
       0,
-      Array.from({ length: 5000 }, () => [2, 1, { until: 1_800_000_000_000 }] as const),
+      Array.from({ length: 5000 }, () => [2, 1, { delayMs: 1_800_000_000_000 }] as const),
     );
     for (const note of [
       { done, records: held },

@@ -19,13 +19,20 @@ export interface Broker {
   initProducerId(request: object): Promise<{ readonly producerId: unknown; readonly producerEpoch: number }>;
   offsetCommit(request: object): Promise<unknown>;
   offsetFetch(request: object): Promise<OffsetFetchAnswer>;
-  listOffsets(request: object): Promise<unknown>;
+  fetch(request: object): Promise<FetchAnswer>;
 }
 
 interface ProduceAnswer {
   readonly topics: readonly {
     readonly topicName: string;
     readonly partitions: readonly { readonly partition: number; readonly errorCode: number }[];
+  }[];
+}
+
+interface FetchAnswer {
+  readonly responses: readonly {
+    readonly topicName: string;
+    readonly partitions: readonly { readonly partition: number }[];
   }[];
 }
 
@@ -134,10 +141,14 @@ interface ConsumerGroupClass {
 
 const require = createRequire(import.meta.url);
 
-/** The class of {@link ConsumerGroup}. */
-export const { ConsumerGroupOfKafkajs } = loadInternals();
+interface BatchClass {
+  new (topic: string, fetchedOffset: string, partition: object): FetchedBatch;
+}
 
-function loadInternals(): { readonly ConsumerGroupOfKafkajs: ConsumerGroupClass } {
+/** The classes of {@link ConsumerGroup} and of {@link FetchedBatch}. */
+export const { ConsumerGroupOfKafkajs, BatchOfKafkajs } = loadInternals();
+
+function loadInternals(): { readonly ConsumerGroupOfKafkajs: ConsumerGroupClass; readonly BatchOfKafkajs: BatchClass } {
   const found = (require('kafkajs/package.json') as { readonly version: string }).version;
   if (found !== version) {
     throw new NqError(
@@ -145,7 +156,10 @@ function loadInternals(): { readonly ConsumerGroupOfKafkajs: ConsumerGroupClass 
       `Cannot use kafkajs ${found}: @nq/kafka needs kafkajs ${version}, of which it uses what is no API`,
     );
   }
-  return { ConsumerGroupOfKafkajs: require('kafkajs/src/consumer/consumerGroup') as ConsumerGroupClass };
+  return {
+    ConsumerGroupOfKafkajs: require('kafkajs/src/consumer/consumerGroup') as ConsumerGroupClass,
+    BatchOfKafkajs: require('kafkajs/src/consumer/batch') as BatchClass,
+  };
 }
 
 /**

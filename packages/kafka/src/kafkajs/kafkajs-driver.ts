@@ -2,6 +2,7 @@ import type { Clock } from '@nq/core';
 import type { Kafka } from 'kafkajs';
 import type {
   Committed,
+  IncomingRecord,
   KafkaDriver,
   KafkaMember,
   MemberListener,
@@ -12,12 +13,22 @@ import type {
   ProduceRequest,
 } from '../kafka-driver.ts';
 import { KafkaFailure } from '../kafka-failure.ts';
-import { type Broker, type Cluster, createCluster, endConnections, protocolErrorOf } from './internals.ts';
+import {
+  BatchOfKafkajs,
+  type Broker,
+  type Cluster,
+  createCluster,
+  endConnections,
+  protocolErrorOf,
+} from './internals.ts';
 import { failureOf } from './kafkajs-failures.ts';
-import { KafkajsMember } from './kafkajs-member.ts';
+import { KafkajsMember, recordOf } from './kafkajs-member.ts';
 
 /** Where there is nothing to remember, kafkajs asks the brokers again after so long, in milliseconds. */
 const metadataMaxAgeMs = 60_000;
+
+/** The most bytes of one answer to who reads without a group. */
+const readBytes = 1024 * 1024;
 
 /** Compression of the protocol, by its number. */
 export type Codec = 0 | 1 | 2 | 3 | 4;
@@ -84,6 +95,30 @@ export class KafkajsDriver implements KafkaDriver {
     return new Map(
       Array.from(found, ([partition, offset]) => [partition, offset >= 0 ? offset : (high.get(partition) ?? 0)]),
     );
+  }
+
+  async read(
+    topic: string,
+    partition: number,
+    offset: number,
+  ): Promise<{ readonly records: readonly IncomingRecord[]; readonly end: number }> {
+    return ask(false, async () => {
+      await this.#cluster.addMultipleTargetTopics([topic]);
+      const broker = await this.#leaderOf(topic, partition);
+      const fetchOffset = String(offset);
+      const { responses } = await broker.fetch({
+        isolationLevel: 1,
+        maxWaitTime: 100,
+        minBytes: 1,
+        maxBytes: readBytes,
+        topics: [{ topic, partitions: [{ partition, fetchOffset, maxBytes: readBytes }] }],
+      });
+      const [data] = responses.find(({ topicName }) => topicName === topic)?.partitions ?? [];
+      if (data === undefined) return { records: [], end: offset };
+      const batch = new BatchOfKafkajs(topic, fetchOffset, data);
+      if (batch.rawMessages.length === 0) return { records: [], end: offset };
+      return { records: batch.messages.map(recordOf), end: Number(batch.lastOffset()) + 1 };
+    });
   }
 
   async committed(group: string, topic: string, partitions: readonly number[]): Promise<readonly Committed[]> {

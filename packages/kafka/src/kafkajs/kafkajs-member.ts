@@ -1,6 +1,7 @@
-import type { Clock, Timer } from '@nq/core';
+import type { Clock } from '@nq/core';
 import { within } from '@nq/core/parts';
 import type { Committed, IncomingRecord, KafkaMember, MemberListener, MemberOptions } from '../kafka-driver.ts';
+import { Changes } from '../changes.ts';
 import { KafkaFailure } from '../kafka-failure.ts';
 import {
   type Cluster,
@@ -51,14 +52,17 @@ export class KafkajsMember implements KafkaMember {
   /** The last generation in which we were, and as whom. */
   #last: { readonly memberId: string | null; readonly generation: number } | undefined;
   #owned: readonly number[] = [];
-  /** Who waits until something is to be fetched, or no more. */
-  readonly #waiting = new Set<() => void>();
+  /** Told when something is to be fetched again; and when there is nothing to do any more. */
+  readonly #resumed: Changes;
+  readonly #ends: Changes;
   readonly #lived: Promise<void>;
   #closed = false;
   #retryMs = firstRetryMs;
 
   constructor(parts: MemberParts) {
     this.#parts = parts;
+    this.#resumed = new Changes(parts.clock);
+    this.#ends = new Changes(parts.clock);
     this.#lived = this.#live();
   }
 
@@ -97,7 +101,7 @@ export class KafkajsMember implements KafkaMember {
 
   resume(partitions: readonly number[]): void {
     this.#group?.resume([{ topic: this.#parts.options.topic, partitions }]);
-    this.#wake();
+    this.#resumed.tell();
   }
 
   async close(): Promise<void> {
@@ -105,7 +109,8 @@ export class KafkajsMember implements KafkaMember {
     this.#closed = true;
     const round = this.#round;
     if (round !== undefined) this.#end(round, undefined);
-    this.#wake();
+    this.#resumed.tell();
+    this.#ends.tell();
     const cluster = this.#cluster;
     // Before the round has ended in peace: a fetch may be under way that takes its time.
     await this.#leave();
@@ -201,7 +206,7 @@ export class KafkajsMember implements KafkaMember {
   async #beat(round: Round): Promise<void> {
     const everyMs = this.#parts.options.sessionTimeoutMs / 5;
     while (round.end === undefined && !this.#closed) {
-      await this.#sleep(everyMs);
+      await this.#ends.next(everyMs);
       if (round.end !== undefined || this.#closed) return;
       try {
         await round.group.heartbeat({ interval: 0 });
@@ -219,7 +224,7 @@ export class KafkajsMember implements KafkaMember {
       const cluster = this.#cluster as Cluster;
       const nodes = Object.keys(cluster.findLeaderForPartitions(topic, this.#owned)).filter((node) => node !== '-1');
       if (nodes.length === 0) {
-        await this.#sleep(fetchWaitMs);
+        await this.#ends.next(fetchWaitMs);
         if (this.#owned.length > 0) await cluster.refreshMetadata();
         continue;
       }
@@ -227,7 +232,7 @@ export class KafkajsMember implements KafkaMember {
       const fetches = nodes.map((node) =>
         this.#fetchFrom(node, round, pass).finally(() => {
           pass.isOver = true;
-          this.#wake();
+          this.#resumed.tell();
         }),
       );
       const ended = await Promise.allSettled(fetches);
@@ -240,7 +245,7 @@ export class KafkajsMember implements KafkaMember {
     const { group } = round;
     while (round.end === undefined && !pass.isOver && !this.#closed) {
       if (!this.#hasActive(node, group)) {
-        await this.#change();
+        await this.#resumed.next(Infinity);
         continue;
       }
       const batches = await group.fetch(node);
@@ -277,7 +282,7 @@ export class KafkajsMember implements KafkaMember {
     if (failure.kind !== 'away') throw error;
     const { host, port } = error as { readonly host?: unknown; readonly port?: unknown };
     if (typeof host === 'string' && typeof port === 'number') cluster.removeBroker({ host, port });
-    await this.#sleep(firstRetryMs);
+    await this.#ends.next(firstRetryMs);
     await cluster.refreshMetadata();
   }
 
@@ -311,7 +316,7 @@ export class KafkajsMember implements KafkaMember {
     if (failure.kind === 'moved' || isEnded) return;
     if ((error as Error).name === 'KafkaJSStaleTopicMetadataAssignment') return;
     this.#parts.listener.failed(failure);
-    await this.#sleep(this.#retryMs);
+    await this.#ends.next(this.#retryMs);
     this.#retryMs = Math.min(longestRetryMs, 2 * this.#retryMs);
     await this.#reconnect();
   }
@@ -331,39 +336,19 @@ export class KafkajsMember implements KafkaMember {
 
   #end(round: Round, error: unknown): void {
     round.end ??= { error };
-    this.#wake();
-  }
-
-  #wake(): void {
-    for (const wake of this.#waiting) wake();
-  }
-
-  /** Resolves when something was resumed, or the round is over. */
-  #change(): Promise<void> {
-    return new Promise((resolve) => {
-      const end = (): void => {
-        this.#waiting.delete(end);
-        resolve();
-      };
-      this.#waiting.add(end);
-    });
-  }
-
-  /** Resolves after `ms`, or sooner when the member is closed or the round is over. */
-  #sleep(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const end = (): void => {
-        timer.cancel();
-        this.#waiting.delete(end);
-        resolve();
-      };
-      const timer: Timer = this.#parts.clock.schedule(end, ms, { keepAlive: false });
-      this.#waiting.add(end);
-    });
+    this.#resumed.tell();
+    this.#ends.tell();
   }
 }
 
-function recordOf({ offset, key, value, headers = {}, timestamp }: FetchedBatch['messages'][number]): IncomingRecord {
+/** A record as the rest of this package knows it. */
+export function recordOf({
+  offset,
+  key,
+  value,
+  headers = {},
+  timestamp,
+}: FetchedBatch['messages'][number]): IncomingRecord {
   return { offset: Number(offset), key, value, headers, time: Number(timestamp) };
 }
 

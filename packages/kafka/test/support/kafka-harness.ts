@@ -5,7 +5,7 @@ import type { MessageQueue } from '@nq/core';
 import type { ConformanceHarness, Namespace } from '@nq/core/conformance';
 import { testConformance } from '@nq/core/conformance/vitest';
 import { Kafka, logLevel } from 'kafkajs';
-import { type KafkaVersion, kafkaVersions, type TestKafka } from 'nq-testbed';
+import { type KafkaVersion, kafkaVersions, type TestKafka, until } from 'nq-testbed';
 import { describe, test } from 'vitest';
 import { kafkaQueue, type KafkaQueueOptions } from '../../src/index.ts';
 
@@ -131,6 +131,15 @@ function namespaceOf(server: TestKafka, id: string, { partitions, ...options }: 
     },
     async dispose() {
       await Promise.all(crashed);
+      const admin = new MortalClient(server.brokers).kafka.admin();
+      await admin.connect();
+      const topics = (await admin.listTopics()).filter((topic) => topic === id || topic.startsWith(`${id}.`));
+      await admin.deleteTopics({ topics });
+      // What a group has committed goes with the topic, and its name may be used again only then.
+      await until('the topics to be gone', async () =>
+        (await admin.listTopics()).every((topic) => !topics.includes(topic)),
+      );
+      await admin.disconnect();
     },
   };
 }
