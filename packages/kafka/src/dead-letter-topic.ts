@@ -86,7 +86,7 @@ export class DeadLetterTopic implements DeadLetters {
   /** What was not removed, in the order in which it was written first. */
   async #read(): Promise<ReadonlyMap<string, Letter>> {
     const { driver, deadTopic, options } = this.#parts;
-    const [range] = (await driver.ranges(deadTopic)).filter((one) => one.partition === partition);
+    const range = (await driver.ranges(deadTopic)).find((one) => one.partition === partition);
     const letters = new Map<string, Letter>();
     for (let offset = range?.low ?? 0; offset < (range?.high ?? 0);) {
       const { records, end } = await driver.read(deadTopic, partition, offset);

@@ -130,9 +130,8 @@ export class KafkaConsumer implements MemberListener {
 
   async ack(handOuts: readonly HandOut[]): Promise<readonly boolean[]> {
     for (const handOut of handOuts) this.#complete(handOut);
-    const answers = await Promise.all(
-      handOuts.map(({ held, doneIn }) => (doneIn === undefined ? false : this.#confirm(held.partition, doneIn))),
-    );
+    const confirm = ({ held, doneIn }: HandOut) => doneIn !== undefined && this.#confirm(held.partition, doneIn);
+    const answers = await Promise.all(handOuts.map(confirm));
     this.#idleSoon();
     return answers;
   }

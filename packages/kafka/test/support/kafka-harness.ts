@@ -20,7 +20,8 @@ const execArgv = ['--conditions=@nq/source'];
 
 /** What all connections of the kit are opened with. */
 const common: Partial<KafkaQueueOptions> = {
-  sessionTimeoutMs: 1000,
+  // A busy machine sends its heartbeats late.
+  sessionTimeoutMs: 2000,
   idleMs: 500,
   requestTimeoutMs: 1500,
   deliveryTimeoutMs: 5000,
