@@ -6,6 +6,9 @@ import { failureCodes, KafkaFailure } from './kafka-failure.ts';
 const firstRetryMs = 20;
 const longestRetryMs = 500;
 
+/** How many numbers there are for the records of an identity: then they begin anew, as the brokers expect. */
+const sequences = 2 ** 31;
+
 /** What a producer needs. */
 export interface PartitionProducerParts {
   readonly driver: KafkaDriver;
@@ -60,7 +63,7 @@ export class PartitionProducer {
           sequence: this.#sequence,
           timeoutMs,
         });
-        this.#sequence += records.length;
+        this.#sequence = (this.#sequence + records.length) % sequences;
         return;
       } catch (error) {
         const failure =
