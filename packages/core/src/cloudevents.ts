@@ -77,6 +77,39 @@ export function encodeEvent(event: QueueEvent, { maxBytes = Infinity }: EncodeOp
   return text;
 }
 
+/** An event as bindings carry it that keep attributes and data apart, such as the headers and the value of a Kafka record. */
+export interface SplitEvent {
+  /** Every attribute, `datacontenttype` included where there is data. */
+  readonly attributes: Readonly<Record<string, string>>;
+  /** JSON, or the bytes that the data is; `undefined` where there is none. */
+  readonly data: string | Uint8Array | undefined;
+}
+
+/**
+ * `event` for the binary mode of a CloudEvents binding. What it says of `data` is as for {@link encodeEvent}.
+ *
+ * @throws {NqError} `NQ_PAYLOAD` as {@link encodeEvent}, but that it knows no limit.
+ */
+export function splitEvent(event: QueueEvent): SplitEvent {
+  const { data_base64: _, ...attributes } = attributesOf(event) as Readonly<Record<string, string>>;
+  if (types.isUint8Array(event.data)) return { attributes, data: event.data };
+  if (event.data === undefined) return { attributes, data: undefined };
+  return { attributes: { ...attributes, datacontenttype: 'application/json' }, data: stringifyData(event) };
+}
+
+/**
+ * The event that {@link splitEvent} has taken apart, or that another producer has written.
+ *
+ * @throws {NqError} `NQ_PAYLOAD` if it is none; the message says why, without payload.
+ */
+export function joinEvent({ attributes, data }: SplitEvent, { clock }: Pick<DecodeOptions, 'clock'> = {}): QueueEvent {
+  const { type } = attributes;
+  if (type === undefined || type === '')
+    throw unreadable(`type must be a non-empty string, got ${type ?? 'undefined'}`);
+  const record = typeof data === 'string' ? { ...attributes, data: readJson(data) } : { ...attributes, data };
+  return readCloudEvent(record, type, { clock });
+}
+
 function attributesOf({ id, type, key, data, headers, time }: QueueEvent): Readonly<Record<string, unknown>> {
   const written: Record<string, unknown> = { specversion: '1.0', id, source: defaultSource, type };
   written['time'] = formatTime(time);
@@ -104,14 +137,7 @@ function simpleAttributes({ id, type, time }: QueueEvent, key: string | undefine
  * @throws {NqError} `NQ_PAYLOAD` if it is neither; the message says why, without payload.
  */
 export function decodeEvent(text: string, options: DecodeOptions = {}): QueueEvent {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    // The message of a SyntaxError quotes the text, which is payload: only the place in it is told.
-    const place = /at position \d+/.exec((cause as Error).message)?.[0] ?? `in ${text.length} characters`;
-    throw unreadable(`not JSON (${place})`);
-  }
+  const value = readJson(text);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw unreadable(`expected a JSON object with a type, got ${describeKind(value)}`);
   }
@@ -121,6 +147,16 @@ export function decodeEvent(text: string, options: DecodeOptions = {}): QueueEve
     throw unreadable(`type must be a non-empty string, got ${type === '' ? '""' : describeKind(type)}`);
   }
   return 'specversion' in record ? readCloudEvent(record, type, options) : readForeign(record, type, options);
+}
+
+function readJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    // The message of a SyntaxError quotes the text, which is payload: only the place in it is told.
+    const place = /at position \d+/.exec((cause as Error).message)?.[0] ?? `in ${text.length} characters`;
+    throw unreadable(`not JSON (${place})`);
+  }
 }
 
 function readCloudEvent(

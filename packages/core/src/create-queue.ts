@@ -20,7 +20,7 @@ import { createEvent, type EventInput } from './event.ts';
 import { goneWith } from './gone-with.ts';
 import { deliveriesOf } from './iterate.ts';
 import { type LeaseOwner, PopLine } from './pop-line.ts';
-import { PushLine } from './push-line.ts';
+import { PushLanes } from './push-lanes.ts';
 import type {
   CloseOptions,
   CloseReport,
@@ -34,7 +34,7 @@ import type {
 import { SettleLine } from './settle-line.ts';
 import { Ticker } from './ticker.ts';
 import { noDeadLetters, unsupported } from './unsupported.ts';
-import { WaitLimits } from './waiting.ts';
+import { type WaitingLine, WaitLimits } from './waiting.ts';
 
 /** How a queue is made of a driver. */
 export interface CreateQueueOptions {
@@ -71,7 +71,7 @@ class DriverQueue<Data> implements MessageQueue<Data>, DeliveryOwner, LeaseOwner
   readonly deadLetters: DeadLetters<Data>;
   readonly #driver: QueueDriver;
   readonly #clock: Clock;
-  readonly #pushes: PushLine;
+  readonly #pushes: PushLanes;
   readonly #pops: PopLine;
   readonly #acks: SettleLine<unknown>;
   readonly #nacks: SettleLine<ReturnedLease>;
@@ -90,9 +90,16 @@ class DriverQueue<Data> implements MessageQueue<Data>, DeliveryOwner, LeaseOwner
     this.#driver = driver;
     this.#clock = clock;
     const limits = (): WaitLimits => this.#limits;
-    this.#pushes = new PushLine(driver, clock, limits, () => this.#pops.arrived());
     this.#pops = new PopLine(driver, clock, limits, this);
-    this.#limits = new WaitLimits(clock, [this.#pushes.line, this.#pops.line]);
+    const lines: WaitingLine<any, any>[] = [this.#pops.line]; // oxlint-disable-line no-explicit-any -- of several kinds
+    this.#pushes = new PushLanes({
+      driver,
+      clock,
+      limits,
+      onStored: () => this.#pops.arrived(),
+      onLine: (line) => lines.push(line),
+    });
+    this.#limits = new WaitLimits(clock, lines);
     this.#acks = new SettleLine(driver, 'ack', (receipts) => driver.ack(receipts));
     this.#nacks = new SettleLine(driver, 'nack', (returns) => driver.nack(returns));
     const { deadLetter, lease } = this.capabilities;

@@ -26,6 +26,26 @@ export interface ReturnedLease {
 }
 
 /**
+ * How events are gathered into requests for a backend that stores in several places, such as the partitions of a topic, and
+ * stores there what it can, however much it has: it is never full, but may be slow.
+ */
+export interface Gathering<Encoded = unknown> {
+  /**
+   * Where an event goes: a whole number, one for each place. The events of one `push` are all for the same place, and for
+   * each there is one `push` under way at a time: no place waits for another.
+   */
+  laneOf(event: Encoded): number;
+  /** How large an event is, in bytes. */
+  sizeOf(event: Encoded): number;
+  /** How large a request may be, in bytes, unless it is for a single event. */
+  readonly requestBytes: number;
+  /** How many events may be on their way: one more that is not to wait (`timeoutMs: 0`) is refused with `NQ_FULL`. */
+  readonly most: number;
+  /** How long a push may take that has no limit of its own, in milliseconds; it rejects `NQ_TIMEOUT` if it was not sent. */
+  readonly timeoutMs: number;
+}
+
+/**
  * What a backend author writes. Every method is one round trip and nothing else: it must not retry, wait beyond `waitMs`,
  * gather calls, check what it is given, or log. `createQueue` does all of that once, for every backend. The model to read
  * first is `memoryDriver` of `@nq/core/testing`, whose backend is an array.
@@ -45,9 +65,11 @@ export interface QueueDriver<Encoded = unknown> {
    * @throws {NqError} `NQ_PAYLOAD` if the event cannot be written, or is larger than `capabilities.maxPayloadBytes`.
    */
   encode(event: QueueEvent): Encoded;
+  /** How events are gathered, where that is not as for most backends. */
+  readonly gathering?: Gathering<Encoded>;
   /**
-   * Stores the first of `events`, in order, as far as there is room. Must not wait for room. There are 500 at the most; and
-   * no more once those before, if they are encoded as strings or bytes, have a length of 1,048,576 together.
+   * Stores the first of `events`, in order, as far as there is room. Must not wait for room. There are 500 at the most, and
+   * together they are no larger than 1,048,576 characters or bytes, if they are strings or bytes, unless it is a single one.
    *
    * @returns how many are stored. Any other answer fails the calls with `NQ_OUTCOME_UNKNOWN`.
    */

@@ -31,7 +31,7 @@ export {
   type SynchronousQueue,
   type WaitOptions,
 } from './queue.ts';
-export { type LeasedEvent, type QueueDriver, type ReturnedLease } from './driver.ts';
+export { type Gathering, type LeasedEvent, type QueueDriver, type ReturnedLease } from './driver.ts';
 export { createQueue, type CreateQueueOptions } from './create-queue.ts';
 export { type OptionKind } from './queue-option.ts';
 export { openQueue, type QueueConfig, type QueueType, registerQueueType } from './registry.ts';

@@ -18,6 +18,7 @@ export {
   resolveNack,
   WaitingCheck,
 } from './check.ts';
+export { joinEvent, type SplitEvent, splitEvent } from './cloudevents.ts';
 export { Heap } from './heap.ts';
 export { noDeadLetters, unsupported } from './unsupported.ts';
 export { deliveriesOf } from './iterate.ts';

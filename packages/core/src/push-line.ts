@@ -1,6 +1,6 @@
 import { describeKind } from './check.ts';
 import type { Clock, Timer } from './clock.ts';
-import type { QueueDriver } from './driver.ts';
+import type { Gathering, QueueDriver } from './driver.ts';
 import { wrapDriverError, wrongAnswer } from './driver-calls.ts';
 import { NqError, type NqErrorCode } from './errors.ts';
 import { Pace } from './pace.ts';
@@ -31,7 +31,7 @@ type PushWaiter = Waiter<PushCall, void>;
 /** The most events in one request. More hardly make a round trip cheaper per event, but longer for who waits behind it. */
 const largestBatch = 500;
 /**
- * How large a request is before no more events join it, in characters or bytes: as large as the default of Kafka's
+ * How large a request may be, in characters or bytes, unless it is for a single event: as large as the default of Kafka's
  * `message.max.bytes`. Large events gain nothing from company, and a client writes a request as a whole.
  */
 const largestRequest = 1_048_576;
@@ -65,9 +65,12 @@ export class PushLine {
   #retry: Timer | undefined;
   #retryMs = firstRetryMs;
 
+  readonly #gathering: Gathering | undefined;
+
   /** @param onStored is called after each request that stored events. */
   constructor(driver: QueueDriver, clock: Clock, limits: () => WaitLimits, onStored: () => void) {
     this.#driver = driver;
+    this.#gathering = driver.gathering;
     this.#clock = clock;
     this.#limits = limits;
     this.#onStored = onStored;
@@ -79,7 +82,7 @@ export class PushLine {
     if (once && this.#retry !== undefined) return Promise.reject(full(waiter.item));
     this.line.join(waiter);
     // A single try is bounded by the answers to its requests, not by a deadline that has passed already.
-    const timeoutMs = once ? answerMs * requestsFor(events) : options.timeoutMs;
+    const timeoutMs = once ? answerMs * this.#requestsFor(events) : (options.timeoutMs ?? this.#gathering?.timeoutMs);
     this.#limits().apply(waiter, { signal: options.signal, timeoutMs });
     this.#schedule();
     return waiter.promise;
@@ -127,17 +130,21 @@ export class PushLine {
     const waiters: PushWaiter[] = [];
     const events: unknown[] = [];
     let size = 0;
-    const hasRoom = (): boolean => events.length < largestBatch && size < largestRequest;
-    for (let waiter = this.line.first; waiter !== null && hasRoom(); waiter = waiter.next) {
+    const requestBytes = this.#gathering?.requestBytes ?? largestRequest;
+    let isFilled = false;
+    for (let waiter = this.line.first; waiter !== null && !isFilled; waiter = waiter.next) {
       const call = waiter.item;
       let next = call.stored;
-      while (next < call.events.length && hasRoom()) {
-        const event = call.events[next++];
+      while (next < call.events.length && !isFilled) {
+        const event = call.events[next];
+        size += this.#sizeOf(event);
+        isFilled = events.length === largestBatch || (size > requestBytes && events.length > 0);
+        if (isFilled) break;
         events.push(event);
-        size += sizeOf(event);
+        next++;
       }
       call.sent = next - call.stored;
-      waiters.push(waiter);
+      if (call.sent > 0) waiters.push(waiter);
     }
     this.#pace.count(events.length);
     let stored = 0;
@@ -151,14 +158,14 @@ export class PushLine {
     }
     if (failure !== undefined) stored = 0;
     if (stored > 0) this.#onStored();
-    const isFull = failure === undefined && stored < events.length;
+    const hasNoRoom = failure === undefined && stored < events.length;
     for (const waiter of waiters) {
       const taken = Math.min(waiter.item.sent, stored);
       stored -= taken;
       this.#answer(waiter, taken, failure);
     }
-    if (isFull) this.#refuseSingleTries();
-    if (isFull && this.line.first !== null) this.#retryLater();
+    if (hasNoRoom) this.#refuseSingleTries();
+    if (hasNoRoom && this.line.first !== null) this.#retryLater();
     else this.#retryMs = firstRetryMs;
   }
 
@@ -200,6 +207,17 @@ export class PushLine {
     call.givenUp = { reason, grace };
   }
 
+  #sizeOf(event: unknown): number {
+    return this.#gathering === undefined ? lengthOf(event) : this.#gathering.sizeOf(event);
+  }
+
+  /** How many requests `events` may take. */
+  #requestsFor(events: readonly unknown[]): number {
+    const size = events.reduce((sum: number, event) => sum + this.#sizeOf(event), 0);
+    const requestBytes = this.#gathering?.requestBytes ?? largestRequest;
+    return Math.ceil(events.length / largestBatch) + 2 * Math.floor(size / requestBytes);
+  }
+
   #endPause(): void {
     this.#retry?.cancel();
     this.#retry = undefined;
@@ -218,15 +236,9 @@ export class PushLine {
 }
 
 /** How much of a request `event` is; what is encoded otherwise counts by number alone. */
-function sizeOf(event: unknown): number {
+function lengthOf(event: unknown): number {
   if (typeof event === 'string') return event.length;
   return event instanceof Uint8Array ? event.byteLength : 0;
-}
-
-/** How many requests `events` may take. */
-function requestsFor(events: readonly unknown[]): number {
-  const size = events.reduce((sum: number, event) => sum + sizeOf(event), 0);
-  return Math.ceil(events.length / largestBatch) + Math.floor(size / largestRequest);
 }
 
 function noRoom(code: NqErrorCode, when: string, call: PushCall): NqError {
@@ -236,6 +248,12 @@ function noRoom(code: NqErrorCode, when: string, call: PushCall): NqError {
 }
 
 const full = (call: PushCall): NqError => noRoom('NQ_FULL', 'now', call);
+
+/** What a single try is told where too much is on its way already. */
+export function refusedAtOnce(events: readonly unknown[], many: boolean): NqError {
+  return full({ events, many, once: true, stored: 0, sent: 0, givenUp: undefined });
+}
+
 const timedOut = (call: PushCall): NqError => noRoom('NQ_TIMEOUT', 'in time', call);
 const closed = (call: PushCall): NqError =>
   withStored(new NqError('NQ_CLOSED', 'Cannot push: the queue was closed meanwhile'), call);

@@ -37,6 +37,7 @@ const coreLayers: readonly Layer[] = [
       'driver-delivery.ts',
       'pace.ts',
       'pop-line.ts',
+      'push-lanes.ts',
       'push-line.ts',
       'settle-line.ts',
     ],

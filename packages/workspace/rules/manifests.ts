@@ -134,7 +134,9 @@ function checkRanges(manifest: Manifest, version: string): string[] {
 /** Checks a manifest that stays here. */
 export function checkPrivate(manifest: Manifest): string[] {
   const problems: string[] = [];
-  if (manifest.name?.startsWith('@nq/') !== false) problems.push('@nq/* are the published packages');
+  if (manifest.name?.startsWith('@nq/') !== false && manifest.version !== '0.0.0') {
+    problems.push('@nq/* are the published packages, and those that will be, which are 0.0.0 until then');
+  }
   // Whoever is packed and has it as a devDependency needs one that it can write down.
   if (manifest.version !== undefined && manifest.version !== '0.0.0') {
     problems.push('a package that is never released has no version, or 0.0.0');

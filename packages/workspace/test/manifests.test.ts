@@ -148,6 +148,7 @@ describe('checkPublished()', () => {
 describe('checkPrivate()', () => {
   test('finds a name and a version that look published', () => {
     expect(checkPrivate({ name: '@nq/example', version: '1.0.0' })).toHaveLength(2);
+    expect(checkPrivate({ name: '@nq/example', version: '0.0.0' })).toEqual([]);
   });
 });
 

@@ -54,6 +54,7 @@ export function popCommand(which: number): Command {
         await trial.nothing(queue, 'there is no event in the model', 0);
         return;
       }
+      if (!model.mustCome) return;
       const delivery = await trial.take(queue, 'an event of the model');
       const one = next.find(({ event }) => event.id === delivery.event.id);
       const allowed = next.map(({ event }) => trial.journal.nameOf(event.id)).join(' or ');
@@ -107,11 +108,11 @@ export function sizeCommand(which: number): Command {
   );
 }
 
-/** Opens another connection. */
+/** Opens another connection. Where events are divided among connections, the model does not know who has which. */
 export function connectCommand(): Command {
   return command(
     'open()',
-    ({ capabilities }) => capabilities.multiInstance,
+    ({ capabilities }) => capabilities.multiInstance && capabilities.order === 'fifo',
     async (_model, real) => {
       if (real.queues.length < 3) real.queues.push(await real.place.open());
     },

@@ -52,6 +52,13 @@ export class QueueModel {
     );
   }
 
+  /** Whether one of them must come: those of a key may be kept until what is held of it is settled. */
+  get mustCome(): boolean {
+    if (this.capabilities.order !== 'key') return this.next.length > 0;
+    const isHeld = (key: string | undefined): boolean => this.held.some(({ of }) => of.event.key === key);
+    return this.next.some(({ event: { key } }) => key === undefined || !isHeld(key));
+  }
+
   /** Notes that `delivery` has come out. */
   handOut(one: ModelEvent, delivery: Delivery): void {
     one.attempts++;

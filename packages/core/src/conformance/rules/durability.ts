@@ -4,7 +4,7 @@ import type { ObservedQueue } from '../observed-queue.ts';
 import { needs, type Rule } from '../rule.ts';
 import type { Trial } from '../trial.ts';
 import { takeAll } from './after-close.ts';
-import { settledInTime, shortLeaseMs, takeBack } from './returned.ts';
+import { crashHolding, settledInTime, shortLeaseMs, takeBack } from './returned.ts';
 
 /** §7: what outlives a process, a consumer and a broker, and who gets what. */
 export const durabilityRules: readonly Rule[] = [
@@ -51,7 +51,7 @@ export const durabilityRules: readonly Rule[] = [
       const [crashes, stays] = [await trial.open({ leaseMs: shortLeaseMs(trial) }), await trial.open()];
       const events = await trial.push(crashes, 3);
       const taken = await trial.takeMany(crashes, 2);
-      await trial.crash(crashes);
+      await crashHolding(trial, crashes);
       const deliveries = await takeBack(trial, stays, events, `a consumer crashed with ${taken.length} of them`);
       for (const { event } of taken) {
         const again = deliveries.find((one) => one.event.id === event.id);

@@ -188,7 +188,10 @@ async function closeWhilePopsWait(trial: Trial): Promise<AbortSignal> {
 async function closeWhilePushesWait(trial: Trial): Promise<AbortSignal> {
   const queue = await openEmpty(trial);
   const { signal } = new AbortController();
-  if (queue.capacity > mostToFill) return signal;
+  if (queue.capacity > mostToFill) {
+    await queue.close();
+    return signal;
+  }
   await queue.pushMany(trial.events(queue.capacity));
   const calls = [
     queue.push(trial.event(), { timeoutMs: longMs, signal }),

@@ -285,6 +285,8 @@ async function killsOne(trial: Trial): Promise<void> {
   await killed.push(events.slice(0, 2), patienceMs);
   const held = await killed.take({ count: 2, page: 1, timeoutMs: patienceMs, after: 'keep' });
   trial.verify(held.length === 2, () => `2 events were pushed, and the process that pushed them got ${held.length}`);
+  // As for a crash: who writes down hand-outs a little later has done so by then. What is pushed has no such time.
+  await trial.wait(trial.timing.quietMs);
   await killed.push(events.slice(2), patienceMs);
   await killed.kill();
   const deliveries = await takeBack(trial, stays, events, 'the process was killed that had pushed them and held 2');

@@ -34,6 +34,15 @@ export async function handOut(
   return delivery;
 }
 
+/**
+ * Crashes `queue` while it holds something. Not at once: whoever writes down a little later what was handed out, instead of
+ * with every hand-out, has done so by then.
+ */
+export async function crashHolding(trial: Trial, queue: ObservedQueue<unknown>): Promise<void> {
+  await trial.wait(trial.timing.quietMs);
+  await trial.crash(queue);
+}
+
 /** Takes what must come again, at the latest when its lease has ended. */
 export async function takeAgain(trial: Trial, queue: ObservedQueue<unknown>, what: string): Promise<Delivery> {
   const { lease } = queue.capabilities;

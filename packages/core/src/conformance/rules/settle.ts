@@ -10,6 +10,7 @@ import { longLeaseMs } from './full-queue.ts';
 import { secondOf, whoeverGets } from './pop.ts';
 import {
   acksTooLate,
+  crashHolding,
   handOut,
   resolves,
   settledInTime,
@@ -279,7 +280,7 @@ async function countsAttempts(trial: Trial): Promise<void> {
     verifyNext(await takeAgain(trial, reopened, 'the event that was held at close()'), false, 'after a close');
     if (trial.offers('crash') && trial.capabilities.multiInstance && (lease === false || waitsForLease)) {
       const survivor = await trial.open();
-      await trial.crash(reopened);
+      await crashHolding(trial, reopened);
       verifyNext(await takeAgain(trial, survivor, 'the event of a crashed consumer'), false, 'after a crash');
     }
   }

@@ -1,0 +1,134 @@
+import type { IncomingRecord } from './kafka-driver.ts';
+import { KeyChains, type Link } from './key-chains.ts';
+import type { NotedRecord, PartitionNote } from './partition-note.ts';
+import { PartitionTracker } from './partition-tracker.ts';
+
+/** A record that is here and not done. */
+export interface HeldRecord extends Link<HeldRecord> {
+  readonly partition: HeldPartition;
+  readonly record: IncomingRecord;
+  /** Those of one chain are handed out one after the other; `undefined` for one that keeps no order. */
+  readonly chain: string | undefined;
+  readonly bytes: number;
+  /** How often it was handed out. */
+  attempts: number;
+  /** The one that is under way. */
+  handOut: HandOut | undefined;
+  /** Until when nobody gets it, in the time of the clock; `undefined` if it has no delay. */
+  until: number | undefined;
+}
+
+/** One handing-out of a record: what the queue calls a receipt. */
+export class HandOut {
+  readonly held: HeldRecord;
+  /** In the time of the clock. */
+  expiresAt: number;
+  /** The version of the partition in which it is done; `undefined` as long as it is not. */
+  doneIn: number | undefined;
+  /** Whether its lease was made to end at another time. */
+  isExtended = false;
+  /** Whether it is being given back. */
+  isReturning = false;
+
+  constructor(held: HeldRecord, expiresAt: number) {
+    this.held = held;
+    this.expiresAt = expiresAt;
+  }
+}
+
+/** By what records of a partition keep their order. */
+export type Order = 'key' | 'partition' | 'none';
+
+/** A partition that is ours, until it is given to somebody else. */
+export class HeldPartition {
+  readonly partition: number;
+  readonly tracker: PartitionTracker;
+  readonly #order: Order;
+  readonly #chains = new KeyChains<HeldRecord>();
+  /** What whoever had the partition before has left to say of records that are still to come. */
+  readonly #noted: Map<number, NotedRecord>;
+  /** What was handed out, by us or before, and is not done. */
+  readonly #begun = new Map<number, HeldRecord>();
+  /** How many records are here and not done, and how large they are together. */
+  held = 0;
+  bytes = 0;
+  /** Whether it is still ours. */
+  isOurs = true;
+  isPaused = false;
+  /** Counts what has changed; up to where somebody waits for the commit; and up to where it is committed, or may be. */
+  version = 0;
+  awaited = 0;
+  committed = 0;
+  unsure = 0;
+
+  constructor(partition: number, order: Order, position: number, { done, records }: PartitionNote) {
+    this.partition = partition;
+    this.#order = order;
+    this.tracker = new PartitionTracker(position, done);
+    this.#noted = new Map(records.map((record) => [record.offset, record]));
+  }
+
+  /** Takes a record over, `now` by the clock. @returns what can be handed out; `undefined` if it has to wait for its turn, or was here before. */
+  add(record: IncomingRecord, now: number): HeldRecord | undefined {
+    const { offset, key, value } = record;
+    if (!this.tracker.receive(offset)) return undefined;
+    const noted = this.#noted.get(offset);
+    const held: HeldRecord = {
+      partition: this,
+      record,
+      chain: this.#chainOf(key),
+      bytes: (key?.length ?? 0) + (value?.length ?? 0),
+      attempts: noted?.attempts ?? 0,
+      handOut: undefined,
+      until: typeof noted?.state === 'object' ? now + noted.state.delayMs : undefined,
+      following: undefined,
+    };
+    if (noted !== undefined) {
+      this.#noted.delete(offset);
+      this.#begun.set(offset, held);
+    }
+    this.held++;
+    this.bytes += held.bytes;
+    return held.chain === undefined || this.#chains.add(held.chain, held) ? held : undefined;
+  }
+
+  /** Notes that a record is handed out. */
+  begin(held: HeldRecord, handOut: HandOut): void {
+    held.handOut = handOut;
+    held.until = undefined;
+    held.attempts++;
+    this.#begun.set(held.record.offset, held);
+    this.version++;
+  }
+
+  /** Notes that a record is done. @returns what can be handed out now. */
+  complete(held: HeldRecord): HeldRecord | undefined {
+    this.tracker.complete(held.record.offset);
+    this.#begun.delete(held.record.offset);
+    this.held--;
+    this.bytes -= held.bytes;
+    this.version++;
+    return held.chain === undefined ? undefined : this.#chains.remove(held.chain, held);
+  }
+
+  /** What whoever has the partition next has to know, `now` by the clock. */
+  note(now: number): PartitionNote {
+    const begun = Array.from(this.#begun.values(), (held): NotedRecord => {
+      return { offset: held.record.offset, attempts: held.attempts, state: stateOf(held, now) };
+    });
+    const records = [...begun, ...this.#noted.values()].sort((a, b) => a.offset - b.offset);
+    return { done: this.tracker.doneBehind(), records };
+  }
+
+  #chainOf(key: Buffer | null): string | undefined {
+    if (this.#order === 'none') return undefined;
+    if (this.#order === 'partition') return '';
+    // Not as UTF-8: keys that are none would become one.
+    return key?.toString('latin1');
+  }
+}
+
+function stateOf({ handOut, until }: HeldRecord, now: number): NotedRecord['state'] {
+  if (handOut !== undefined && !handOut.isReturning) return 'out';
+  return until === undefined || until <= now ? 'ready' : { delayMs: until - now };
+}

@@ -1,0 +1,3 @@
+export { kafkaQueue } from './kafka-queue.ts';
+export { type KafkaQueueOptions, type SaslOptions } from './kafka-options.ts';
+export { queueType } from './kafka-type.ts';

@@ -1,0 +1,400 @@
+import type { Clock, LeasedEvent, ReturnedLease, Timer } from '@nq/core';
+import { Changes } from './changes.ts';
+import { Committer } from './committer.ts';
+import type { DeadLetterTopic } from './dead-letter-topic.ts';
+import { type FlowLimits, steer } from './flow.ts';
+import { HandedOut } from './handed-out.ts';
+import { type HandOut, HeldPartition, type HeldRecord, type Order } from './held-partition.ts';
+import { KafkaFailure } from './kafka-failure.ts';
+import type { Assignment, IncomingRecord, KafkaDriver, KafkaMember, MemberListener } from './kafka-driver.ts';
+import { type PartitionView, type PositionOptions, positionsOf } from './positions.ts';
+import { ReadyRecords } from './ready-records.ts';
+import { decodeRecord } from './record.ts';
+
+/** What a consumer needs to know. */
+interface ConsumerOptions extends FlowLimits, PositionOptions {
+  readonly order: Order;
+  readonly leaseMs: number;
+  readonly sessionTimeoutMs: number;
+  readonly rebalanceTimeoutMs: number;
+  readonly fetchBytes: number;
+  readonly requestTimeoutMs: number;
+  /** After how long without a pop, and with nothing handed out, partitions are left to others, in milliseconds. */
+  readonly idleMs: number;
+  readonly foreignKey: string | undefined;
+}
+
+/** What a consumer is made of. */
+export interface ConsumerParts {
+  readonly options: ConsumerOptions;
+  readonly driver: KafkaDriver;
+  readonly clock: Clock;
+  /** Where what is given up goes; `undefined` if nothing is. */
+  readonly deadLetters: DeadLetterTopic | undefined;
+  readonly onWarning: (warning: string) => void;
+  /** Told why there is no membership at the moment. */
+  readonly onFailure: (failure: unknown) => void;
+}
+
+/** How long a pop that does not wait for events waits for the first look at the partitions, in milliseconds. */
+const firstLookMs = 900;
+/** How often it is committed how long delays still last, in milliseconds: so much longer are those of a process that dies. */
+const refreshMs = 5000;
+/** After how long it is tried again to make a dead letter of what is no event, in milliseconds. */
+const buryAgainMs = 1000;
+/** How long deliveries have to be settled before partitions go to others, in parts of the session. */
+const drainPart = 1 / 5;
+
+/**
+ * What a queue object consumes of a topic: joins the group with the first pop, takes over what is fetched, hands it out
+ * with leases, and commits what is done.
+ */
+export class KafkaConsumer implements MemberListener {
+  readonly #parts: ConsumerParts;
+  readonly #committer: Committer;
+  readonly #partitions = new Map<number, HeldPartition>();
+  #member: KafkaMember | undefined;
+  #generation: unknown;
+  /** Whether nothing is handed out, for partitions are about to be dealt out anew. */
+  #isGated = true;
+  readonly #ready: ReadyRecords;
+  readonly #out: HandedOut;
+  #onLost: (handOut: HandOut) => void = () => {};
+  /** The partitions of which nobody has said yet what is in them. */
+  #unread: Set<number> | undefined;
+  #pops = 0;
+  #idling: Timer | undefined;
+  #refreshing: Timer | undefined;
+  /** The end of a membership that was given up. */
+  #left: Promise<void> | undefined;
+  #closed = false;
+  /** Told of what can be handed out, and of settlements. */
+  readonly #changes: Changes;
+
+  constructor(parts: ConsumerParts) {
+    this.#parts = parts;
+    this.#changes = new Changes(parts.clock);
+    this.#ready = new ReadyRecords(parts.clock, () => this.#changes.tell());
+    this.#out = new HandedOut({
+      clock: parts.clock,
+      leaseMs: parts.options.leaseMs,
+      onExpired: (handOuts) => {
+        this.#ready.giveBack(handOuts.map(({ held }) => held));
+        for (const handOut of handOuts) this.#onLost(handOut);
+        this.#idleSoon();
+      },
+    });
+    this.#committer = new Committer({
+      clock: parts.clock,
+      partitions: () => this.#partitions.values(),
+      commit: (offsets) => (this.#member as KafkaMember).commit(this.#generation, offsets),
+    });
+  }
+
+  /** Calls `listener` with each hand-out that is no longer ours. */
+  onLeaseLost(listener: (handOut: unknown) => void): void {
+    this.#onLost = listener;
+  }
+
+  /** What the partitions that are ours say of themselves: more than was committed of them. */
+  notes(): ReadonlyMap<number, PartitionView> {
+    return new Map(
+      Array.from(this.#partitions, ([number, partition]) => [
+        number,
+        { offset: partition.tracker.watermark, note: partition.note(this.#parts.clock.now()) },
+      ]),
+    );
+  }
+
+  async pop(max: number, waitMs: number, signal: AbortSignal): Promise<readonly LeasedEvent[]> {
+    const { clock } = this.#parts;
+    const deadline = clock.now() + waitMs;
+    const lookUntil = clock.now() + firstLookMs;
+    this.#pops++;
+    this.#idling?.cancel();
+    try {
+      for (;;) {
+        await this.#join();
+        const leases = this.#take(max);
+        // What is there is not known as long as nobody has looked.
+        const until = this.#isReading ? Math.max(deadline, lookUntil) : deadline;
+        const leftMs = until - clock.now();
+        if (leases.length > 0 || leftMs <= 0 || signal.aborted || this.#closed) return leases;
+        await this.#changes.next(leftMs, signal);
+      }
+    } finally {
+      this.#pops--;
+      this.#idleSoon();
+    }
+  }
+
+  async ack(handOuts: readonly HandOut[]): Promise<readonly boolean[]> {
+    for (const handOut of handOuts) this.#complete(handOut);
+    const confirm = ({ held, doneIn }: HandOut) => doneIn !== undefined && this.#confirm(held.partition, doneIn);
+    const answers = await Promise.all(handOuts.map(confirm));
+    this.#idleSoon();
+    return answers;
+  }
+
+  async nack(returns: readonly ReturnedLease[]): Promise<readonly boolean[]> {
+    const dead = returns.filter(({ deadLetter }) => deadLetter);
+    const [buried, answers] = await Promise.all([
+      this.#giveUp(dead),
+      Promise.all(returns.map((back) => !back.deadLetter && this.#writeDown(back))),
+    ]);
+    const back = returns.flatMap(({ receipt }, index) => (answers[index] === true ? [(receipt as HandOut).held] : []));
+    for (const held of back) this.#end(held.handOut as HandOut);
+    this.#ready.giveBack(back);
+    this.#refreshSoon();
+    this.#idleSoon();
+    const ends = buried.values();
+    return returns.map(({ deadLetter }, index) => (deadLetter ? ends.next().value === true : answers[index] === true));
+  }
+
+  extend(handOuts: readonly HandOut[], ms: number): readonly boolean[] {
+    return handOuts.map((handOut) => {
+      const isOut = this.#out.has(handOut);
+      if (isOut) this.#out.extend(handOut, ms);
+      return isOut;
+    });
+  }
+
+  /** Gives back what is handed out, commits what is done, and leaves the group. Never rejects. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#idling?.cancel();
+    this.#refreshing?.cancel();
+    this.#ready.close();
+    this.#out.close();
+    this.#changes.tell();
+    await this.#leave();
+    this.#committer.close();
+  }
+
+  // --- what the member tells
+
+  async leaving(): Promise<void> {
+    this.#isGated = true;
+    if (this.#partitions.size === 0) return;
+    const { clock, options } = this.#parts;
+    const deadline = clock.now() + options.sessionTimeoutMs * drainPart;
+    while (this.#out.size > 0 && clock.now() < deadline) await this.#changes.next(deadline - clock.now());
+    await this.#committer.flush();
+  }
+
+  async joined({ generation, continues, partitions }: Assignment): Promise<ReadonlyMap<number, number>> {
+    const { driver, options } = this.#parts;
+    for (const [number, partition] of this.#partitions) {
+      if (!continues || !partitions.includes(number)) this.#drop(partition);
+    }
+    this.#generation = generation;
+    const added = partitions.filter((partition) => !this.#partitions.has(partition));
+    for (const [number, { offset, note, isNew }] of await positionsOf(driver, options, added)) {
+      const partition = new HeldPartition(number, options.order, offset, note);
+      // From where a group begins is settled with its first look, not with its first acknowledgement.
+      if (isNew && options.startFrom === 'latest') {
+        partition.version++;
+        this.#committer.mark();
+      }
+      this.#partitions.set(number, partition);
+    }
+    this.#isGated = false;
+    this.#unread = new Set(partitions);
+    for (const partition of this.#partitions.values()) partition.isPaused = false;
+    this.#member?.resume([...this.#partitions.keys()]);
+    this.#flow();
+    this.#committer.changed();
+    this.#changes.tell();
+    return new Map(Array.from(this.#partitions, ([number, { tracker }]) => [number, tracker.end]));
+  }
+
+  received(number: number, records: readonly IncomingRecord[], end: number): void {
+    const partition = this.#partitions.get(number);
+    if (partition === undefined) return;
+    const now = this.#parts.clock.now();
+    for (const record of records) this.#ready.add(partition.add(record, now));
+    partition.tracker.skipTo(end);
+    this.#unread?.delete(number);
+    this.#flow();
+    this.#changes.tell();
+  }
+
+  lostRecords(number: number, position: number): void {
+    const { options, onWarning } = this.#parts;
+    const partition = this.#partitions.get(number);
+    const from = partition?.tracker.end ?? 0;
+    onWarning(
+      `Partition ${number} of ${options.topic} has no offset ${from} any more: group ${options.group} goes on at ${position}`,
+    );
+    if (partition !== undefined && position > from) partition.tracker.skipTo(position);
+  }
+
+  failed(failure: unknown): void {
+    this.#parts.onFailure(failure);
+  }
+
+  // --- handing out
+
+  #take(max: number): LeasedEvent[] {
+    const leases: LeasedEvent[] = [];
+    if (this.#isGated) return leases;
+    const { clock, options } = this.#parts;
+    const date = clock.date();
+    while (leases.length < max) {
+      const held = this.#ready.take();
+      if (held === undefined) break;
+      const decoded = decodeRecord(held.record, { foreignKey: options.foreignKey });
+      if ('flaw' in decoded) {
+        void this.#setAside(held, decoded.flaw);
+        continue;
+      }
+      const handOut = this.#out.begin(held);
+      const waitedMs = Math.max(0, date - held.record.time);
+      leases.push({ receipt: handOut, event: decoded.event, attempt: held.attempts, waitedMs });
+    }
+    if (leases.length > 0) this.#committer.mark();
+    return leases;
+  }
+
+  /** What is no event makes room for what is behind it, once it is among the dead letters. Never rejects. */
+  async #setAside(held: HeldRecord, flaw: string): Promise<void> {
+    const { options, onWarning, deadLetters, clock } = this.#parts;
+    const { partition, record } = held;
+    if (deadLetters === undefined) {
+      onWarning(`Record ${record.offset} of partition ${partition.partition} of ${options.topic} is no event: ${flaw}`);
+    } else {
+      const deadAt = clock.date();
+      try {
+        await deadLetters.bury([{ held, death: { reason: flaw, attempts: held.attempts + 1, deadAt } }]);
+      } catch {
+        // It is tried again, also by whoever has the partition then.
+        held.until = clock.now() + buryAgainMs;
+        this.#ready.add(held);
+        return;
+      }
+    }
+    if (!partition.isOurs) return;
+    this.#ready.add(partition.complete(held));
+    this.#committer.mark();
+  }
+
+  // --- settling
+
+  #end(handOut: HandOut): void {
+    this.#out.end(handOut);
+    if (this.#out.size === 0) this.#changes.tell();
+  }
+
+  /** That it goes back is written down first, as an acknowledgement is: until then it is its holder's. @returns as confirm. */
+  async #writeDown({ receipt, delayMs }: ReturnedLease): Promise<boolean> {
+    const handOut = receipt as HandOut;
+    const { held } = handOut;
+    if (!this.#out.has(handOut)) return false;
+    handOut.isReturning = true;
+    held.until = delayMs > 0 ? this.#parts.clock.now() + delayMs : undefined;
+    try {
+      return (await this.#confirm(held.partition, ++held.partition.version)) && this.#out.has(handOut);
+    } finally {
+      handOut.isReturning = false;
+    }
+  }
+
+  /** Only when the dead-letter topic has it, it is done. */
+  async #giveUp(dead: readonly ReturnedLease[]): Promise<readonly boolean[]> {
+    const ours = dead.filter(({ receipt }) => this.#out.has(receipt as HandOut));
+    if (ours.length > 0) {
+      const deadAt = this.#parts.clock.date();
+      const letters = ours.map(({ receipt, reason }) => {
+        const { held } = receipt as HandOut;
+        return { held, death: { reason, attempts: held.attempts, deadAt } };
+      });
+      await (this.#parts.deadLetters as DeadLetterTopic).bury(letters);
+    }
+    return this.ack(dead.map(({ receipt }) => receipt as HandOut));
+  }
+
+  #complete(handOut: HandOut): void {
+    if (!this.#out.has(handOut)) return;
+    const { held } = handOut;
+    const { partition } = held;
+    this.#end(handOut);
+    this.#ready.add(partition.complete(held));
+    handOut.doneIn = partition.version;
+    this.#flow();
+  }
+
+  /** @returns whether it was ours when it was committed. @throws {KafkaFailure} `unsure` if nobody knows. */
+  async #confirm(partition: HeldPartition, version: number): Promise<boolean> {
+    const answer = await this.#committer.confirm(partition, version, this.#parts.options.requestTimeoutMs);
+    if (answer === undefined) throw new KafkaFailure('unsure', 'Kafka has not answered in time; it may be done');
+    return answer;
+  }
+
+  // --- the membership
+
+  async #join(): Promise<void> {
+    await this.#left;
+    if (this.#member !== undefined || this.#closed) return;
+    const { options, driver } = this.#parts;
+    const { topic, group, sessionTimeoutMs, rebalanceTimeoutMs, fetchBytes } = options;
+    this.#unread = undefined;
+    this.#member = driver.join({ topic, group, sessionTimeoutMs, rebalanceTimeoutMs, fetchBytes }, this);
+  }
+
+  /** Whether it is not known yet what is in the partitions, or which of them are ours. */
+  get #isReading(): boolean {
+    return this.#unread === undefined || this.#unread.size > 0;
+  }
+
+  /** Commits again how long delays still last: whoever has the partition next begins with what was committed. */
+  #refreshSoon(): void {
+    if (this.#ready.delayed === 0 || this.#refreshing !== undefined || this.#closed) return;
+    const refresh = (): void => {
+      this.#refreshing = undefined;
+      if (this.#ready.delayed === 0) return;
+      for (const partition of this.#partitions.values()) partition.version++;
+      this.#committer.mark();
+      this.#refreshSoon();
+    };
+    this.#refreshing = this.#parts.clock.schedule(refresh, refreshMs, { keepAlive: false });
+  }
+
+  /** A partition has one reader: one that does not pop would keep what is in it from those who do. */
+  #idleSoon(): void {
+    if (this.#pops > 0 || this.#out.size > 0 || this.#member === undefined || this.#closed) return;
+    this.#idling?.cancel();
+    const leave = (): void => {
+      if (this.#pops === 0 && this.#out.size === 0) this.#left = this.#leave();
+    };
+    this.#idling = this.#parts.clock.schedule(leave, this.#parts.options.idleMs, { keepAlive: false });
+  }
+
+  /** Never rejects. */
+  async #leave(): Promise<void> {
+    await this.#left;
+    const member = this.#member;
+    if (member === undefined) return;
+    this.#isGated = true;
+    await this.#committer.flush();
+    await member.close();
+    this.#member = undefined;
+    for (const partition of this.#partitions.values()) this.#drop(partition);
+    this.#committer.changed();
+  }
+
+  // --- partitions
+
+  /** Partitions are not ours any more, and neither is what was handed out of them. */
+  #drop(partition: HeldPartition): void {
+    partition.isOurs = false;
+    this.#partitions.delete(partition.partition);
+    for (const handOut of this.#out.endAllOf(partition)) this.#onLost(handOut);
+  }
+
+  /** Fetches no more than fits, and goes on when half of it is done. */
+  #flow(): void {
+    const { pausing, resuming } = steer(this.#partitions, this.#parts.options);
+    if (pausing.length > 0) this.#member?.pause(pausing);
+    if (resuming.length > 0) this.#member?.resume(resuming);
+  }
+}

@@ -1,0 +1,147 @@
+/** A record on its way to a partition. */
+export interface OutgoingRecord {
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly headers: IncomingRecord['headers'];
+}
+
+/** A record as a partition has it. */
+export interface IncomingRecord {
+  readonly offset: number;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly headers: Readonly<Record<string, Buffer | string | readonly (Buffer | string)[] | undefined>>;
+  /** When it was written, in milliseconds since the Unix epoch, by the clock of the producer or of the broker. */
+  readonly time: number;
+}
+
+/**
+ * By what the brokers know a producer: records of one identity have numbers in each partition, so that a request that is
+ * made again stores nothing twice.
+ */
+export interface ProducerIdentity {
+  readonly id: unknown;
+  readonly epoch: number;
+}
+
+/** Records for one partition. */
+export interface ProduceRequest {
+  readonly topic: string;
+  readonly partition: number;
+  readonly records: readonly OutgoingRecord[];
+  readonly identity: ProducerIdentity;
+  /** The number of the first record among those of this identity in this partition, from 0. */
+  readonly sequence: number;
+  /** How long the broker may wait for its replicas, in milliseconds. */
+  readonly timeoutMs: number;
+}
+
+/** What a group has committed for a partition. */
+export interface Committed {
+  readonly partition: number;
+  /** The first offset that is not done. */
+  readonly offset: number;
+  /** Text that goes with it; empty if there is none. */
+  readonly metadata: string;
+}
+
+/** Where the records of a partition begin and end. */
+export interface PartitionRange {
+  readonly partition: number;
+  /** The first offset that is kept. */
+  readonly low: number;
+  /** The offset that the next record gets. */
+  readonly high: number;
+}
+
+/** The partitions that a member has from a join on, until the next one. */
+export interface Assignment {
+  /** Names this membership to `commit`. */
+  readonly generation: unknown;
+  /** Whether the member has been in the group without a break: nobody else had a partition that it had before and has now. */
+  readonly continues: boolean;
+  readonly partitions: readonly number[];
+}
+
+/** What a member of a group tells. */
+export interface MemberListener {
+  /**
+   * It is about to join, at first or anew, and may lose partitions: what is to be committed for the membership that ends is
+   * to be committed now. It joins when this resolves, which must not take as long as the session.
+   */
+  leaving(): Promise<void>;
+  /** It has partitions. @returns where the records of each are to begin; none come before. */
+  joined(assignment: Assignment): Promise<ReadonlyMap<number, number>>;
+  /**
+   * Records of a partition, in the order of their offsets, not all of which are there. All below `end` that are not among
+   * them never come. None at all: there are no others at the moment. Must return at once.
+   */
+  received(partition: number, records: readonly IncomingRecord[], end: number): void;
+  /** What was asked for is not there: records of the partition come from `position` on, the first that is. */
+  lostRecords(partition: number, position: number): void;
+  /** It has failed, and tries again. */
+  failed(failure: unknown): void;
+}
+
+/** A member of a group, which reads the partitions of one topic that it is given. */
+export interface KafkaMember {
+  /** Commits for the membership of `generation`. @throws {KafkaFailure} `fenced` if that has ended. */
+  commit(generation: unknown, offsets: readonly Committed[]): Promise<void>;
+  /** Reads no records of these partitions until they are resumed, or dealt out anew. */
+  pause(partitions: readonly number[]): void;
+  resume(partitions: readonly number[]): void;
+  /** Leaves the group, so that others need not wait for the end of its session. Never rejects. */
+  close(): Promise<void>;
+}
+
+/** How a member behaves. */
+export interface MemberOptions {
+  readonly topic: string;
+  readonly group: string;
+  /** After how long without a heartbeat its partitions go to others, in milliseconds. */
+  readonly sessionTimeoutMs: number;
+  /** How long the others wait for a member when partitions are dealt out anew, in milliseconds. */
+  readonly rebalanceTimeoutMs: number;
+  /** The most bytes of one answer, and of one partition in it. */
+  readonly fetchBytes: number;
+}
+
+/**
+ * All that the rest of this package knows of a Kafka client. Another client is another implementation of this; trackers,
+ * chains, the committer and the producer stay as they are. It must do each thing once: no retry, nothing gathered, nothing
+ * remembered. What fails rejects with a {@link KafkaFailure}, whose kind says whether it may have been done.
+ */
+export interface KafkaDriver {
+  /** Connects. @throws {KafkaFailure} if no broker answers, or refuses us. */
+  open(): Promise<void>;
+  /** How many partitions the topic has now. @throws {KafkaFailure} `missing` if there is no such topic. It is not made. */
+  partitionsOf(topic: string): Promise<number>;
+  /** Makes the topic; nothing if it is there. */
+  createTopic(
+    topic: string,
+    options: { readonly partitions: number; readonly replicationFactor: number },
+  ): Promise<void>;
+  /** Where the partitions of the topic begin and end. */
+  ranges(topic: string): Promise<readonly PartitionRange[]>;
+  /** The first offset at or behind that time, in milliseconds since the Unix epoch; the end where there is none. */
+  offsetsAt(topic: string, time: number): Promise<ReadonlyMap<number, number>>;
+  /** Records from an offset on, as many as one answer has, without a group; and the offset behind them. */
+  read(
+    topic: string,
+    partition: number,
+    offset: number,
+  ): Promise<{ readonly records: readonly IncomingRecord[]; readonly end: number }>;
+  /** What a group has committed; nothing of partitions for which it has not. */
+  committed(group: string, topic: string, partitions: readonly number[]): Promise<readonly Committed[]>;
+  /** An identity that nobody else has. */
+  newIdentity(): Promise<ProducerIdentity>;
+  /**
+   * Stores the records in the partition, all or none, and resolves once as many replicas have them as the topic asks for,
+   * also if they were stored by an earlier request with the same identity and sequence.
+   */
+  produce(request: ProduceRequest): Promise<void>;
+  /** Joins a group, and goes on to be a member of it, through everything that happens, until it is closed. */
+  join(options: MemberOptions, listener: MemberListener): KafkaMember;
+  /** Lets go of every connection. What is under way rejects. Never rejects itself. */
+  close(): Promise<void>;
+}

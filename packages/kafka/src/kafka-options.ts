@@ -1,0 +1,184 @@
+import type { ConnectionOptions } from 'node:tls';
+import { checkCount, checkFunction, checkMs, checkOneOf, checkOptions } from '@nq/core/parts';
+import type { Kafka } from 'kafkajs';
+import type { Order } from './held-partition.ts';
+
+/** How a user is told to the brokers. */
+export interface SaslOptions {
+  readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512';
+  readonly username: string;
+  readonly password: string;
+}
+
+/** How a queue on Kafka is opened. The object is copied. */
+export interface KafkaQueueOptions {
+  /** Some brokers, as `host:port`; they know the others. */
+  readonly brokers?: readonly string[] | undefined;
+  /** A client of kafkajs 2.2.4, whose settings count for connections of our own, instead of `brokers` and what belongs to them. */
+  readonly client?: Kafka | undefined;
+  /** The topic that holds the events. It is not made unless `createTopic` says so. */
+  readonly topic: string;
+  /** The consumer group. Each group gets every event. */
+  readonly groupId: string;
+  /** TLS: `true`, or what `tls.connect()` of Node.js takes. @default false */
+  readonly tls?: boolean | ConnectionOptions | undefined;
+  /** The user. @default nobody */
+  readonly sasl?: SaslOptions | undefined;
+  /** Makes the topic if it is not there. */
+  readonly createTopic?: { readonly partitions: number; readonly replicationFactor: number } | undefined;
+  /**
+   * The topic of the dead letters of the group. Where it is not there, and is not made, the queue keeps none.
+   *
+   * @default the topic, the group and `dead`, with dots between them
+   */
+  readonly deadLetterTopic?: string | undefined;
+  /** What is handed out one after the other: events of one key, of one partition, or none. @default 'key' */
+  readonly order?: Order | undefined;
+  /** Where a group begins that has committed nothing yet. @default 'earliest' */
+  readonly startFrom?: 'earliest' | 'latest' | undefined;
+  /** How long a delivery is ours before the event is handed out again, in milliseconds. @default 30_000 */
+  readonly leaseMs?: number | undefined;
+  /** How many pushes may be on their way to the brokers: one more that is not to wait is refused. A topic has no limit. @default 10_000 */
+  readonly capacity?: number | undefined;
+  /** How many events are fetched before somebody asks for them, of all partitions together. @default 1000 */
+  readonly prefetch?: number | undefined;
+  /** After how long without a heartbeat the partitions of a process go to others, in milliseconds. @default 10_000 */
+  readonly sessionTimeoutMs?: number | undefined;
+  /** After how long without a pop, and with nothing handed out, partitions are left to others, in milliseconds. @default 3000 */
+  readonly idleMs?: number | undefined;
+  /** How long opening may take, in milliseconds. @default 10_000 */
+  readonly openTimeoutMs?: number | undefined;
+  /** The largest event with its headers, in bytes. @default 1_000_000 */
+  readonly maxPayloadBytes?: number | undefined;
+  /** How long a push may be under way, in milliseconds: a broker that dies is replaced in some ten seconds. @default 30_000 */
+  readonly deliveryTimeoutMs?: number | undefined;
+  /** How long an acknowledgement may be without an answer, in milliseconds. @default 5000 */
+  readonly requestTimeoutMs?: number | undefined;
+  /** The member of foreign JSON that is the key of the event. @default 'key' */
+  readonly foreignKey?: string | undefined;
+  /** Told what is worth knowing, such as records that are gone. @default a warning of the process */
+  readonly onWarning?: ((warning: string) => void) | undefined;
+}
+
+/** {@link KafkaQueueOptions} with every default filled in. */
+export interface ResolvedKafkaOptions {
+  readonly server: KafkaQueueOptions;
+  readonly topic: string;
+  readonly group: string;
+  readonly createTopic: KafkaQueueOptions['createTopic'];
+  readonly deadLetterTopic: string;
+  readonly order: Order;
+  readonly startFrom: 'earliest' | 'latest';
+  readonly leaseMs: number;
+  readonly capacity: number;
+  readonly prefetch: number;
+  readonly prefetchBytes: number;
+  readonly sessionTimeoutMs: number;
+  readonly rebalanceTimeoutMs: number;
+  readonly fetchBytes: number;
+  readonly idleMs: number;
+  readonly openTimeoutMs: number;
+  readonly maxPayloadBytes: number;
+  readonly deliveryTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+  readonly foreignKey: string | undefined;
+  readonly onWarning: (warning: string) => void;
+}
+
+const action = 'Cannot open a Kafka queue';
+const known = [
+  'brokers',
+  'client',
+  'topic',
+  'groupId',
+  'tls',
+  'sasl',
+  'createTopic',
+  'deadLetterTopic',
+  'order',
+  'startFrom',
+  'leaseMs',
+  'capacity',
+  'prefetch',
+  'sessionTimeoutMs',
+  'idleMs',
+  'openTimeoutMs',
+  'maxPayloadBytes',
+  'deliveryTimeoutMs',
+  'requestTimeoutMs',
+  'foreignKey',
+  'onWarning',
+] as const satisfies (keyof KafkaQueueOptions)[];
+
+/** `options` with every default filled in. @throws {TypeError} {RangeError} if one is not as it should be. */
+export function resolveOptions(options: KafkaQueueOptions): ResolvedKafkaOptions {
+  checkOptions(action, options, known);
+  const {
+    topic,
+    groupId,
+    createTopic,
+    deadLetterTopic = `${topic}.${groupId}.dead`,
+    order = 'key',
+    startFrom = 'earliest',
+    leaseMs = 30_000,
+    capacity = 10_000,
+    prefetch = 1000,
+    sessionTimeoutMs = 10_000,
+    idleMs = 3000,
+    openTimeoutMs = 10_000,
+    maxPayloadBytes = 1_000_000,
+    deliveryTimeoutMs = 30_000,
+    requestTimeoutMs = 5000,
+    foreignKey,
+    onWarning = warnProcess,
+  } = options;
+  checkText('topic', topic);
+  checkText('groupId', groupId);
+  checkText('deadLetterTopic', deadLetterTopic);
+  checkOneOf(action, 'order', order, ['key', 'partition', 'none']);
+  checkOneOf(action, 'startFrom', startFrom, ['earliest', 'latest']);
+  checkMs(action, 'leaseMs', leaseMs, 1);
+  checkCount(action, 'capacity', capacity, 1);
+  checkCount(action, 'prefetch', prefetch, 1);
+  checkMs(action, 'sessionTimeoutMs', sessionTimeoutMs, 1);
+  checkMs(action, 'idleMs', idleMs, 1);
+  checkMs(action, 'openTimeoutMs', openTimeoutMs, 1);
+  checkCount(action, 'maxPayloadBytes', maxPayloadBytes, 1, 1024 * 1024 * 1024);
+  checkMs(action, 'deliveryTimeoutMs', deliveryTimeoutMs, 1);
+  checkMs(action, 'requestTimeoutMs', requestTimeoutMs, 1);
+  checkFunction(action, 'onWarning', onWarning);
+  return {
+    server: { ...options },
+    topic,
+    group: groupId,
+    createTopic,
+    deadLetterTopic,
+    order,
+    startFrom,
+    leaseMs,
+    capacity,
+    prefetch,
+    prefetchBytes: 64 * 1024 * 1024,
+    sessionTimeoutMs,
+    rebalanceTimeoutMs: 2 * sessionTimeoutMs,
+    fetchBytes: 1024 * 1024,
+    idleMs,
+    openTimeoutMs,
+    maxPayloadBytes,
+    deliveryTimeoutMs,
+    requestTimeoutMs,
+    foreignKey,
+    onWarning,
+  };
+}
+
+function checkText(name: string, value: unknown): void {
+  if (typeof value === 'string' && value !== '') return;
+  throw new TypeError(
+    `${action}: ${name} must be a string that is not empty, got ${value === '' ? '""' : typeof value}`,
+  );
+}
+
+function warnProcess(warning: string): void {
+  process.emitWarning(warning, { type: 'NqWarning', code: 'NQ_KAFKA' });
+}

@@ -1,0 +1,276 @@
+import { createRequire } from 'node:module';
+import type { Socket } from 'node:net';
+import { NqError } from '@nq/core';
+import type { Kafka } from 'kafkajs';
+import { KafkaFailure } from '../kafka-failure.ts';
+
+/**
+ * What this package uses of kafkajs behind its API: its protocol, its connections, and how it joins a group. Its producer
+ * loses messages and its consumer sends heartbeats only between batches (docs/kafka.md tells more), so both are ours. This
+ * is pinned to the very version in which it was read; that is the last one, for kafkajs is no longer developed.
+ */
+const version = '2.2.4';
+
+/** A connection to one broker; each of its methods is one request. */
+export interface Broker {
+  readonly nodeId: number;
+  isConnected(): boolean;
+  produce(request: object): Promise<ProduceAnswer>;
+  initProducerId(request: object): Promise<{ readonly producerId: unknown; readonly producerEpoch: number }>;
+  offsetCommit(request: object): Promise<unknown>;
+  offsetFetch(request: object): Promise<OffsetFetchAnswer>;
+  fetch(request: object): Promise<FetchAnswer>;
+}
+
+interface ProduceAnswer {
+  readonly topics: readonly {
+    readonly topicName: string;
+    readonly partitions: readonly { readonly partition: number; readonly errorCode: number }[];
+  }[];
+}
+
+interface FetchAnswer {
+  readonly responses: readonly {
+    readonly topicName: string;
+    readonly partitions: readonly { readonly partition: number }[];
+  }[];
+}
+
+interface OffsetFetchAnswer {
+  readonly responses: readonly {
+    readonly topic: string;
+    readonly partitions: readonly { readonly partition: number; readonly offset: string; readonly metadata: string }[];
+  }[];
+}
+
+interface TopicOffsets {
+  readonly topic: string;
+  readonly partitions: readonly { readonly partition: number; readonly offset: string }[];
+}
+
+/** The brokers, and what is known of them. */
+export interface Cluster {
+  committedOffsetsByGroup: Map<string, unknown>;
+  readonly connectionPoolBuilder: { build(place?: object): Promise<ConnectionPool> };
+  connect(): Promise<void>;
+  disconnect(): Promise<void>;
+  isConnected(): boolean;
+  getNodeIds(): readonly string[];
+  addMultipleTargetTopics(topics: readonly string[]): Promise<void>;
+  refreshMetadata(): Promise<void>;
+  refreshMetadataIfNecessary(): Promise<void>;
+  removeBroker(place: { readonly host: string; readonly port: number }): void;
+  findBroker(node: { readonly nodeId: string | number }): Promise<Broker>;
+  findGroupCoordinator(group: { readonly groupId: string }): Promise<Broker>;
+  findTopicPartitionMetadata(topic: string): readonly { readonly partitionId: number; readonly leader: number }[];
+  findLeaderForPartitions(topic: string, partitions: readonly number[]): Readonly<Record<string, readonly number[]>>;
+  fetchTopicsOffset(topics: readonly object[]): Promise<readonly TopicOffsets[]>;
+  markOffsetAsCommitted(offset: {
+    readonly groupId: string;
+    readonly topic: string;
+    readonly partition: number;
+    readonly offset: string;
+  }): void;
+}
+
+interface Connection {
+  readonly requestQueue: RequestQueue;
+  readonly socket?: Socket | null;
+  connect(): Promise<unknown>;
+}
+
+/** The connections to one broker. */
+interface ConnectionPool {
+  readonly pool: readonly Connection[];
+}
+
+/** The requests of one connection. */
+interface RequestQueue {
+  readonly pending: readonly unknown[];
+  readonly throttledUntil: number;
+  scheduleCheckPendingRequests(): void;
+  destroy(): void;
+}
+
+/** Records of a partition, as one answer to a fetch has them. */
+export interface FetchedBatch {
+  readonly partition: number;
+  readonly messages: readonly {
+    readonly offset: string;
+    readonly key: Buffer | null;
+    readonly value: Buffer | null;
+    readonly headers?: Readonly<Record<string, Buffer | string | (Buffer | string)[] | undefined>>;
+    readonly timestamp: string;
+  }[];
+  /** Those that are no messages, such as the ends of transactions, included. */
+  readonly rawMessages: readonly unknown[];
+  lastOffset(): string;
+}
+
+/** A membership in a group. */
+export interface ConsumerGroup {
+  readonly coordinator: Broker;
+  readonly generationId: number;
+  memberId: string | null;
+  joinAndSync(): Promise<void>;
+  leave(): Promise<void>;
+  heartbeat(options: { readonly interval: number }): Promise<void>;
+  fetch(nodeId: string): Promise<readonly FetchedBatch[]>;
+  recoverFromFetch(error: unknown): Promise<void>;
+  assigned(): readonly { readonly topic: string; readonly partitions: readonly number[] }[];
+  isPaused(topic: string, partition: number): boolean;
+  pause(parts: readonly { readonly topic: string; readonly partitions: readonly number[] }[]): void;
+  resume(parts: readonly { readonly topic: string; readonly partitions: readonly number[] }[]): void;
+  resolveOffset(offset: { readonly topic: string; readonly partition: number; readonly offset: string }): void;
+}
+
+/** How members of a group deal out partitions among themselves. */
+export interface Assigner {
+  readonly name: string;
+  readonly version: number;
+  protocol(subscription: { readonly topics: readonly string[] }): { readonly name: string; readonly metadata: Buffer };
+  assign(group: {
+    readonly members: readonly { readonly memberId: string; readonly memberMetadata: Buffer }[];
+  }): Promise<readonly { readonly memberId: string; readonly memberAssignment: Buffer }[]>;
+}
+
+interface ConsumerGroupClass {
+  new (options: object): ConsumerGroup;
+  readonly prototype: ConsumerGroup;
+}
+
+const require = createRequire(import.meta.url);
+
+interface BatchClass {
+  new (topic: string, fetchedOffset: string, partition: object): FetchedBatch;
+}
+
+/** The classes of {@link ConsumerGroup} and of {@link FetchedBatch}. */
+export const { ConsumerGroupOfKafkajs, BatchOfKafkajs } = loadInternals();
+
+function loadInternals(): { readonly ConsumerGroupOfKafkajs: ConsumerGroupClass; readonly BatchOfKafkajs: BatchClass } {
+  const found = (require('kafkajs/package.json') as { readonly version: string }).version;
+  if (found !== version) {
+    throw new NqError(
+      'NQ_CONFIG',
+      `Cannot use kafkajs ${found}: @nq/kafka needs kafkajs ${version}, of which it uses what is no API`,
+    );
+  }
+  return {
+    ConsumerGroupOfKafkajs: require('kafkajs/src/consumer/consumerGroup') as ConsumerGroupClass,
+    BatchOfKafkajs: require('kafkajs/src/consumer/batch') as BatchClass,
+  };
+}
+
+/**
+ * Makes what `kafka` makes for each of its producers and consumers: connections of their own.
+ *
+ * @throws {NqError} `NQ_CONFIG` if it is not of kafkajs 2.2.4.
+ */
+export function createCluster(kafka: Kafka, options: object): Cluster {
+  const symbol = Object.getOwnPropertySymbols(kafka).find(
+    ({ description }) => description === 'private:Kafka:createCluster',
+  );
+  const create = symbol === undefined ? undefined : (kafka as unknown as Record<symbol, unknown>)[symbol];
+  if (typeof create !== 'function') {
+    throw new NqError('NQ_CONFIG', `Cannot use the client: it must be a Kafka of kafkajs ${version}`);
+  }
+  const cluster = create(options) as Cluster;
+  // kafkajs shares it among all consumers of a group that one Kafka has made, and each clears it when it joins.
+  cluster.committedOffsetsByGroup = new Map();
+  const { connectionPoolBuilder } = cluster;
+  const built = new Set<ConnectionPool>();
+  connectionsOf.set(cluster, built);
+  const build = connectionPoolBuilder.build.bind(connectionPoolBuilder);
+  connectionPoolBuilder.build = async (place) => {
+    const connections = await build(place);
+    calmTimers(connections);
+    connectOnce(connections);
+    built.add(connections);
+    return connections;
+  };
+  return cluster;
+}
+
+/** What was connected for each. */
+const connectionsOf = new WeakMap<Cluster, Set<ConnectionPool>>();
+
+/**
+ * Ends every connection at once, for good; what is under way there rejects. kafkajs itself waits until everything has its
+ * answer, which for who joins a group may take as long as others take, and what it tries again connects anew.
+ */
+export function endConnections(cluster: Cluster): void {
+  const refuse = (): Promise<never> => Promise.reject(new KafkaFailure('away', 'the connections were ended'));
+  cluster.connectionPoolBuilder.build = refuse;
+  for (const { pool } of connectionsOf.get(cluster) ?? []) {
+    for (const connection of pool) {
+      connection.connect = refuse;
+      // With an error, or kafkajs does not hear of it, and nothing rejects.
+      connection.socket?.destroy(new Error('the connections were ended'));
+      connection.requestQueue.destroy();
+    }
+  }
+}
+
+/** kafkajs connects once for each request that comes while it connects, and forgets all of these connections but the last. */
+function connectOnce({ pool }: ConnectionPool): void {
+  for (const connection of pool) {
+    const connect = connection.connect.bind(connection);
+    let connecting: Promise<unknown> | undefined;
+    connection.connect = () => {
+      connecting ??= connect().finally(() => {
+        connecting = undefined;
+      });
+      return connecting;
+    };
+  }
+}
+
+const calm = Symbol('calm');
+
+/**
+ * Ends what kafkajs never ends: each connection that was ever used looks for requests to send a thousand times in a second,
+ * where nothing waits (kafkajs #1556, #1704). It still looks when something waits, or the broker has asked for a pause.
+ */
+function calmTimers({ pool }: ConnectionPool): void {
+  for (const { requestQueue } of pool) {
+    const prototype = Object.getPrototypeOf(requestQueue) as RequestQueue & { [calm]?: boolean };
+    if (prototype[calm] === true) return;
+    const schedule = prototype.scheduleCheckPendingRequests;
+    prototype.scheduleCheckPendingRequests = function (this: RequestQueue): void {
+      if (this.pending.length > 0 || this.throttledUntil > Date.now()) schedule.call(this);
+    };
+    prototype[calm] = true;
+  }
+}
+
+/** The name of an error of the protocol, by its number. */
+export function protocolErrorOf(code: number): unknown {
+  const { createErrorFromCode } = require('kafkajs/src/protocol/error') as {
+    readonly createErrorFromCode: (code: number) => unknown;
+  };
+  return createErrorFromCode(code);
+}
+
+/** How members write what they know, and what they are given. */
+export const assignerProtocol = require('kafkajs/src/consumer/assignerProtocol') as {
+  readonly MemberMetadata: {
+    encode(metadata: {
+      readonly version: number;
+      readonly topics: readonly string[];
+      readonly userData?: Buffer;
+    }): Buffer;
+    decode(buffer: Buffer): {
+      readonly version: number;
+      readonly topics: readonly string[];
+      readonly userData: Buffer | null;
+    };
+  };
+  readonly MemberAssignment: {
+    encode(assignment: {
+      readonly version: number;
+      readonly assignment: Readonly<Record<string, readonly number[]>>;
+      readonly userData?: Buffer;
+    }): Buffer;
+  };
+};

@@ -1,0 +1,136 @@
+import { type FailureKind, KafkaFailure } from '../kafka-failure.ts';
+
+/** What errors of the protocol mean. What is not here is `other`. */
+const protocolFailures: readonly (readonly [FailureKind, string, readonly string[]])[] = [
+  [
+    'away',
+    'no broker leads the partition, or can do this, at the moment',
+    [
+      'LEADER_NOT_AVAILABLE',
+      'NOT_LEADER_FOR_PARTITION',
+      'BROKER_NOT_AVAILABLE',
+      'REPLICA_NOT_AVAILABLE',
+      'GROUP_LOAD_IN_PROGRESS',
+      'GROUP_COORDINATOR_NOT_AVAILABLE',
+      'NOT_COORDINATOR_FOR_GROUP',
+      'NOT_CONTROLLER',
+      'FENCED_LEADER_EPOCH',
+      'UNKNOWN_LEADER_EPOCH',
+      'KAFKA_STORAGE_ERROR',
+      'OFFSET_NOT_AVAILABLE',
+      'PREFERRED_LEADER_NOT_AVAILABLE',
+      'UNSTABLE_OFFSET_COMMIT',
+    ],
+  ],
+  ['away', 'too few replicas are in sync', ['NOT_ENOUGH_REPLICAS']],
+  [
+    'unsure',
+    'the broker has not finished in time; it may be done',
+    ['REQUEST_TIMED_OUT', 'NOT_ENOUGH_REPLICAS_AFTER_APPEND', 'NETWORK_EXCEPTION'],
+  ],
+  [
+    'identity',
+    'the brokers have forgotten the producer',
+    ['OUT_OF_ORDER_SEQUENCE_NUMBER', 'UNKNOWN_PRODUCER_ID', 'INVALID_PRODUCER_EPOCH', 'INVALID_PRODUCER_ID_MAPPING'],
+  ],
+  [
+    'tooLarge',
+    'it is larger than the broker takes',
+    ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'OFFSET_METADATA_TOO_LARGE', 'INVALID_COMMIT_OFFSET_SIZE'],
+  ],
+  ['moved', 'the group deals out its partitions anew', ['REBALANCE_IN_PROGRESS']],
+  [
+    'fenced',
+    'the membership in the group has ended',
+    ['ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID', 'FENCED_INSTANCE_ID', 'MEMBER_ID_REQUIRED'],
+  ],
+  ['outOfRange', 'there is no such offset', ['OFFSET_OUT_OF_RANGE']],
+  ['missing', 'there is no such topic', ['UNKNOWN_TOPIC_OR_PARTITION', 'INVALID_TOPIC_EXCEPTION']],
+  [
+    'refused',
+    'the user may not do this',
+    [
+      'TOPIC_AUTHORIZATION_FAILED',
+      'GROUP_AUTHORIZATION_FAILED',
+      'CLUSTER_AUTHORIZATION_FAILED',
+      'TRANSACTIONAL_ID_AUTHORIZATION_FAILED',
+      'SECURITY_DISABLED',
+    ],
+  ],
+  [
+    'refused',
+    'the broker does not accept the user or the password',
+    ['SASL_AUTHENTICATION_FAILED', 'UNSUPPORTED_SASL_MECHANISM', 'ILLEGAL_SASL_STATE'],
+  ],
+  ['refused', 'the members of the group do not agree on how partitions are dealt out', ['INCONSISTENT_GROUP_PROTOCOL']],
+  [
+    'refused',
+    'the broker does not allow such settings',
+    [
+      'INVALID_SESSION_TIMEOUT',
+      'INVALID_GROUP_ID',
+      'INVALID_REQUIRED_ACKS',
+      'GROUP_MAX_SIZE_REACHED',
+      'INVALID_PARTITIONS',
+      'INVALID_REPLICATION_FACTOR',
+      'INVALID_CONFIG',
+      'POLICY_VIOLATION',
+      'UNSUPPORTED_VERSION',
+      'UNSUPPORTED_COMPRESSION_TYPE',
+      'UNSUPPORTED_FOR_MESSAGE_FORMAT',
+    ],
+  ],
+];
+
+const byType: ReadonlyMap<string, readonly [FailureKind, string]> = new Map(
+  protocolFailures.flatMap(([kind, meaning, types]) => types.map((type) => [type, [kind, meaning]] as const)),
+);
+
+interface KafkajsError extends Error {
+  readonly type?: unknown;
+  readonly code?: unknown;
+  readonly cause?: unknown;
+}
+
+/**
+ * What `error`, thrown by kafkajs, means.
+ *
+ * @param sent whether a request may have left: then a connection that breaks leaves it open whether it was done.
+ */
+export function failureOf(error: unknown, sent: boolean): KafkaFailure {
+  if (error instanceof KafkaFailure) return error;
+  const root = rootOf(error);
+  const [kind, meaning] = byType.get(String(root.type)) ?? ofConnection(root, sent);
+  return new KafkaFailure(kind, meaning, error);
+}
+
+/** The names of errors that say nothing but that a connection is none. */
+const ofConnections: ReadonlySet<string> = new Set([
+  'KafkaJSConnectionError',
+  'KafkaJSConnectionClosedError',
+  'KafkaJSBrokerNotFound',
+  'KafkaJSMetadataNotLoaded',
+  'KafkaJSTopicMetadataNotLoaded',
+  'KafkaJSNoBrokerAvailableError',
+  'KafkaJSGroupCoordinatorNotFound',
+  'KafkaJSLockTimeout',
+  'KafkaJSRequestTimeoutError',
+]);
+
+function ofConnection(error: KafkajsError, sent: boolean): readonly [FailureKind, string] {
+  const { name, message, code } = error;
+  if (name === 'KafkaJSSASLAuthenticationError')
+    return ['refused', 'the broker does not accept the user or the password'];
+  if (/certificate|SSL|TLS|ERR_TLS/i.test(`${String(code)} ${message}`)) return ['refused', 'TLS has failed'];
+  if (name === 'KafkaJSNotImplemented') return ['refused', 'the codec of the compression is not there'];
+  if (!ofConnections.has(name) && typeof code !== 'string') return ['other', 'the client has failed'];
+  if (sent && message !== 'Not connected') return ['unsure', 'the connection was lost; it may be done'];
+  return ['away', 'there is no connection to Kafka'];
+}
+
+/** kafkajs puts the error that counts behind those of its tries. */
+function rootOf(error: unknown): KafkajsError {
+  let root: KafkajsError = error instanceof Error ? error : new Error(String(error));
+  while (root.type === undefined && root.cause instanceof Error) root = root.cause;
+  return root;
+}

@@ -1,0 +1,358 @@
+import type { Clock } from '@nq/core';
+import { within } from '@nq/core/parts';
+import type { Committed, IncomingRecord, KafkaMember, MemberListener, MemberOptions } from '../kafka-driver.ts';
+import { Changes } from '../changes.ts';
+import { KafkaFailure } from '../kafka-failure.ts';
+import {
+  type Cluster,
+  type ConsumerGroup,
+  ConsumerGroupOfKafkajs,
+  endConnections,
+  type FetchedBatch,
+} from './internals.ts';
+import { failureOf } from './kafkajs-failures.ts';
+import { stickyAssigner } from './sticky-assigner.ts';
+
+/** How long a broker waits for a record before it answers that there is none, in milliseconds: what a pause takes to act. */
+const fetchWaitMs = 500;
+/** After a failure it is tried again after so long, doubled up to the longest, in milliseconds. */
+const firstRetryMs = 100;
+const longestRetryMs = 5000;
+
+/** How long a coordinator that does not answer is waited for when a member leaves, in milliseconds. */
+const leaveMs = 500;
+
+/** What a member is made of. */
+export interface MemberParts {
+  readonly options: MemberOptions;
+  readonly listener: MemberListener;
+  readonly clock: Clock;
+  readonly newCluster: () => Cluster;
+  readonly onClosed: () => void;
+}
+
+/** A time between two joins. */
+interface Round {
+  readonly group: ConsumerGroup;
+  readonly generation: number;
+  readonly memberId: string | null;
+  /** Why it is over; `undefined` as long as it is not. */
+  end: { readonly error: unknown } | undefined;
+}
+
+/**
+ * A member of a group: joins, sends heartbeats by the clock, whatever else happens, and fetches from every broker that
+ * leads one of its partitions.
+ */
+export class KafkajsMember implements KafkaMember {
+  readonly #parts: MemberParts;
+  #cluster: Cluster | undefined;
+  #group: ConsumerGroup | undefined;
+  #round: Round | undefined;
+  /** The last generation in which we were, and as whom. */
+  #last: { readonly memberId: string | null; readonly generation: number } | undefined;
+  #owned: readonly number[] = [];
+  /** Told when something is to be fetched again; and when there is nothing to do any more. */
+  readonly #resumed: Changes;
+  readonly #ends: Changes;
+  readonly #lived: Promise<void>;
+  #closed = false;
+  #retryMs = firstRetryMs;
+
+  constructor(parts: MemberParts) {
+    this.#parts = parts;
+    this.#resumed = new Changes(parts.clock);
+    this.#ends = new Changes(parts.clock);
+    this.#lived = this.#live();
+  }
+
+  async commit(generation: unknown, offsets: readonly Committed[]): Promise<void> {
+    const round = this.#round;
+    if (round === undefined || round !== generation)
+      throw new KafkaFailure('fenced', 'the membership in the group has ended');
+    const { topic, group } = this.#parts.options;
+    try {
+      await round.group.coordinator.offsetCommit({
+        groupId: group,
+        memberId: round.memberId,
+        groupGenerationId: round.generation,
+        topics: [
+          {
+            topic,
+            partitions: offsets.map(({ partition, offset, metadata }) => ({
+              partition,
+              offset: String(offset),
+              metadata,
+            })),
+          },
+        ],
+      });
+    } catch (error) {
+      const failure = failureOf(error, true);
+      // The coordinator is elsewhere, or the membership is over: the heartbeat would find out later.
+      if (failure.kind !== 'tooLarge' && failure.kind !== 'other') this.#end(round, error);
+      throw failure;
+    }
+  }
+
+  pause(partitions: readonly number[]): void {
+    this.#group?.pause([{ topic: this.#parts.options.topic, partitions }]);
+  }
+
+  resume(partitions: readonly number[]): void {
+    this.#group?.resume([{ topic: this.#parts.options.topic, partitions }]);
+    this.#resumed.tell();
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return this.#lived;
+    this.#closed = true;
+    const round = this.#round;
+    if (round !== undefined) this.#end(round, undefined);
+    this.#resumed.tell();
+    this.#ends.tell();
+    const cluster = this.#cluster;
+    // Before the round has ended in peace: a fetch may be under way that takes its time.
+    await this.#leave();
+    if (cluster !== undefined) endConnections(cluster);
+    await this.#lived;
+    this.#parts.onClosed();
+  }
+
+  /** So that others need not wait for the end of the session; not longer than they would. Never rejects. */
+  async #leave(): Promise<void> {
+    const left = this.#group?.leave().catch(() => {});
+    if (left !== undefined) await within(left, leaveMs, undefined, this.#parts.clock);
+  }
+
+  /** Never rejects. */
+  async #live(): Promise<void> {
+    // Not in the constructor: whoever makes a member has to know it before it says anything.
+    await Promise.resolve();
+    while (!this.#closed) {
+      try {
+        await this.#join();
+        this.#retryMs = firstRetryMs;
+        await this.#fetchAll();
+      } catch (error) {
+        if (this.#closed) break;
+        await this.#recover(error);
+      }
+    }
+  }
+
+  async #join(): Promise<void> {
+    const { options, listener } = this.#parts;
+    const { topic, group: groupId } = options;
+    await listener.leaving();
+    this.#round = undefined;
+    const { cluster, group } = await this.#connected();
+    await group.joinAndSync();
+    const partitions = group.assigned().find((own) => own.topic === topic)?.partitions ?? [];
+    const { generationId: generation, memberId } = group;
+    const round: Round = { group, generation, memberId, end: undefined };
+    this.#round = round;
+    const continues =
+      this.#last !== undefined && this.#last.memberId === memberId && generation === this.#last.generation + 1;
+    this.#last = { memberId, generation };
+    this.#owned = [...partitions];
+    void this.#beat(round);
+    const positions = await listener.joined({ generation: round, continues, partitions: this.#owned });
+    for (const [partition, position] of positions) {
+      cluster.markOffsetAsCommitted({ groupId, topic, partition, offset: String(position) });
+      // Where the last membership has read on, that counts.
+      group.resolveOffset({ topic, partition, offset: String(position - 1) });
+    }
+  }
+
+  async #connected(): Promise<{ readonly cluster: Cluster; readonly group: ConsumerGroup }> {
+    if (this.#cluster !== undefined && this.#group !== undefined) return { cluster: this.#cluster, group: this.#group };
+    const { options, newCluster } = this.#parts;
+    const { topic, group: groupId, sessionTimeoutMs, rebalanceTimeoutMs, fetchBytes } = options;
+    const cluster = newCluster();
+    this.#cluster = cluster;
+    await cluster.connect();
+    await cluster.addMultipleTargetTopics([topic]);
+    const group = new ConsumerGroupOfKafkajs({
+      // Each try is ours.
+      retry: { retries: 0 },
+      cluster,
+      groupId,
+      topics: [topic],
+      topicConfigurations: { [topic]: { fromBeginning: true } },
+      logger: quiet,
+      instrumentationEmitter: { emit: () => {} },
+      assigners: [stickyAssigner(cluster, () => new Map([[topic, this.#owned]]))],
+      sessionTimeout: sessionTimeoutMs,
+      rebalanceTimeout: rebalanceTimeoutMs,
+      maxBytesPerPartition: fetchBytes,
+      minBytes: 1,
+      maxBytes: fetchBytes,
+      maxWaitTimeInMs: fetchWaitMs,
+      autoCommit: false,
+      isolationLevel: 1,
+      rackId: '',
+      metadataMaxAge: Infinity,
+    });
+    // It would join by itself, and jump to the begin of a partition whose offset is gone.
+    group.recoverFromFetch = async (error) => {
+      throw error;
+    };
+    this.#group = group;
+    return { cluster, group };
+  }
+
+  /** Sends heartbeats until the round is over. Never rejects. */
+  async #beat(round: Round): Promise<void> {
+    const everyMs = this.#parts.options.sessionTimeoutMs / 5;
+    while (round.end === undefined && !this.#closed) {
+      await this.#ends.next(everyMs);
+      if (round.end !== undefined || this.#closed) return;
+      try {
+        await round.group.heartbeat({ interval: 0 });
+      } catch (error) {
+        this.#end(round, error);
+      }
+    }
+  }
+
+  /** Fetches until the round is over. @throws why. */
+  async #fetchAll(): Promise<void> {
+    const round = this.#round as Round;
+    const { topic } = this.#parts.options;
+    while (round.end === undefined && !this.#closed) {
+      const cluster = this.#cluster as Cluster;
+      const nodes = Object.keys(cluster.findLeaderForPartitions(topic, this.#owned)).filter((node) => node !== '-1');
+      if (nodes.length === 0) {
+        await this.#ends.next(fetchWaitMs);
+        if (this.#owned.length > 0) await cluster.refreshMetadata();
+        continue;
+      }
+      const pass = { isOver: false };
+      const fetches = nodes.map((node) =>
+        this.#fetchFrom(node, round, pass).finally(() => {
+          pass.isOver = true;
+          this.#resumed.tell();
+        }),
+      );
+      const ended = await Promise.allSettled(fetches);
+      for (const fetch of ended) if (fetch.status === 'rejected') await this.#afterFetch(round, fetch.reason);
+    }
+    if (round.end?.error !== undefined) throw round.end.error;
+  }
+
+  async #fetchFrom(node: string, round: Round, pass: { readonly isOver: boolean }): Promise<void> {
+    const { group } = round;
+    while (round.end === undefined && !pass.isOver && !this.#closed) {
+      if (!this.#hasActive(node, group)) {
+        await this.#resumed.next(Infinity);
+        continue;
+      }
+      const batches = await group.fetch(node);
+      if (round.end !== undefined || this.#closed) return;
+      for (const batch of batches) this.#take(group, batch);
+    }
+  }
+
+  #take(group: ConsumerGroup, batch: FetchedBatch): void {
+    const { topic } = this.#parts.options;
+    const { partition } = batch;
+    if (batch.rawMessages.length === 0) {
+      this.#parts.listener.received(partition, [], 0);
+      return;
+    }
+    const last = batch.lastOffset();
+    this.#parts.listener.received(partition, batch.messages.map(recordOf), Number(last) + 1);
+    group.resolveOffset({ topic, partition, offset: last });
+  }
+
+  /** @throws what ends the round. */
+  async #afterFetch(round: Round, error: unknown): Promise<void> {
+    const failure = failureOf(error, false);
+    const cluster = this.#cluster as Cluster;
+    if (failure.kind === 'outOfRange') {
+      await this.#findRecords(error as { readonly partition: number });
+      return;
+    }
+    // The topic has more partitions than before.
+    if ((error as Error).name === 'KafkaJSStaleTopicMetadataAssignment') {
+      this.#end(round, error);
+      return;
+    }
+    if (failure.kind !== 'away') throw error;
+    const { host, port } = error as { readonly host?: unknown; readonly port?: unknown };
+    if (typeof host === 'string' && typeof port === 'number') cluster.removeBroker({ host, port });
+    await this.#ends.next(firstRetryMs);
+    await cluster.refreshMetadata();
+  }
+
+  /** Goes to the first record that is there, for the one that comes next is gone. */
+  async #findRecords({ partition }: { readonly partition: number }): Promise<void> {
+    const { options, listener } = this.#parts;
+    const { topic, group: groupId } = options;
+    const [answer] = await (this.#cluster as Cluster).fetchTopicsOffset([
+      { topic, partitions: [{ partition }], fromBeginning: true },
+    ]);
+    const position = Number(answer?.partitions[0]?.offset ?? 0);
+    this.#cluster?.markOffsetAsCommitted({ groupId, topic, partition, offset: String(position) });
+    this.#group?.resolveOffset({ topic, partition, offset: String(position - 1) });
+    listener.lostRecords(partition, position);
+  }
+
+  #hasActive(node: string, group: ConsumerGroup): boolean {
+    const { topic } = this.#parts.options;
+    const led = (this.#cluster as Cluster).findLeaderForPartitions(topic, this.#owned)[node] ?? [];
+    return led.some((partition) => !group.isPaused(topic, partition));
+  }
+
+  /** Makes ready for another join. */
+  async #recover(error: unknown): Promise<void> {
+    const failure = failureOf(error, false);
+    const round = this.#round;
+    if (round !== undefined) this.#end(round, error);
+    const isEnded = (error as { readonly type?: unknown }).type === 'UNKNOWN_MEMBER_ID';
+    if (isEnded && this.#group !== undefined) this.#group.memberId = null;
+    // As it is meant to be: somebody joins, or leaves.
+    if (failure.kind === 'moved' || isEnded) return;
+    if ((error as Error).name === 'KafkaJSStaleTopicMetadataAssignment') return;
+    this.#parts.listener.failed(failure);
+    await this.#ends.next(this.#retryMs);
+    this.#retryMs = Math.min(longestRetryMs, 2 * this.#retryMs);
+    await this.#reconnect();
+  }
+
+  /** Begins with connections that are new, but as the same member. */
+  async #reconnect(): Promise<void> {
+    const cluster = this.#cluster;
+    const memberId = this.#group?.memberId ?? null;
+    this.#cluster = undefined;
+    this.#group = undefined;
+    if (cluster !== undefined) endConnections(cluster);
+    if (this.#closed) return;
+    const { group } = await this.#connected().catch(() => ({ group: undefined }));
+    if (group !== undefined) group.memberId = memberId;
+    else this.#cluster = undefined;
+  }
+
+  #end(round: Round, error: unknown): void {
+    round.end ??= { error };
+    this.#resumed.tell();
+    this.#ends.tell();
+  }
+}
+
+/** A record as the rest of this package knows it. */
+export function recordOf({
+  offset,
+  key,
+  value,
+  headers = {},
+  timestamp,
+}: FetchedBatch['messages'][number]): IncomingRecord {
+  return { offset: Number(offset), key, value, headers, time: Number(timestamp) };
+}
+
+const silent = (): void => {};
+
+/** kafkajs has much to say about what is as it should be; what is not, rejects. */
+const quiet = { namespace: () => ({ info: silent, warn: silent, error: silent, debug: silent }) };

@@ -1,0 +1,85 @@
+import type { DeadLetter } from '@nq/core';
+import type { IncomingRecord, OutgoingRecord } from './kafka-driver.ts';
+import { decodeRecord } from './record.ts';
+
+/** The type under which a dead letter that is no event is shown; its data are its bytes. */
+const undecodableType = 'nq.undecodable';
+
+/** In front of the names of headers that a dead letter has, and its event had not. */
+const prefix = 'nq-';
+
+/** Why a record has died. */
+export interface Death {
+  readonly reason: string;
+  /** How often it was handed out. */
+  readonly attempts: number;
+  /** In milliseconds since the Unix epoch. */
+  readonly deadAt: number;
+}
+
+/** A dead letter as the topic has it. */
+export interface Letter {
+  /** Its name: where the record was, as `topic/partition/offset`. One that was written twice has the same one. */
+  readonly name: string;
+  readonly shown: DeadLetter;
+  /** What is pushed when it is replayed. */
+  readonly record: OutgoingRecord;
+}
+
+/**
+ * The record for the dead-letter topic: what has died as it was, with headers that say why and where it comes from. Its key
+ * is its name, so that a topic that is compacted keeps it until it is removed.
+ */
+export function letterOf(
+  topic: string,
+  partition: number,
+  { offset, key, value, headers }: IncomingRecord,
+  { reason, attempts, deadAt }: Death,
+): OutgoingRecord {
+  return {
+    key: Buffer.from(`${topic}/${partition}/${offset}`),
+    // A record without a value would remove itself.
+    value: value ?? Buffer.alloc(0),
+    headers: {
+      ...headers,
+      [`${prefix}reason`]: reason,
+      [`${prefix}attempts`]: String(attempts),
+      [`${prefix}dead-at`]: String(Math.floor(deadAt)),
+      ...(key === null ? {} : { [`${prefix}key`]: key }),
+      ...(value === null ? { [`${prefix}no-value`]: '1' } : {}),
+    },
+  };
+}
+
+/** What removes the letter of that name. */
+export function removalOf(name: string): OutgoingRecord {
+  return { key: Buffer.from(name), value: null, headers: {} };
+}
+
+/** The letter in a record of the dead-letter topic; `undefined` if it is a removal. */
+export function readLetter(record: IncomingRecord, foreignKey: string | undefined): Letter | undefined {
+  if (record.value === null) return undefined;
+  const name = record.key?.toString() ?? `@${record.offset}`;
+  const own: Record<string, Buffer | string> = {};
+  const headers: Record<string, Buffer | string> = {};
+  for (const [header, raw] of Object.entries(record.headers)) {
+    const value = Array.isArray(raw)
+      ? (raw as readonly (Buffer | string)[]).at(-1)
+      : (raw as Buffer | string | undefined);
+    if (value === undefined) continue;
+    if (header.startsWith(prefix)) own[header.slice(prefix.length)] = value;
+    else headers[header] = value;
+  }
+  const keyOf = own['key'];
+  const key = keyOf === undefined ? null : Buffer.from(keyOf);
+  const value = own['no-value'] === undefined ? record.value : null;
+  const decoded = decodeRecord({ ...record, key, value, headers }, { foreignKey });
+  const deadAt = Number(own['dead-at'] ?? record.time);
+  const event =
+    'flaw' in decoded
+      ? { id: name, type: undecodableType, data: new Uint8Array(record.value), time: deadAt }
+      : decoded.event;
+  const attempts = Number(own['attempts'] ?? 0);
+  const reason = String(own['reason'] ?? 'it was not put there by nq');
+  return { name, shown: { event, attempts, reason, deadAt }, record: { key, value, headers } };
+}

@@ -1,0 +1,105 @@
+import { type Clock, NqError } from '@nq/core';
+import type { KafkaDriver, OutgoingRecord, ProducerIdentity } from './kafka-driver.ts';
+import { failureCodes, KafkaFailure } from './kafka-failure.ts';
+
+/** After a failure it is tried again after so long, doubled up to the longest, in milliseconds. */
+const firstRetryMs = 20;
+const longestRetryMs = 500;
+
+/** How many numbers there are for the records of an identity: then they begin anew, as the brokers expect. */
+const sequences = 2 ** 31;
+
+/** What a producer needs. */
+export interface PartitionProducerParts {
+  readonly driver: KafkaDriver;
+  readonly topic: string;
+  readonly partition: number;
+  readonly clock: Clock;
+  /** How long a batch may be under way, in milliseconds. */
+  readonly deliveryTimeoutMs: number;
+}
+
+/**
+ * What is pushed into one partition: one request at a time, so that nothing overtakes anything, and tried again until it
+ * is stored. Each record has a number, by which the broker knows one that it has already; so what is tried again after an
+ * answer was lost is stored once.
+ */
+export class PartitionProducer {
+  readonly #parts: PartitionProducerParts;
+  #identity: ProducerIdentity | undefined;
+  #sequence = 0;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(parts: PartitionProducerParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Stores `records`, all or none, behind those of calls before.
+   *
+   * @throws {NqError} `NQ_UNAVAILABLE` if nothing is stored after `deliveryTimeoutMs`; `NQ_OUTCOME_UNKNOWN` if it may be.
+   */
+  push(records: readonly OutgoingRecord[]): Promise<void> {
+    const pushed = this.#last.then(() => this.#push(records));
+    this.#last = pushed.catch(() => {});
+    return pushed;
+  }
+
+  async #push(records: readonly OutgoingRecord[]): Promise<void> {
+    const { driver, topic, partition, clock, deliveryTimeoutMs } = this.#parts;
+    const deadline = clock.now() + deliveryTimeoutMs;
+    let retryMs = firstRetryMs;
+    let mayBeStored = false;
+    for (;;) {
+      const leftMs = deadline - clock.now();
+      try {
+        this.#identity ??= await driver.newIdentity();
+        const timeoutMs = Math.max(1, Math.ceil(leftMs));
+        await driver.produce({
+          topic,
+          partition,
+          records,
+          identity: this.#identity,
+          sequence: this.#sequence,
+          timeoutMs,
+        });
+        this.#sequence = (this.#sequence + records.length) % sequences;
+        return;
+      } catch (error) {
+        const failure =
+          error instanceof KafkaFailure ? error : new KafkaFailure('other', 'the client has failed', error);
+        mayBeStored ||= failure.kind === 'unsure';
+        // The numbers of what may be stored are known to the broker; a new identity would store it again.
+        if (failure.kind === 'identity' && !mayBeStored) this.#forget();
+        const isOver = clock.now() + retryMs >= deadline;
+        if (isOver || !isPassing(failure)) throw this.#verdict(failure, mayBeStored);
+      }
+      await new Promise<void>((resolve) => {
+        clock.schedule(resolve, retryMs);
+      });
+      retryMs = Math.min(longestRetryMs, 2 * retryMs);
+    }
+  }
+
+  #forget(): void {
+    this.#identity = undefined;
+    this.#sequence = 0;
+  }
+
+  #verdict(failure: KafkaFailure, mayBeStored: boolean): NqError {
+    if (!mayBeStored) return pushError(failure);
+    // The next records get numbers that the broker has never seen, or it would take them for these.
+    this.#forget();
+    const message = 'Cannot push: Kafka has not answered in time; it may be stored';
+    return new NqError('NQ_OUTCOME_UNKNOWN', message, { cause: failure });
+  }
+}
+
+/** Whether the same may work a little later. */
+function isPassing({ kind }: KafkaFailure): boolean {
+  return kind === 'away' || kind === 'unsure' || kind === 'identity';
+}
+
+function pushError(failure: KafkaFailure): NqError {
+  return new NqError(failureCodes[failure.kind], `Cannot push: ${failure.meaning}`, { cause: failure });
+}

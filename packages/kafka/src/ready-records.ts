@@ -1,0 +1,108 @@
+import type { Clock, Timer } from '@nq/core';
+import { Heap } from '@nq/core/parts';
+import type { HeldRecord } from './held-partition.ts';
+
+/** A record that waits for the end of its delay. */
+interface Delayed {
+  /** In the time of the clock. */
+  readonly at: number;
+  readonly held: HeldRecord;
+}
+
+/**
+ * The records whose turn it is: they can be handed out, or will be after a delay. What came back comes first, in the order
+ * of its offsets.
+ */
+export class ReadyRecords {
+  readonly #clock: Clock;
+  /** Is called when there is something that was not there before. */
+  readonly #onReady: () => void;
+  /** Those that were never given back, from `#from` on. */
+  #fresh: (HeldRecord | undefined)[] = [];
+  #from = 0;
+  #returned: HeldRecord[] = [];
+  readonly #delayed = new Heap<Delayed>((a, b) => a.at - b.at);
+  #timer: Timer | undefined;
+
+  constructor(clock: Clock, onReady: () => void) {
+    this.#clock = clock;
+    this.#onReady = onReady;
+  }
+
+  /** How many wait for the end of their delay. */
+  get delayed(): number {
+    return this.#delayed.length;
+  }
+
+  /** Adds a record whose turn has come, if there is one. */
+  add(held: HeldRecord | undefined): void {
+    if (held === undefined || this.#isDelayed(held)) return;
+    this.#fresh.push(held);
+    this.#onReady();
+  }
+
+  /** Adds records that were handed out. */
+  giveBack(records: readonly HeldRecord[]): void {
+    const back = records.toSorted((a, b) => a.record.offset - b.record.offset).filter((held) => !this.#isDelayed(held));
+    if (back.length === 0) return;
+    this.#returned.push(...back);
+    this.#onReady();
+  }
+
+  /** Takes the next record of a partition that is still ours. */
+  take(): HeldRecord | undefined {
+    for (;;) {
+      const held = this.#returned.shift() ?? this.#takeFresh();
+      if (held === undefined || held.partition.isOurs) return held;
+    }
+  }
+
+  close(): void {
+    this.#timer?.cancel();
+  }
+
+  /** Whether it has to wait, and does so now. */
+  #isDelayed(held: HeldRecord): boolean {
+    const { until } = held;
+    if (until === undefined || until <= this.#clock.now()) return false;
+    const delayed = { at: until, held };
+    this.#delayed.add(delayed);
+    if (this.#delayed.peek() === delayed) this.#arm();
+    return true;
+  }
+
+  #arm(): void {
+    this.#timer?.cancel();
+    const first = this.#delayed.peek();
+    if (first === undefined) return;
+    const ms = Math.max(0, first.at - this.#clock.now());
+    this.#timer = this.#clock.schedule(() => this.#endDelays(), ms, { keepAlive: false });
+  }
+
+  #endDelays(): void {
+    const now = this.#clock.now();
+    const back: HeldRecord[] = [];
+    for (let first = this.#delayed.peek(); first !== undefined && first.at <= now; first = this.#delayed.peek()) {
+      this.#delayed.take();
+      first.held.until = undefined;
+      back.push(first.held);
+    }
+    this.giveBack(back);
+    this.#arm();
+  }
+
+  #takeFresh(): HeldRecord | undefined {
+    const held = this.#fresh[this.#from];
+    if (held === undefined) return undefined;
+    this.#fresh[this.#from++] = undefined;
+    // As often as it costs no more than what was taken since.
+    if (this.#from === this.#fresh.length || this.#from >= shiftAfter + this.#fresh.length / 2) {
+      this.#fresh = this.#fresh.slice(this.#from);
+      this.#from = 0;
+    }
+    return held;
+  }
+}
+
+/** How many places in front are left empty before what is behind them is moved. */
+const shiftAfter = 1024;

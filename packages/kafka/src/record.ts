@@ -1,0 +1,100 @@
+import { isUtf8 } from 'node:buffer';
+import { decodeEvent, isNqError, NqError, type QueueEvent } from '@nq/core';
+import { joinEvent, splitEvent } from '@nq/core/parts';
+import type { IncomingRecord, OutgoingRecord } from './kafka-driver.ts';
+
+/** In front of the names of attributes (CloudEvents Kafka protocol binding 1.0.2, §3.2.3). */
+const prefix = 'ce_';
+
+/**
+ * The record for `event`, in the binary mode of the CloudEvents Kafka binding: attributes in headers, the data alone in the
+ * value, and the key of the event as the key of the record.
+ *
+ * @throws {NqError} `NQ_PAYLOAD` if its data cannot be written, or it is larger than `maxBytes` with its headers.
+ */
+export function encodeRecord(event: QueueEvent, maxBytes: number): OutgoingRecord & { readonly bytes: number } {
+  const { attributes, data } = splitEvent(event);
+  const headers: Record<string, string> = {};
+  let bytes = overhead;
+  for (const [name, value] of Object.entries(attributes)) {
+    const header = name === 'datacontenttype' ? 'content-type' : prefix + name;
+    headers[header] = value;
+    bytes += header.length + Buffer.byteLength(value) + headerOverhead;
+  }
+  const key = event.key === undefined ? null : Buffer.from(event.key);
+  const value = data === undefined ? null : typeof data === 'string' ? Buffer.from(data) : Buffer.from(data);
+  bytes += (key?.length ?? 0) + (value?.length ?? 0);
+  if (bytes > maxBytes) {
+    const id = JSON.stringify(event.id);
+    throw new NqError('NQ_PAYLOAD', `Cannot encode event ${id}: ${bytes} bytes are more than the ${maxBytes} allowed`);
+  }
+  return { key, value, headers, bytes };
+}
+
+/** The most that a record, and a header in it, take besides their bytes (Kafka's record format 2, KIP-98). */
+const overhead = 40;
+const headerOverhead = 6;
+
+/** What a record holds: an event, or the reason why it is none, without payload. */
+export type Decoded = { readonly event: QueueEvent } | { readonly flaw: string };
+
+/** How records of others are read. */
+export interface DecodeRecordOptions {
+  /** The member of plain JSON that is the key; that of the record counts where it is not given. */
+  readonly foreignKey: string | undefined;
+}
+
+/**
+ * Reads the binary and the structured mode of the CloudEvents Kafka binding, and plain JSON with a `type`, as producers
+ * write it that know neither.
+ */
+export function decodeRecord(record: IncomingRecord, { foreignKey }: DecodeRecordOptions): Decoded {
+  try {
+    return { event: read(record, foreignKey) };
+  } catch (error) {
+    if (!isNqError(error)) throw error;
+    return { flaw: error.message };
+  }
+}
+
+function read(record: IncomingRecord, foreignKey: string | undefined): QueueEvent {
+  const { key, value, headers } = record;
+  if (headers['ce_specversion'] !== undefined) return withKey(readBinary(record), key);
+  if (value === null) throw new NqError('NQ_PAYLOAD', 'Cannot read the event: the record has no value');
+  const event = decodeEvent(textOf(value, 'it'), foreignKey === undefined ? {} : { foreign: { key: foreignKey } });
+  return withKey(event, key);
+}
+
+function readBinary({ value, headers }: IncomingRecord): QueueEvent {
+  const attributes: Record<string, string> = {};
+  let contentType = 'application/json';
+  for (const [name, raw] of Object.entries(headers)) {
+    // Of a header that is there more than once, the last counts.
+    const last = Array.isArray(raw)
+      ? (raw as readonly (Buffer | string)[]).at(-1)
+      : (raw as Buffer | string | undefined);
+    if (last === undefined) continue;
+    if (name.toLowerCase() === 'content-type') contentType = textOf(last, 'content-type');
+    else if (name.startsWith(prefix)) attributes[name.slice(prefix.length)] = textOf(last, name);
+  }
+  if (value === null) return joinEvent({ attributes, data: undefined });
+  if (!/^application\/(?:json|[^;\s]+\+json)(?:;|$)/i.test(contentType.trim())) {
+    return joinEvent({ attributes, data: new Uint8Array(value) });
+  }
+  return joinEvent({ attributes, data: textOf(value, 'the value') });
+}
+
+/** The key of the record, where the event does not say another one. */
+function withKey(event: QueueEvent, key: Buffer | null): QueueEvent {
+  if (key === null || event.key !== undefined) return event;
+  return { ...event, key: key.toString() };
+}
+
+function textOf(bytes: Buffer | string, what: string): string {
+  if (typeof bytes === 'string') return bytes;
+  const text = bytes.toString();
+  // What is not UTF-8 was replaced: it would not be what was pushed.
+  if (text.includes('\u{fffd}') && !isUtf8(bytes))
+    throw new NqError('NQ_PAYLOAD', `Cannot read the event: ${what} is not UTF-8`);
+  return text;
+}

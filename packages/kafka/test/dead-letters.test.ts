@@ -1,0 +1,72 @@
+import { Kafka, logLevel } from 'kafkajs';
+import { kafkaOffer, type TestKafka, until } from 'nq-testbed';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { newTopic, openQueue, take } from './support/queue.ts';
+
+const offer = await kafkaOffer();
+
+// A broker that is not ours keeps its topics as they are.
+describe.skipIf(offer.missing !== undefined || !offer.ours)(`dead letters on ${offer.name}`, () => {
+  let server: TestKafka;
+  beforeAll(async () => {
+    server = await offer.start({});
+  }, 60_000);
+  afterAll(() => server?.stop());
+
+  test('are listed with their reason, in the order in which they died, and removed one by one', async () => {
+    await using queue = await openQueue(server);
+    for (const id of ['a', 'b', 'c']) {
+      await queue.push({ id, type: 't', key: 'k', data: { id }, headers: { trace: id } });
+      await (await take(queue)).nack({ deadLetter: true, reason: `${id} is wrong` });
+    }
+    expect(await queue.deadLetters.count()).toBe(3);
+    const letters = await queue.deadLetters.list({ limit: 2 });
+    expect(letters).toMatchObject([
+      { event: { id: 'a', key: 'k', data: { id: 'a' }, headers: { trace: 'a' } }, attempts: 1, reason: 'a is wrong' },
+      { event: { id: 'b' }, reason: 'b is wrong' },
+    ]);
+    expect(await queue.deadLetters.remove(['a', 'c', 'd'])).toBe(2);
+    expect((await queue.deadLetters.list()).map(({ event }) => event.id)).toEqual(['b']);
+    expect(await queue.pop({ timeoutMs: 300 })).toBeUndefined();
+  });
+
+  test('are replayed as if they were new', async () => {
+    await using queue = await openQueue(server);
+    await queue.push({ id: 'a', type: 't', key: 'k', data: 1 });
+    await (await take(queue)).nack();
+    await (await take(queue)).nack({ deadLetter: true });
+    expect(await queue.deadLetters.replay()).toBe(1);
+    const again = await take(queue);
+    expect(again).toMatchObject({ attempt: 1, event: { id: 'a', key: 'k', data: 1 } });
+    await again.ack();
+    expect(await queue.deadLetters.count()).toBe(0);
+  });
+
+  test('are made of what is no event, bytes and all, and what is behind it goes on', async () => {
+    const topic = newTopic();
+    await using queue = await openQueue(server, { topic });
+    const kafka = new Kafka({ brokers: [...server.brokers], logLevel: logLevel.NOTHING });
+    const producer = kafka.producer({ createPartitioner: () => () => 0 });
+    await producer.connect();
+    const rubbish = Buffer.from([0xff, 0x00, 0x7b]);
+    await producer.send({ topic, messages: [{ value: rubbish }, { value: '{"type":"after"}' }] });
+    await producer.disconnect();
+    const delivery = await take(queue);
+    expect(delivery.event.type).toBe('after');
+    await delivery.ack();
+    await until('the letter', async () => (await queue.deadLetters.count()) === 1);
+    const [letter] = await queue.deadLetters.list();
+    expect(letter).toMatchObject({ attempts: 1, event: { type: 'nq.undecodable', data: new Uint8Array(rubbish) } });
+    expect(await queue.deadLetters.remove([letter?.event.id ?? ''])).toBe(1);
+  });
+
+  test('are replayed once by two who do it at the same time', async () => {
+    const topic = newTopic();
+    await using queue = await openQueue(server, { topic });
+    await using other = await openQueue(server, { topic });
+    await queue.pushMany(Array.from({ length: 5 }, (_, index) => ({ type: `t${index}` })));
+    for (let count = 0; count < 5; count++) await (await take(queue)).nack({ deadLetter: true });
+    const counts = await Promise.all([queue.deadLetters.replay(), other.deadLetters.replay()]);
+    expect(counts.toSorted()).toEqual([0, 5]);
+  });
+});

@@ -1,0 +1,45 @@
+import { randomBytes } from 'node:crypto';
+import type { Delivery, MessageQueue } from '@nq/core';
+import type { TestKafka } from 'nq-testbed';
+import { kafkaQueue, type KafkaQueueOptions } from '../../src/index.ts';
+
+/** A topic that no other test has. */
+export function newTopic(): string {
+  return `events-${randomBytes(4).toString('hex')}`;
+}
+
+/** What tests open queues with, besides where they are. */
+export type TestOptions = Partial<KafkaQueueOptions>;
+
+/** Opens a queue on a topic of its own with four partitions, unless there is one in `options`. */
+export function openQueue<Data = unknown>(server: TestKafka, options: TestOptions = {}): Promise<MessageQueue<Data>> {
+  return kafkaQueue<Data>({
+    brokers: server.brokers,
+    topic: newTopic(),
+    groupId: 'tests',
+    createTopic: { partitions: 4, replicationFactor: 1 },
+    sessionTimeoutMs: 6000,
+    idleMs: 500,
+    onWarning: () => {},
+    ...options,
+  });
+}
+
+/** Takes the next event, which has to be there. */
+export async function take<Data>(queue: MessageQueue<Data>, timeoutMs = 10_000): Promise<Delivery<Data>> {
+  const delivery = await queue.pop({ timeoutMs });
+  if (delivery === undefined) throw new Error(`nothing came within ${timeoutMs} ms`);
+  return delivery;
+}
+
+/** Takes and acknowledges `count` events. @returns their types, in the order in which they came. */
+export async function takeAll(queue: MessageQueue, count: number): Promise<string[]> {
+  const types: string[] = [];
+  while (types.length < count) {
+    const deliveries = await queue.popMany(100, { timeoutMs: 10_000 });
+    if (deliveries.length === 0) throw new Error(`${types.length} of ${count} came within 10 s`);
+    types.push(...deliveries.map(({ event }) => event.type));
+    await Promise.all(deliveries.map((delivery) => delivery.ack()));
+  }
+  return types;
+}
