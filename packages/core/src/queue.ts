@@ -157,7 +157,8 @@ export interface MessageQueue<Data = unknown> extends AsyncDisposable, AsyncIter
   /**
    * Stores events in order, waiting for room where needed. Resolves once all are stored.
    *
-   * @throws as `push`. The first events may be stored then: `stored` of the {@link NqError} says how many. The reason of an
+   * @throws as `push`. The first events may be stored then, with `order: 'key'` the first of some keys: `stored` of the
+   * {@link NqError} says how many. The reason of an
    * abort stays untouched and cannot say it: push one by one where that matters.
    */
   pushMany(events: readonly EventInput<Data>[], options?: WaitOptions): Promise<void>;

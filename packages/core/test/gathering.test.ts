@@ -1,0 +1,113 @@
+import { describe, expect, test } from 'vitest';
+import type { Gathering, QueueDriver } from '../src/index.ts';
+import { NqError } from '../src/index.ts';
+import { drain, event, openQueueOn } from './support/open-queue.ts';
+import { deferred, rejection, watch } from './support/promises.ts';
+
+const idOf = (encoded: unknown) => (JSON.parse(encoded as string) as { id: string }).id;
+
+/** Places are named by the first letter of an id, a small one before a capital one. */
+const gathering: Gathering<string> = {
+  laneOf: (encoded) => idOf(encoded).charCodeAt(0),
+  sizeOf: (encoded) => encoded.length,
+  requestBytes: 1_000_000,
+  most: 4,
+  timeoutMs: 1000,
+};
+
+function open(
+  push?: (backend: QueueDriver<string>, events: readonly string[]) => Promise<number>,
+  changes: Partial<Gathering<string>> = {},
+) {
+  return openQueueOn({ capacity: 100 }, (backend) => ({
+    gathering: { ...gathering, ...changes },
+    ...(push === undefined ? {} : { push: (events: readonly string[]) => push(backend, events) }),
+  }));
+}
+
+describe('pushes to a backend of several places', () => {
+  test('are gathered for each place, and no request is for two', async () => {
+    const { queue, callsOf } = open();
+    await Promise.all(['a1', 'b1', 'a2', 'b2'].map((id) => queue.push(event(id))));
+    const requests = callsOf('push').map(([events]) => (events as readonly string[]).map(idOf));
+    expect(requests).toEqual([
+      ['a1', 'a2'],
+      ['b1', 'b2'],
+    ]);
+    expect((await drain(queue)).toSorted()).toEqual(['a1', 'a2', 'b1', 'b2']);
+  });
+
+  test('do not wait for a place that does not answer', async () => {
+    const held = deferred<void>();
+    const { queue, clock } = open(async (backend, events) => {
+      if (idOf(events[0]).startsWith('a')) await held.promise;
+      return backend.push(events);
+    });
+    const slow = watch(queue.push(event('a1')));
+    const fast = watch(queue.push(event('b1')));
+    await clock.settle();
+    expect([slow.state, fast.state]).toEqual(['pending', 'resolved']);
+    held.resolve();
+    await clock.settle();
+    expect(slow.state).toBe('resolved');
+  });
+
+  test('say of a batch that fails in part how many are stored', async () => {
+    const { queue } = open(async (backend, events) => {
+      if (idOf(events[0]).startsWith('b')) throw new NqError('NQ_UNAVAILABLE', 'no leader');
+      return backend.push(events);
+    });
+    const failed = rejection(queue.pushMany(['a1', 'b1', 'a2', 'c1'].map(event)));
+    expect(await failed).toMatchObject({ code: 'NQ_UNAVAILABLE', stored: 3 });
+    expect((await drain(queue)).toSorted()).toEqual(['a1', 'a2', 'c1']);
+  });
+
+  test('say that nobody knows where that is true of one place, whatever is true of the others', async () => {
+    const { queue } = open(async (_backend, events) => {
+      const isA = idOf(events[0]).startsWith('a');
+      throw new NqError(isA ? 'NQ_UNAVAILABLE' : 'NQ_OUTCOME_UNKNOWN', 'a test');
+    });
+    expect(await rejection(queue.pushMany(['a1', 'b1'].map(event)))).toMatchObject({
+      code: 'NQ_OUTCOME_UNKNOWN',
+      stored: 0,
+    });
+  });
+
+  test('that are not to wait are refused while too many are on their way, and not afterwards', async () => {
+    const held = deferred<void>();
+    const { queue, clock } = open(async (backend, events) => {
+      await held.promise;
+      return backend.push(events);
+    });
+    const waiting = watch(queue.pushMany(['a1', 'b1', 'c1', 'd1'].map(event)));
+    expect(await rejection(queue.push(event('e1'), { timeoutMs: 0 }))).toMatchObject({ code: 'NQ_FULL' });
+    held.resolve();
+    await clock.settle();
+    expect(waiting.state).toBe('resolved');
+    await queue.push(event('e2'), { timeoutMs: 0 });
+    expect((await drain(queue)).toSorted()).toEqual(['a1', 'b1', 'c1', 'd1', 'e2']);
+  });
+
+  test('without a limit of their own have that of the backend: what was not sent is not stored', async () => {
+    const held = deferred<void>();
+    const { queue, clock } = open(async (backend, events) => {
+      await held.promise;
+      return backend.push(events);
+    });
+    const sent = watch(queue.push(event('a1')));
+    await clock.settle();
+    const behind = rejection(queue.push(event('a2')));
+    await clock.advance(1001);
+    expect(await behind).toMatchObject({ code: 'NQ_TIMEOUT' });
+    held.resolve();
+    await clock.settle();
+    expect(sent.state).toBe('resolved');
+    expect(await drain(queue)).toEqual(['a1']);
+  });
+
+  test('make requests that are no larger than they may be', async () => {
+    const { queue, callsOf } = open(undefined, { sizeOf: () => 400, requestBytes: 1000 });
+    await queue.pushMany(['a1', 'a2', 'a3', 'a4', 'a5'].map(event));
+    expect(callsOf('push').map(([events]) => (events as unknown[]).length)).toEqual([2, 2, 1]);
+  });
+});
