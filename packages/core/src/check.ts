@@ -24,6 +24,12 @@ export function checkMs(action: string, name: string, value: unknown, min = 0): 
   if (!(value >= min)) throw new RangeError(`${action}: ${name} must be >= ${min}, got ${value}`);
 }
 
+/** Checks a text that may be a secret: what came instead is told by its kind alone. @throws {TypeError} if it is none. */
+export function checkText(action: string, name: string, value: unknown): asserts value is string {
+  if (typeof value === 'string') return;
+  throw new TypeError(`${action}: ${name} must be a string, got ${value === null ? 'null' : typeof value}`);
+}
+
 /**
  * Checks a whole number; `Infinity` is one where `max` is `Infinity`.
  *

@@ -14,6 +14,7 @@ export {
   checkMs,
   checkOneOf,
   checkOptions,
+  checkText,
   describe,
   resolveNack,
   WaitingCheck,

@@ -1,6 +1,6 @@
 import type { ConnectionOptions } from 'node:tls';
 import type { ForeignOptions } from '@nq/core';
-import { checkCount, checkFunction, checkMs, checkOneOf, checkOptions, describe } from '@nq/core/parts';
+import { checkCount, checkFunction, checkMs, checkOneOf, checkOptions, checkText, describe } from '@nq/core/parts';
 import type { RedisClient } from './script.ts';
 import type { StreamOptions } from './stream-layout.ts';
 
@@ -167,14 +167,14 @@ export function resolveOptions(options: RedisQueueOptions): ResolvedRedisOptions
     onWarning = warnProcess,
     ...server
   } = options;
-  checkText('queueKey', queueKey);
+  checkText(action, 'queueKey', queueKey);
   if (queueKey === '') throw new RangeError(`${action}: queueKey must not be empty`);
   checkCount(action, 'capacity', capacity, 1, Infinity);
   checkMs(action, 'leaseMs', leaseMs, 1);
   if (leaseMs === Infinity) throw new RangeError(`${action}: leaseMs must be finite, got Infinity`);
   // Redis keeps 512 MiB in one value.
   checkCount(action, 'maxPayloadBytes', maxPayloadBytes, 1, 512 * 1024 * 1024);
-  if (foreignKey !== undefined) checkText('foreignKey', foreignKey);
+  if (foreignKey !== undefined) checkText(action, 'foreignKey', foreignKey);
   if (foreignKey === '') throw new RangeError(`${action}: foreignKey must not be empty`);
   checkMs(action, 'openTimeoutMs', openTimeoutMs, 1);
   checkMs(action, 'requestTimeoutMs', requestTimeoutMs, 1);
@@ -215,7 +215,7 @@ function resolveStream(
     return undefined;
   }
   if (group === undefined) throw new TypeError(`${action}: group must be given with mode: 'stream'`);
-  checkText('group', group);
+  checkText(action, 'group', group);
   // It is a part of the names of keys, between colons.
   if (!/^[\w.-]+$/.test(group)) {
     throw new RangeError(`${action}: group must consist of letters, digits, ".", "_" and "-", got ${describe(group)}`);
@@ -247,7 +247,7 @@ function checkServer(server: RedisQueueOptions): void {
   const [first, second] = places.filter((place) => server[place] !== undefined);
   if (second !== undefined) throw new TypeError(`${action}: give one of ${first} and ${second}, not both`);
   for (const [name, text] of Object.entries({ url, addr, username, password })) {
-    if (text !== undefined) checkText(name, text);
+    if (text !== undefined) checkText(action, name, text);
   }
   const alien = (['username', 'password', 'db', 'tls'] as const).find((name) => server[name] !== undefined);
   if (server.client !== undefined && alien !== undefined) {
@@ -263,22 +263,16 @@ function checkServer(server: RedisQueueOptions): void {
   if (cluster !== undefined) checkAddrs('cluster', cluster);
   if (sentinel === undefined) return;
   checkOptions(`${action}: sentinel`, sentinel, ['name', 'addrs', 'username', 'password']);
-  checkText('sentinel.name', sentinel.name);
+  checkText(action, 'sentinel.name', sentinel.name);
   checkAddrs('sentinel.addrs', sentinel.addrs);
   for (const name of ['username', 'password'] as const) {
-    if (sentinel[name] !== undefined) checkText(`sentinel.${name}`, sentinel[name]);
+    if (sentinel[name] !== undefined) checkText(action, `sentinel.${name}`, sentinel[name]);
   }
 }
 
 function checkAddrs(name: string, addrs: unknown): void {
   const right = Array.isArray(addrs) && addrs.length > 0 && addrs.every((addr) => typeof addr === 'string');
   if (!right) throw new TypeError(`${action}: ${name} must be an array of addresses such as "localhost:6379"`);
-}
-
-/** What came instead is told by its type alone: it may be a password. */
-function checkText(name: string, value: unknown): void {
-  if (typeof value === 'string') return;
-  throw new TypeError(`${action}: ${name} must be a string, got ${value === null ? 'null' : typeof value}`);
 }
 
 function warnProcess(warning: string): void {
