@@ -5,7 +5,7 @@ import type { DeadLetterTopic } from './dead-letter-topic.ts';
 import { type FlowLimits, steer } from './flow.ts';
 import { HandedOut } from './handed-out.ts';
 import { type HandOut, HeldPartition, type HeldRecord, type Order } from './held-partition.ts';
-import { KafkaFailure } from './kafka-failure.ts';
+import { isFinal, KafkaFailure } from './kafka-failure.ts';
 import type { Assignment, IncomingRecord, KafkaDriver, KafkaMember, MemberListener } from './kafka-driver.ts';
 import { type PartitionView, type PositionOptions, positionsOf } from './positions.ts';
 import { ReadyRecords } from './ready-records.ts';
@@ -32,8 +32,6 @@ export interface ConsumerParts {
   /** Where what is given up goes; `undefined` if nothing is. */
   readonly deadLetters: DeadLetterTopic | undefined;
   readonly onWarning: (warning: string) => void;
-  /** Told why there is no membership at the moment. */
-  readonly onFailure: (failure: unknown) => void;
 }
 
 /** How long a pop that does not wait for events waits for the first look at the partitions, in milliseconds. */
@@ -68,6 +66,8 @@ export class KafkaConsumer implements MemberListener {
   /** The end of a membership that was given up. */
   #left: Promise<void> | undefined;
   #closed = false;
+  /** Why there is no membership, until there is one. */
+  #failure: KafkaFailure | undefined;
   /** Told of what can be handed out, and of settlements. */
   readonly #changes: Changes;
 
@@ -116,6 +116,7 @@ export class KafkaConsumer implements MemberListener {
       for (;;) {
         await this.#join();
         const leases = this.#take(max);
+        if (this.#failure !== undefined && isFinal(this.#failure)) throw this.#failure;
         // What is there is not known as long as nobody has looked.
         const until = this.#isReading ? Math.max(deadline, lookUntil) : deadline;
         const leftMs = until - clock.now();
@@ -143,8 +144,9 @@ export class KafkaConsumer implements MemberListener {
       Promise.all(returns.map((back) => !back.deadLetter && this.#writeDown(back))),
     ]);
     const back = returns.flatMap(({ receipt }, index) => (answers[index] === true ? [(receipt as HandOut).held] : []));
-    for (const held of back) this.#end(held.handOut as HandOut);
+    for (const held of back) this.#out.end(held.handOut as HandOut);
     this.#ready.giveBack(back);
+    this.#changes.tell();
     this.#refreshSoon();
     this.#idleSoon();
     const ends = buried.values();
@@ -199,6 +201,7 @@ export class KafkaConsumer implements MemberListener {
       this.#partitions.set(number, partition);
     }
     this.#isGated = false;
+    this.#failure = undefined;
     this.#unread = new Set(partitions);
     for (const partition of this.#partitions.values()) partition.isPaused = false;
     this.#member?.resume([...this.#partitions.keys()]);
@@ -229,8 +232,9 @@ export class KafkaConsumer implements MemberListener {
     if (partition !== undefined && position > from) partition.tracker.skipTo(position);
   }
 
-  failed(failure: unknown): void {
-    this.#parts.onFailure(failure);
+  failed(failure: KafkaFailure): void {
+    this.#failure = failure;
+    this.#changes.tell();
   }
 
   // --- handing out
@@ -280,11 +284,6 @@ export class KafkaConsumer implements MemberListener {
 
   // --- settling
 
-  #end(handOut: HandOut): void {
-    this.#out.end(handOut);
-    if (this.#out.size === 0) this.#changes.tell();
-  }
-
   /** That it goes back is written down first, as an acknowledgement is: until then it is its holder's. @returns as confirm. */
   async #writeDown({ receipt, delayMs }: ReturnedLease): Promise<boolean> {
     const handOut = receipt as HandOut;
@@ -317,7 +316,8 @@ export class KafkaConsumer implements MemberListener {
     if (!this.#out.has(handOut)) return;
     const { held } = handOut;
     const { partition } = held;
-    this.#end(handOut);
+    this.#out.end(handOut);
+    if (this.#out.size === 0) this.#changes.tell();
     this.#ready.add(partition.complete(held));
     handOut.doneIn = partition.version;
     this.#flow();

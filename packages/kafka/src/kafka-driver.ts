@@ -1,3 +1,5 @@
+import type { KafkaFailure } from './kafka-failure.ts';
+
 /** A record on its way to a partition. */
 export interface OutgoingRecord {
   readonly key: Buffer | null;
@@ -80,7 +82,7 @@ export interface MemberListener {
   /** What was asked for is not there: records of the partition come from `position` on, the first that is. */
   lostRecords(partition: number, position: number): void;
   /** It has failed, and tries again. */
-  failed(failure: unknown): void;
+  failed(failure: KafkaFailure): void;
 }
 
 /** A member of a group, which reads the partitions of one topic that it is given. */
@@ -123,8 +125,6 @@ export interface KafkaDriver {
   ): Promise<void>;
   /** Where the partitions of the topic begin and end. */
   ranges(topic: string): Promise<readonly PartitionRange[]>;
-  /** The first offset at or behind that time, in milliseconds since the Unix epoch; the end where there is none. */
-  offsetsAt(topic: string, time: number): Promise<ReadonlyMap<number, number>>;
   /** Records from an offset on, as many as one answer has, without a group; and the offset behind them. */
   read(
     topic: string,

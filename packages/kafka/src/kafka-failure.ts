@@ -54,3 +54,8 @@ export class KafkaFailure extends Error {
     this.meaning = meaning;
   }
 }
+
+/** Whether no time mends it. */
+export function isFinal({ kind }: KafkaFailure): boolean {
+  return kind === 'refused' || kind === 'missing';
+}

@@ -1,5 +1,5 @@
 import type { ConnectionOptions } from 'node:tls';
-import { checkCount, checkFunction, checkMs, checkOneOf, checkOptions } from '@nq/core/parts';
+import { checkCount, checkFunction, checkMs, checkOneOf, checkOptions, checkText } from '@nq/core/parts';
 import type { Kafka } from 'kafkajs';
 import type { Order } from './held-partition.ts';
 
@@ -132,20 +132,26 @@ export function resolveOptions(options: KafkaQueueOptions): ResolvedKafkaOptions
     foreignKey,
     onWarning = warnProcess,
   } = options;
-  checkText('topic', topic);
-  checkText('groupId', groupId);
-  checkText('deadLetterTopic', deadLetterTopic);
+  checkName('topic', topic);
+  checkName('groupId', groupId);
+  checkName('deadLetterTopic', deadLetterTopic);
   checkOneOf(action, 'order', order, ['key', 'partition', 'none']);
   checkOneOf(action, 'startFrom', startFrom, ['earliest', 'latest']);
-  checkMs(action, 'leaseMs', leaseMs, 1);
+  checkServer(options);
+  if (createTopic !== undefined) {
+    checkOptions(`${action}: createTopic`, createTopic, ['partitions', 'replicationFactor']);
+    checkCount(action, 'createTopic.partitions', createTopic.partitions, 1);
+    checkCount(action, 'createTopic.replicationFactor', createTopic.replicationFactor, 1);
+  }
+  if (foreignKey !== undefined) checkName('foreignKey', foreignKey);
   checkCount(action, 'capacity', capacity, 1);
   checkCount(action, 'prefetch', prefetch, 1);
-  checkMs(action, 'sessionTimeoutMs', sessionTimeoutMs, 1);
-  checkMs(action, 'idleMs', idleMs, 1);
-  checkMs(action, 'openTimeoutMs', openTimeoutMs, 1);
+  const times = { leaseMs, sessionTimeoutMs, idleMs, openTimeoutMs, deliveryTimeoutMs, requestTimeoutMs };
+  for (const [name, ms] of Object.entries(times)) {
+    checkMs(action, name, ms, 1);
+    if (ms === Infinity) throw new RangeError(`${action}: ${name} must be finite, got Infinity`);
+  }
   checkCount(action, 'maxPayloadBytes', maxPayloadBytes, 1, 1024 * 1024 * 1024);
-  checkMs(action, 'deliveryTimeoutMs', deliveryTimeoutMs, 1);
-  checkMs(action, 'requestTimeoutMs', requestTimeoutMs, 1);
   checkFunction(action, 'onWarning', onWarning);
   return {
     server: { ...options },
@@ -172,12 +178,30 @@ export function resolveOptions(options: KafkaQueueOptions): ResolvedKafkaOptions
   };
 }
 
-function checkText(name: string, value: unknown): void {
-  if (typeof value === 'string' && value !== '') return;
-  throw new TypeError(
-    `${action}: ${name} must be a string that is not empty, got ${value === '' ? '""' : typeof value}`,
-  );
+function checkName(name: string, value: unknown): void {
+  checkText(action, name, value);
+  if (value === '') throw new RangeError(`${action}: ${name} must not be empty`);
 }
+
+function checkServer({ brokers, client, tls, sasl }: KafkaQueueOptions): void {
+  const alien = Object.entries({ brokers, tls, sasl }).find(([, value]) => value !== undefined);
+  if (client !== undefined && alien !== undefined) {
+    throw new TypeError(`${action}: give one of client and ${alien[0]}, not both`);
+  }
+  if (brokers !== undefined && !(Array.isArray(brokers) && brokers.length > 0 && brokers.every(isAddress))) {
+    throw new TypeError(`${action}: brokers must be an array of addresses such as "localhost:9092"`);
+  }
+  if (tls !== undefined && typeof tls !== 'boolean' && (typeof tls !== 'object' || tls === null)) {
+    throw new TypeError(`${action}: tls must be true, false or an object`);
+  }
+  if (sasl === undefined) return;
+  checkOptions(`${action}: sasl`, sasl, ['mechanism', 'username', 'password']);
+  checkOneOf(action, 'sasl.mechanism', sasl.mechanism, ['plain', 'scram-sha-256', 'scram-sha-512']);
+  checkText(action, 'sasl.username', sasl.username);
+  checkText(action, 'sasl.password', sasl.password);
+}
+
+const isAddress = (value: unknown): boolean => typeof value === 'string' && value !== '';
 
 function warnProcess(warning: string): void {
   process.emitWarning(warning, { type: 'NqWarning', code: 'NQ_KAFKA' });

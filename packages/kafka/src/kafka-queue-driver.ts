@@ -78,7 +78,6 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
       clock,
       deadLetters: capabilities.deadLetter ? this.deadLetters : undefined,
       onWarning: options.onWarning,
-      onFailure: () => {},
     });
   }
 

@@ -15,7 +15,7 @@ import { KafkajsDriver } from './kafkajs/kafkajs-driver.ts';
 export async function kafkaQueue<Data = unknown>(options: KafkaQueueOptions): Promise<MessageQueue<Data>> {
   const resolved = resolveOptions(options);
   const clock = systemClock;
-  const driver = new KafkajsDriver({ kafka: clientOf(resolved), codec: 0, clock });
+  const driver = new KafkajsDriver({ kafka: clientOf(resolved), clock });
   try {
     const { topic, createTopic, deadLetterTopic } = resolved;
     const { partitions, hasDeadLetters } = await untilOpen(resolved, clock, async () => {

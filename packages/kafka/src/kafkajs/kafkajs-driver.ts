@@ -30,27 +30,21 @@ const metadataMaxAgeMs = 60_000;
 /** The most bytes of one answer to who reads without a group. */
 const readBytes = 1024 * 1024;
 
-/** Compression of the protocol, by its number. */
-export type Codec = 0 | 1 | 2 | 3 | 4;
-
 /** What the driver needs to know. */
 export interface KafkajsDriverOptions {
   readonly kafka: Kafka;
-  readonly codec: Codec;
   readonly clock: Clock;
 }
 
 /** {@link KafkaDriver} on kafkajs: on its protocol and its connections, not on its producer and its consumer. */
 export class KafkajsDriver implements KafkaDriver {
   readonly #kafka: Kafka;
-  readonly #codec: Codec;
   readonly #clock: Clock;
   readonly #cluster: Cluster;
   readonly #members = new Set<KafkajsMember>();
 
-  constructor({ kafka, codec, clock }: KafkajsDriverOptions) {
+  constructor({ kafka, clock }: KafkajsDriverOptions) {
     this.#kafka = kafka;
-    this.#codec = codec;
     this.#clock = clock;
     this.#cluster = this.#newCluster();
   }
@@ -87,14 +81,6 @@ export class KafkajsDriver implements KafkaDriver {
     const low = await this.#offsets(topic, { fromBeginning: true });
     const high = await this.#offsets(topic, { fromBeginning: false });
     return Array.from(low, ([partition, offset]) => ({ partition, low: offset, high: high.get(partition) ?? offset }));
-  }
-
-  async offsetsAt(topic: string, time: number): Promise<ReadonlyMap<number, number>> {
-    const found = await this.#offsets(topic, { fromTimestamp: time });
-    const high = await this.#offsets(topic, { fromBeginning: false });
-    return new Map(
-      Array.from(found, ([partition, offset]) => [partition, offset >= 0 ? offset : (high.get(partition) ?? 0)]),
-    );
   }
 
   async read(
@@ -145,7 +131,6 @@ export class KafkajsDriver implements KafkaDriver {
       const answer = await broker.produce({
         acks: -1,
         timeout: timeoutMs,
-        compression: this.#codec,
         producerId: identity.id,
         producerEpoch: identity.epoch,
         topicData: [{ topic, partitions: [{ partition, firstSequence: sequence, messages: records.map(messageOf) }] }],
