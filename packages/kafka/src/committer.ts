@@ -29,7 +29,9 @@ export interface CommitterParts {
  */
 export class Committer {
   readonly #parts: CommitterParts;
-  #running: Promise<void> | undefined;
+  #isRunning = false;
+  /** The last request: they are made one after the other. */
+  #last: Promise<unknown> = Promise.resolve();
   #closed = false;
   #marking: Timer | undefined;
   /** Told of the end of each request. */
@@ -71,9 +73,8 @@ export class Committer {
     );
   }
 
-  /** Commits what has changed by now, in one try or two. Never rejects. */
+  /** Commits what has changed by now, in one try, behind the one that is under way. Never rejects. */
   async flush(): Promise<void> {
-    await this.#running;
     await this.#send();
   }
 
@@ -89,8 +90,9 @@ export class Committer {
   }
 
   #start(): void {
-    if (this.#running !== undefined) return;
-    this.#running = this.#run();
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    void this.#run();
   }
 
   /** Never rejects. */
@@ -104,7 +106,7 @@ export class Committer {
       this.changed();
       if (!isDone && !this.#closed) await this.#pause();
     }
-    this.#running = undefined;
+    this.#isRunning = false;
   }
 
   #isAwaited(): boolean {
@@ -112,8 +114,14 @@ export class Committer {
     return false;
   }
 
+  #send(): Promise<boolean> {
+    const sent = this.#last.then(() => this.#request(longestNote));
+    this.#last = sent;
+    return sent;
+  }
+
   /** Never rejects. @returns whether it was committed. */
-  async #send(longest = longestNote): Promise<boolean> {
+  async #request(longest: number): Promise<boolean> {
     const sent: { readonly partition: HeldPartition; readonly version: number }[] = [];
     const offsets: Committed[] = [];
     for (const partition of this.#parts.partitions()) {
@@ -130,7 +138,7 @@ export class Committer {
     } catch (error) {
       const kind = error instanceof KafkaFailure ? error.kind : 'other';
       // A broker that was told to take less: then what is behind the watermark comes again after a crash.
-      if (kind === 'tooLarge' && longest > 0) return this.#send(0);
+      if (kind === 'tooLarge' && longest > 0) return this.#request(0);
       if (kind === 'unsure') for (const { partition, version } of sent) partition.unsure = version;
       return false;
     }

@@ -1,5 +1,5 @@
-import { type Clock, type DeadLetter, type DeadLetters, NqError } from '@nq/core';
-import { within } from '@nq/core/parts';
+import type { Clock, DeadLetter, DeadLetters } from '@nq/core';
+import { whileClaimed } from './claim.ts';
 import type { HeldRecord } from './held-partition.ts';
 import type { KafkaDriver, OutgoingRecord } from './kafka-driver.ts';
 import { type Death, type Letter, letterOf, readLetter, removalOf } from './letter.ts';
@@ -101,41 +101,18 @@ export class DeadLetterTopic implements DeadLetters {
     return letters;
   }
 
-  /**
-   * Does `work` while no other process does such work: as the member of a group that has the partition. Two who replay at the
-   * same time would replay everything twice.
-   */
-  async #alone<Result>(work: () => Promise<Result>): Promise<Result> {
+  /** Does `work` while no other process does: two who replay at the same time would replay everything twice. */
+  #alone<Result>(work: () => Promise<Result>): Promise<Result> {
     const { driver, clock, deadTopic, options } = this.#parts;
     const { group, sessionTimeoutMs, rebalanceTimeoutMs, fetchBytes, deliveryTimeoutMs } = options;
-    let begin = (): void => {};
-    const turn = new Promise<boolean>((resolve) => {
-      begin = () => resolve(true);
-    });
-    const member = driver.join(
-      { topic: deadTopic, group: `${group}.letters`, sessionTimeoutMs, rebalanceTimeoutMs, fetchBytes },
-      {
-        leaving: async () => {},
-        joined: async ({ partitions }) => {
-          if (partitions.includes(partition)) begin();
-          member.pause(partitions);
-          return new Map(partitions.map((one) => [one, 0]));
-        },
-        received: () => {},
-        lostRecords: () => {},
-        failed: () => {},
-      },
-    );
-    try {
-      if (!(await within(turn, deliveryTimeoutMs, false, clock))) {
-        throw new NqError(
-          'NQ_UNAVAILABLE',
-          'Cannot use dead letters: another process is at it, or Kafka does not answer',
-        );
-      }
-      return await work();
-    } finally {
-      await member.close();
-    }
+    const membership = {
+      topic: deadTopic,
+      group: `${group}.letters`,
+      sessionTimeoutMs,
+      rebalanceTimeoutMs,
+      fetchBytes,
+    };
+    const busy = 'Cannot use dead letters: another process is at it, or Kafka does not answer';
+    return whileClaimed({ driver, clock, membership, limitMs: deliveryTimeoutMs, busy }, work);
   }
 }

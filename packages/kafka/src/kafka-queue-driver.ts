@@ -9,6 +9,7 @@ import {
   type QueueEvent,
   type QueueSize,
   type ReturnedLease,
+  type RewindPosition,
 } from '@nq/core';
 import { DeadLetterTopic } from './dead-letter-topic.ts';
 import type { HandOut } from './held-partition.ts';
@@ -17,10 +18,12 @@ import type { KafkaDriver, OutgoingRecord } from './kafka-driver.ts';
 import { failureCodes, KafkaFailure } from './kafka-failure.ts';
 import type { ResolvedKafkaOptions } from './kafka-options.ts';
 import { partitionOf } from './murmur2.ts';
+import { PartitionCount } from './partition-count.ts';
 import { emptyNote } from './partition-note.ts';
 import { type PartitionView, positionsOf } from './positions.ts';
 import { PartitionProducer } from './partition-producer.ts';
 import { encodeRecord } from './record.ts';
+import { rewind } from './rewind.ts';
 
 /** The largest request, in bytes, unless it is for a single event: half of what brokers take by default (`message.max.bytes`). */
 const requestBytes = 512 * 1024;
@@ -49,6 +52,7 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
   readonly deadLetters: DeadLetterTopic;
   readonly #parts: KafkaQueueDriverParts;
   readonly #consumer: KafkaConsumer;
+  readonly #partitions: PartitionCount;
   readonly #producers = new Map<number, PartitionProducer>();
   /** Where events without a key go: to one partition for a request, then to the next one. */
   #sticky = 0;
@@ -64,6 +68,8 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
       most: options.capacity,
       timeoutMs: options.deliveryTimeoutMs,
     };
+    const { topic, onWarning, metadataMaxAgeMs: maxAgeMs } = options;
+    this.#partitions = new PartitionCount({ driver, clock, topic, count: partitions, maxAgeMs, onWarning });
     this.#sticky = Math.floor(clock.random() * partitions);
     this.deadLetters = new DeadLetterTopic({
       driver,
@@ -77,7 +83,7 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
       driver,
       clock,
       deadLetters: capabilities.deadLetter ? this.deadLetters : undefined,
-      onWarning: options.onWarning,
+      onWarning,
     });
   }
 
@@ -87,9 +93,10 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
   }
 
   async push(events: readonly Encoded[]): Promise<number> {
+    this.#partitions.look();
     const [first] = events as readonly [Encoded];
     // The events without a key that come next go with those that do so, too, and not each with others.
-    if (first.partition === this.#sticky) this.#sticky = (this.#sticky + 1) % this.#parts.partitions;
+    if (first.partition === this.#sticky) this.#sticky = (this.#sticky + 1) % this.#partitions.now;
     await this.#producerOf(first.partition).push(events);
     return events.length;
   }
@@ -118,7 +125,8 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
     const { driver, options } = this.#parts;
     const ranges = await driver.ranges(options.topic);
     const numbers = ranges.map(({ partition }) => partition);
-    const views = new Map<number, PartitionView>(await positionsOf(driver, options, numbers));
+    const { views: committed } = await positionsOf(driver, options, numbers);
+    const views = new Map<number, PartitionView>(committed);
     for (const [partition, view] of this.#consumer.notes()) views.set(partition, view);
     let [open, inFlight, delayed] = [0, 0, 0];
     for (const { partition, low, high } of ranges) {
@@ -134,6 +142,10 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
     return { ready: Math.max(0, open - inFlight - delayed), inFlight, delayed, oldestAgeMs: 0, exact: false };
   }
 
+  rewind(position: RewindPosition): Promise<void> {
+    return rewind(this.#parts, position);
+  }
+
   classify(error: unknown): NqErrorCode {
     return error instanceof KafkaFailure ? failureCodes[error.kind] : 'NQ_BACKEND';
   }
@@ -144,7 +156,7 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
   }
 
   #partitionOf({ key }: OutgoingRecord): number {
-    return key === null ? this.#sticky : partitionOf(key, this.#parts.partitions);
+    return key === null ? this.#sticky : partitionOf(key, this.#partitions.now);
   }
 
   async #pushAgain(records: readonly OutgoingRecord[]): Promise<void> {
@@ -166,4 +178,14 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
 /** `failure` as callers see it. */
 export function kafkaError(verb: string, failure: KafkaFailure): NqError {
   return new NqError(failureCodes[failure.kind], `Cannot ${verb}: ${failure.meaning}`, { cause: failure });
+}
+
+/** Why nothing could be opened, as callers see it: `action` begins the message. */
+export function openError(action: string, topic: string, error: unknown): unknown {
+  if (!(error instanceof KafkaFailure)) return error;
+  const { kind, meaning } = error;
+  if (kind !== 'missing') return new NqError(failureCodes[kind], `${action}: ${meaning}`, { cause: error });
+  const name = JSON.stringify(topic);
+  const how = `kafka-topics.sh --create --topic ${name} --partitions 12, or open the queue with createTopic`;
+  return new NqError('NQ_CONFIG', `${action}: there is no topic ${name}; make it with ${how}`, { cause: error });
 }

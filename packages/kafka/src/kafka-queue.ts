@@ -1,10 +1,9 @@
-import { type Clock, createQueue, defineCapabilities, type MessageQueue, NqError, systemClock } from '@nq/core';
-import { Kafka, logLevel } from 'kafkajs';
+import { createQueue, defineCapabilities, type MessageQueue, systemClock } from '@nq/core';
 import type { KafkaDriver } from './kafka-driver.ts';
 import { KafkaFailure } from './kafka-failure.ts';
 import { type KafkaQueueOptions, type ResolvedKafkaOptions, resolveOptions } from './kafka-options.ts';
-import { kafkaError, KafkaQueueDriver } from './kafka-queue-driver.ts';
-import { KafkajsDriver } from './kafkajs/kafkajs-driver.ts';
+import { KafkaQueueDriver, openError } from './kafka-queue-driver.ts';
+import { openDriver } from './open-driver.ts';
 
 /**
  * Opens a queue on a topic of Kafka: connects, and makes sure that the topic is there.
@@ -15,44 +14,54 @@ import { KafkajsDriver } from './kafkajs/kafkajs-driver.ts';
 export async function kafkaQueue<Data = unknown>(options: KafkaQueueOptions): Promise<MessageQueue<Data>> {
   const resolved = resolveOptions(options);
   const clock = systemClock;
-  const driver = new KafkajsDriver({ kafka: clientOf(resolved), clock });
-  try {
-    const { topic, createTopic, deadLetterTopic } = resolved;
-    const { partitions, hasDeadLetters } = await untilOpen(resolved, clock, async () => {
-      await driver.open();
-      if (createTopic !== undefined) {
-        await driver.createTopic(topic, createTopic);
-        await driver.createTopic(deadLetterTopic, { ...createTopic, partitions: 1 });
-      }
-      return {
-        partitions: await driver.partitionsOf(topic),
-        hasDeadLetters: await isThere(driver, deadLetterTopic),
-      };
-    });
-    const capabilities = defineCapabilities({
-      order: resolved.order === 'none' ? 'none' : 'key',
-      strictRetry: resolved.order !== 'none',
-      ack: 'individual',
-      nackDelay: true,
-      deadLetter: hasDeadLetters,
-      lease: { ms: resolved.leaseMs, extend: true },
-      capacity: 'none',
-      size: 'approximate',
-      multiInstance: true,
-      groups: resolved.startFrom,
-      durable: 'broker',
-      isolation: 'copy',
-      definiteTimeout: false,
-      fairness: false,
-      replay: false,
-      maxPayloadBytes: resolved.maxPayloadBytes,
-    });
-    return createQueue<Data, never>(
-      new KafkaQueueDriver({ options: resolved, capabilities, driver, partitions, clock }) as never,
-    );
-  } catch (error) {
-    await driver.close();
-    throw openError(resolved.topic, error);
+  const { topic, deadLetterTopic } = resolved;
+  const { driver, prepared } = await openDriver(resolved, clock, async (opened) => {
+    await makeTopics(opened, resolved);
+    return {
+      partitions: await opened.partitionsOf(topic),
+      hasDeadLetters: await isThere(opened, deadLetterTopic),
+    };
+  }).catch((error: unknown) => {
+    throw openError('Cannot open a Kafka queue', topic, error);
+  });
+  const { partitions, hasDeadLetters } = prepared;
+  const capabilities = defineCapabilities({
+    order: resolved.order === 'none' ? 'none' : 'key',
+    strictRetry: resolved.order !== 'none',
+    ack: 'individual',
+    nackDelay: true,
+    deadLetter: hasDeadLetters,
+    lease: { ms: resolved.leaseMs, extend: true },
+    capacity: 'none',
+    size: 'approximate',
+    multiInstance: true,
+    groups: resolved.startFrom,
+    durable: 'broker',
+    isolation: 'copy',
+    definiteTimeout: false,
+    fairness: false,
+    replay: true,
+    maxPayloadBytes: resolved.maxPayloadBytes,
+  });
+  return createQueue<Data, never>(
+    new KafkaQueueDriver({ options: resolved, capabilities, driver, partitions, clock }) as never,
+  );
+}
+
+/** Makes what is to be made. @throws {KafkaFailure} `away` as long as the brokers have not heard of it. */
+async function makeTopics(
+  driver: KafkaDriver,
+  { topic, createTopic, deadLetterTopic }: ResolvedKafkaOptions,
+): Promise<void> {
+  if (createTopic === undefined) return;
+  const topics = new Map([
+    [topic, createTopic],
+    [deadLetterTopic, { ...createTopic, partitions: 1 }],
+  ]);
+  for (const [name, options] of topics) {
+    await driver.createTopic(name, options);
+    // The broker that made it may be the only one that knows of it.
+    if (!(await isThere(driver, name))) throw new KafkaFailure('away', 'the topic is only being made');
   }
 }
 
@@ -64,52 +73,4 @@ async function isThere(driver: KafkaDriver, topic: string): Promise<boolean> {
     if (error instanceof KafkaFailure && error.kind === 'missing') return false;
     throw error;
   }
-}
-
-/** After a failure it is tried again after so long, in milliseconds. */
-const retryMs = 100;
-
-/** What `open` resolves, tried again as long as there is no connection, and time. */
-async function untilOpen<Result>(
-  { openTimeoutMs }: ResolvedKafkaOptions,
-  clock: Clock,
-  open: () => Promise<Result>,
-): Promise<Result> {
-  const deadline = clock.now() + openTimeoutMs;
-  for (;;) {
-    try {
-      return await open();
-    } catch (error) {
-      const isPassing = error instanceof KafkaFailure && (error.kind === 'away' || error.kind === 'unsure');
-      if (!isPassing || clock.now() + retryMs >= deadline) throw error;
-    }
-    await new Promise<void>((resolve) => {
-      clock.schedule(resolve, retryMs);
-    });
-  }
-}
-
-function openError(topic: string, error: unknown): unknown {
-  if (!(error instanceof KafkaFailure)) return error;
-  if (error.kind !== 'missing') return kafkaError('open a Kafka queue', error);
-  const name = JSON.stringify(topic);
-  const how = `kafka-topics.sh --create --topic ${name} --partitions 12, or open the queue with createTopic`;
-  return new NqError('NQ_CONFIG', `Cannot open a Kafka queue: there is no topic ${name}; make it with ${how}`, {
-    cause: error,
-  });
-}
-
-function clientOf({ server, requestTimeoutMs }: ResolvedKafkaOptions): Kafka {
-  const { client, brokers = ['localhost:9092'], tls, sasl } = server;
-  if (client !== undefined) return client;
-  return new Kafka({
-    clientId: 'nq',
-    brokers: [...brokers],
-    connectionTimeout: 3000,
-    requestTimeout: requestTimeoutMs,
-    retry: { initialRetryTime: 100, retries: 3, maxRetryTime: 1000 },
-    logLevel: logLevel.NOTHING,
-    ...(tls === undefined || tls === false ? {} : { ssl: tls }),
-    ...(sasl === undefined ? {} : { sasl: { ...sasl } as never }),
-  });
 }

@@ -168,7 +168,7 @@ export class KafkajsMember implements KafkaMember {
   async #connected(): Promise<{ readonly cluster: Cluster; readonly group: ConsumerGroup }> {
     if (this.#cluster !== undefined && this.#group !== undefined) return { cluster: this.#cluster, group: this.#group };
     const { options, newCluster } = this.#parts;
-    const { topic, group: groupId, sessionTimeoutMs, rebalanceTimeoutMs, fetchBytes } = options;
+    const { topic, group: groupId, sessionTimeoutMs, rebalanceTimeoutMs, fetchBytes, claimsAll } = options;
     const cluster = newCluster();
     this.#cluster = cluster;
     await cluster.connect();
@@ -182,7 +182,7 @@ export class KafkajsMember implements KafkaMember {
       topicConfigurations: { [topic]: { fromBeginning: true } },
       logger: quiet,
       instrumentationEmitter: { emit: () => {} },
-      assigners: [stickyAssigner(cluster, () => new Map([[topic, this.#owned]]))],
+      assigners: [stickyAssigner(cluster, () => ({ owned: new Map([[topic, this.#owned]]), claimsAll }))],
       sessionTimeout: sessionTimeoutMs,
       rebalanceTimeout: rebalanceTimeoutMs,
       maxBytesPerPartition: fetchBytes,
