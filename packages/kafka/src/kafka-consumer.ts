@@ -10,7 +10,7 @@ import { type HandOut, HeldPartition, type HeldRecord, type Order } from './held
 import { KafkaFailure } from './kafka-failure.ts';
 import type { Assignment, IncomingRecord, KafkaDriver, KafkaMember, MemberListener } from './kafka-driver.ts';
 import { IdleWatch } from './idle-watch.ts';
-import { type PartitionView, type PositionOptions, positionsOf } from './positions.ts';
+import { isDone, type PartitionView, type PositionOptions, positionsOf } from './positions.ts';
 import { ReadyRecords } from './ready-records.ts';
 import { decodeRecord } from './record.ts';
 import { StandingFailure } from './standing-failure.ts';
@@ -125,7 +125,7 @@ export class KafkaConsumer implements MemberListener {
     return this.#idle.during(() => {
       for (const handOut of handOuts) this.#complete(handOut);
       const confirm = async ({ held, doneIn }: HandOut): Promise<boolean> =>
-        doneIn !== undefined && this.#confirm(held.partition, doneIn);
+        doneIn !== undefined && this.#confirm(held, doneIn);
       return Promise.all(handOuts.map(confirm));
     });
   }
@@ -295,7 +295,7 @@ export class KafkaConsumer implements MemberListener {
     handOut.isReturning = true;
     held.until = delayMs > 0 ? this.#parts.clock.now() + delayMs : undefined;
     try {
-      return (await this.#confirm(held.partition, ++held.partition.version)) && this.#out.has(handOut);
+      return (await this.#confirm(held, ++held.partition.version)) && this.#out.has(handOut);
     } finally {
       handOut.isReturning = false;
     }
@@ -318,11 +318,15 @@ export class KafkaConsumer implements MemberListener {
     this.#flow();
   }
 
-  /** @returns whether it was ours when it was committed. @throws {KafkaFailure} `unsure` if nobody knows. */
-  async #confirm(partition: HeldPartition, version: number): Promise<boolean> {
-    const answer = await this.#committer.confirm(partition, version, this.#parts.options.requestTimeoutMs);
-    if (answer === undefined) throw new KafkaFailure('unsure', 'Kafka has not answered in time; it may be done');
-    return answer;
+  /** @returns whether it is committed that `held` was settled in `version`. @throws {KafkaFailure} `unsure` if nobody knows. */
+  async #confirm(held: HeldRecord, version: number): Promise<boolean> {
+    const { driver, options } = this.#parts;
+    const { partition, record } = held;
+    const answer = await this.#committer.confirm(partition, version, options.requestTimeoutMs);
+    if (answer !== undefined) return answer;
+    // A commit without an answer, and no other one comes: what whoever has the partition now began with says it.
+    if (!partition.isOurs) return isDone(driver, options, partition.partition, record.offset);
+    throw new KafkaFailure('unsure', 'Kafka has not answered in time; it may be done');
   }
 
   // --- the membership

@@ -20,6 +20,7 @@ import type { ResolvedKafkaOptions } from './kafka-options.ts';
 import { partitionOf } from './murmur2.ts';
 import { PartitionCount } from './partition-count.ts';
 import { emptyNote } from './partition-note.ts';
+import { persistently } from './persistently.ts';
 import { type PartitionView, positionsOf } from './positions.ts';
 import { PartitionProducer } from './partition-producer.ts';
 import { encodeRecord } from './record.ts';
@@ -122,10 +123,12 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
   }
 
   async size(): Promise<QueueSize> {
-    const { driver, options } = this.#parts;
-    const ranges = await driver.ranges(options.topic);
-    const numbers = ranges.map(({ partition }) => partition);
-    const { views: committed } = await positionsOf(driver, options, numbers);
+    const { driver, options, clock } = this.#parts;
+    const { ranges, committed } = await persistently({ clock, limitMs: options.requestTimeoutMs }, async () => {
+      const now = await driver.ranges(options.topic);
+      const numbers = now.map(({ partition }) => partition);
+      return { ranges: now, committed: (await positionsOf(driver, options, numbers)).views };
+    });
     const views = new Map<number, PartitionView>(committed);
     for (const [partition, view] of this.#consumer.notes()) views.set(partition, view);
     let [open, inFlight, delayed] = [0, 0, 0];

@@ -5,6 +5,7 @@ import { KafkaFailure } from './kafka-failure.ts';
 import { checkName, checkServer, type ServerOptions, serverNames } from './kafka-options.ts';
 import { kafkaError, openError } from './kafka-queue-driver.ts';
 import { openDriver } from './open-driver.ts';
+import { persistently } from './persistently.ts';
 import { decodeRecord } from './record.ts';
 import { offsetsOf } from './rewind-position.ts';
 
@@ -51,8 +52,6 @@ interface ReadFlaw {
 }
 
 const action = 'Cannot read';
-/** After a failure it is tried again after so long, in milliseconds. */
-const retryMs = 100;
 
 /**
  * Reads a topic for an audit: no group is touched, and nothing is taken. Events of one partition, and so of one key, come in
@@ -115,20 +114,14 @@ async function readPersistently(
   { partition, next }: { readonly partition: number; readonly next: number },
   limitMs: number,
 ): Promise<Awaited<ReturnType<KafkaDriver['read']>>> {
-  const deadline = systemClock.now() + limitMs;
-  for (;;) {
-    try {
+  try {
+    return await persistently({ clock: systemClock, limitMs }, async () => {
       const found = await driver.read(topic, partition, next);
-      if (found.end > next) return found;
-      if (systemClock.now() >= deadline) throw new KafkaFailure('away', 'the broker gives no records');
-    } catch (error) {
-      const failure = error as KafkaFailure;
-      const isPassing = failure.kind === 'away' || failure.kind === 'unsure';
-      if (!isPassing || systemClock.now() + retryMs >= deadline) throw kafkaError('read', failure);
-    }
-    await new Promise<void>((resolve) => {
-      systemClock.schedule(resolve, retryMs);
+      if (found.end <= next) throw new KafkaFailure('away', 'the broker gives no records');
+      return found;
     });
+  } catch (error) {
+    throw error instanceof KafkaFailure ? kafkaError('read', error) : error;
   }
 }
 

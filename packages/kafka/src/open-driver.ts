@@ -1,9 +1,9 @@
 import type { Clock } from '@nq/core';
 import { Kafka, logLevel } from 'kafkajs';
 import type { KafkaDriver } from './kafka-driver.ts';
-import { KafkaFailure } from './kafka-failure.ts';
 import type { ServerOptions } from './kafka-options.ts';
 import { KafkajsDriver } from './kafkajs/kafkajs-driver.ts';
+import { persistently } from './persistently.ts';
 
 /** How a driver connects, and how long that may take. */
 export interface DriverOptions {
@@ -12,9 +12,6 @@ export interface DriverOptions {
   readonly requestTimeoutMs: number;
   readonly metadataMaxAgeMs: number;
 }
-
-/** After a failure it is tried again after so long, in milliseconds. */
-const retryMs = 100;
 
 /**
  * Connects, and does what `prepare` does; tried again as long as there is no connection, and time.
@@ -28,21 +25,15 @@ export async function openDriver<Result>(
 ): Promise<{ readonly driver: KafkaDriver; readonly prepared: Result }> {
   const { openTimeoutMs, metadataMaxAgeMs } = options;
   const driver = new KafkajsDriver({ kafka: clientOf(options), clock, metadataMaxAgeMs });
-  const deadline = clock.now() + openTimeoutMs;
-  for (;;) {
-    try {
+  try {
+    const prepared = await persistently({ clock, limitMs: openTimeoutMs }, async () => {
       await driver.open();
-      return { driver, prepared: await prepare(driver) };
-    } catch (error) {
-      const isPassing = error instanceof KafkaFailure && (error.kind === 'away' || error.kind === 'unsure');
-      if (!isPassing || clock.now() + retryMs >= deadline) {
-        await driver.close();
-        throw error;
-      }
-    }
-    await new Promise<void>((resolve) => {
-      clock.schedule(resolve, retryMs);
+      return prepare(driver);
     });
+    return { driver, prepared };
+  } catch (error) {
+    await driver.close();
+    throw error;
   }
 }
 

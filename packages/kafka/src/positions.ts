@@ -1,4 +1,5 @@
 import type { Committed, KafkaDriver } from './kafka-driver.ts';
+import { KafkaFailure } from './kafka-failure.ts';
 import { decodeNote, emptyNote, type PartitionNote } from './partition-note.ts';
 
 /** How it stands with a partition. */
@@ -57,4 +58,21 @@ export async function positionsOf(
   const known = new Set(committed.map(({ partition }) => partition));
   const starts = ranges.filter(({ partition }) => !known.has(partition));
   return { views, starts: starts.map(({ partition, high }) => ({ partition, offset: high, metadata: '' })) };
+}
+
+/** Whether the group has committed that the record at `offset` is done. @throws {KafkaFailure} `unsure` if it cannot be asked. */
+export async function isDone(
+  driver: KafkaDriver,
+  { topic, group }: PositionOptions,
+  partition: number,
+  offset: number,
+): Promise<boolean> {
+  try {
+    const [committed] = await driver.committed(group, topic, [partition]);
+    if (committed === undefined) return false;
+    const { done } = decodeNote(committed.offset, committed.metadata);
+    return offset < committed.offset || done.some(({ start, end }) => start <= offset && offset < end);
+  } catch (error) {
+    throw new KafkaFailure('unsure', 'Kafka has not answered in time; it may be done', error);
+  }
 }

@@ -2,6 +2,7 @@ import type { Clock, RewindPosition } from '@nq/core';
 import { whileClaimed } from './claim.ts';
 import type { KafkaDriver } from './kafka-driver.ts';
 import { KafkaFailure } from './kafka-failure.ts';
+import { persistently } from './persistently.ts';
 import { offsetsOf } from './rewind-position.ts';
 
 /** Whose position is moved, and how long that may take. */
@@ -18,9 +19,6 @@ export interface RewindParts {
   };
 }
 
-/** After a failure it is tried again after so long, in milliseconds. */
-const retryMs = 100;
-
 /**
  * Moves the group, whoever consumes for it at the moment: takes all partitions, so that nobody commits another position,
  * and leaves them with the new one. What is in hand is lost to its holders.
@@ -32,27 +30,25 @@ export async function rewind({ driver, clock, options }: RewindParts, position: 
   const { topic, group, sessionTimeoutMs, rebalanceTimeoutMs, fetchBytes, deliveryTimeoutMs } = options;
   const offsets = await offsetsOf(driver, topic, position, 'Cannot rewind');
   const committed = Array.from(offsets, ([partition, offset]) => ({ partition, offset, metadata: '' }));
-  const deadline = clock.now() + deliveryTimeoutMs;
   const membership = { topic, group, sessionTimeoutMs, rebalanceTimeoutMs, fetchBytes };
   const busy = 'Cannot rewind: another process is at it, or Kafka does not answer';
-  await whileClaimed({ driver, clock, membership, limitMs: deliveryTimeoutMs, busy }, async (claim) => {
+  const limitMs = deliveryTimeoutMs;
+  await whileClaimed({ driver, clock, membership, limitMs, busy }, async (claim) => {
     let mayBeDone = false;
-    for (;;) {
+    const commit = async (): Promise<void> => {
       try {
         await claim.commit(committed);
-        return;
       } catch (error) {
-        const { kind } = error as KafkaFailure;
-        mayBeDone ||= kind === 'unsure';
-        if (kind === 'refused' || kind === 'other') throw error;
-        if (clock.now() + retryMs >= deadline) {
-          if (mayBeDone) throw new KafkaFailure('unsure', 'Kafka has not answered in time; it may be done', error);
-          throw new KafkaFailure('away', 'the group does not come to rest, or Kafka does not answer', error);
-        }
+        mayBeDone ||= error instanceof KafkaFailure && error.kind === 'unsure';
+        throw error;
       }
-      await new Promise<void>((resolve) => {
-        clock.schedule(resolve, retryMs);
-      });
+    };
+    try {
+      await persistently({ clock, limitMs, passing: ['away', 'unsure', 'moved', 'fenced'] }, commit);
+    } catch (error) {
+      if (!(error instanceof KafkaFailure) || error.kind === 'refused' || error.kind === 'other') throw error;
+      if (mayBeDone) throw new KafkaFailure('unsure', 'Kafka has not answered in time; it may be done', error);
+      throw new KafkaFailure('away', 'the group does not come to rest, or Kafka does not answer', error);
     }
   });
 }

@@ -312,6 +312,8 @@ export class KafkajsMember implements KafkaMember {
     if (round !== undefined) this.#end(round, error);
     const isEnded = (error as { readonly type?: unknown }).type === 'UNKNOWN_MEMBER_ID';
     if (isEnded && this.#group !== undefined) this.#group.memberId = null;
+    // A topic of that name that is there later may be another one, whose offsets begin anew.
+    if (failure.kind === 'missing') this.#last = undefined;
     // As it is meant to be: somebody joins, or leaves.
     if (failure.kind === 'moved' || isEnded) return;
     if ((error as Error).name === 'KafkaJSStaleTopicMetadataAssignment') return;
