@@ -153,6 +153,10 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
     return error instanceof KafkaFailure ? failureCodes[error.kind] : 'NQ_BACKEND';
   }
 
+  explain(error: unknown): string {
+    return error instanceof KafkaFailure ? error.meaning : 'the client has failed';
+  }
+
   async close(): Promise<void> {
     await this.#consumer.close();
     await this.#parts.driver.close();
