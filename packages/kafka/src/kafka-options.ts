@@ -28,8 +28,8 @@ export interface KafkaQueueOptions extends ServerOptions {
   readonly topic: string;
   /** The consumer group. Each group gets every event. */
   readonly groupId: string;
-  /** Makes the topic if it is not there. */
-  readonly createTopic?: { readonly partitions: number; readonly replicationFactor: number } | undefined;
+  /** Makes the topic if it is not there, and that of the dead letters: with so many partitions, and what else is said. @default it is not made */
+  readonly createTopic?: number | TopicOptions | undefined;
   /**
    * The topic of the dead letters of the group. Where it is not there, and is not made, the queue keeps none.
    *
@@ -66,12 +66,26 @@ export interface KafkaQueueOptions extends ServerOptions {
   readonly onWarning?: ((warning: string) => void) | undefined;
 }
 
+/** How a topic is made. */
+export interface TopicOptions {
+  /** How many partitions it has: so many processes can consume at once. */
+  readonly partitions: number;
+  /** How many brokers have a copy of it. @default what the brokers say (`default.replication.factor`) */
+  readonly replicationFactor?: number | undefined;
+}
+
+/** {@link TopicOptions} with every default filled in. */
+interface ResolvedTopicOptions {
+  readonly partitions: number;
+  readonly replicationFactor: number;
+}
+
 /** {@link KafkaQueueOptions} with every default filled in. */
 export interface ResolvedKafkaOptions {
   readonly server: ServerOptions;
   readonly topic: string;
   readonly group: string;
-  readonly createTopic: KafkaQueueOptions['createTopic'];
+  readonly createTopic: ResolvedTopicOptions | undefined;
   readonly deadLetterTopic: string;
   readonly order: Order;
   readonly startFrom: 'earliest' | 'latest';
@@ -146,11 +160,6 @@ export function resolveOptions(options: KafkaQueueOptions): ResolvedKafkaOptions
   checkOneOf(action, 'order', order, ['key', 'partition', 'none']);
   checkOneOf(action, 'startFrom', startFrom, ['earliest', 'latest']);
   checkServer(action, options);
-  if (createTopic !== undefined) {
-    checkOptions(`${action}: createTopic`, createTopic, ['partitions', 'replicationFactor']);
-    checkCount(action, 'createTopic.partitions', createTopic.partitions, 1);
-    checkCount(action, 'createTopic.replicationFactor', createTopic.replicationFactor, 1);
-  }
   if (foreignKey !== undefined) checkName(action, 'foreignKey', foreignKey);
   checkCount(action, 'capacity', capacity, 1);
   checkCount(action, 'prefetch', prefetch, 1);
@@ -173,7 +182,7 @@ export function resolveOptions(options: KafkaQueueOptions): ResolvedKafkaOptions
     server: { ...options },
     topic,
     group: groupId,
-    createTopic,
+    createTopic: createTopic === undefined ? undefined : resolveTopic(createTopic),
     deadLetterTopic,
     order,
     startFrom,
@@ -193,6 +202,21 @@ export function resolveOptions(options: KafkaQueueOptions): ResolvedKafkaOptions
     foreignKey,
     onWarning,
   };
+}
+
+/** Kafka's own word for what its brokers are configured with (KIP-464). */
+const asBrokersSay = -1;
+
+function resolveTopic(options: number | TopicOptions): ResolvedTopicOptions {
+  if (typeof options === 'number') {
+    checkCount(action, 'createTopic', options, 1);
+    return { partitions: options, replicationFactor: asBrokersSay };
+  }
+  checkOptions(`${action}: createTopic`, options, ['partitions', 'replicationFactor']);
+  const { partitions, replicationFactor } = options;
+  checkCount(action, 'createTopic.partitions', partitions, 1);
+  if (replicationFactor !== undefined) checkCount(action, 'createTopic.replicationFactor', replicationFactor, 1);
+  return { partitions, replicationFactor: replicationFactor ?? asBrokersSay };
 }
 
 /** @param verb begins the message. @throws {TypeError} {RangeError} if `value` is no name. */

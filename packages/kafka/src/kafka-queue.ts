@@ -1,4 +1,5 @@
-import { createQueue, defineCapabilities, type MessageQueue, systemClock } from '@nq/core';
+import { createQueue, type MessageQueue, systemClock } from '@nq/core';
+import { capabilitiesOf } from './kafka-capabilities.ts';
 import type { KafkaDriver } from './kafka-driver.ts';
 import { KafkaFailure } from './kafka-failure.ts';
 import { type KafkaQueueOptions, type ResolvedKafkaOptions, resolveOptions } from './kafka-options.ts';
@@ -25,24 +26,7 @@ export async function kafkaQueue<Data = unknown>(options: KafkaQueueOptions): Pr
     throw openError('Cannot open a Kafka queue', topic, error);
   });
   const { partitions, hasDeadLetters } = prepared;
-  const capabilities = defineCapabilities({
-    order: resolved.order === 'none' ? 'none' : 'key',
-    strictRetry: resolved.order !== 'none',
-    ack: 'individual',
-    nackDelay: true,
-    deadLetter: hasDeadLetters,
-    lease: { ms: resolved.leaseMs, extend: true },
-    capacity: 'none',
-    size: 'approximate',
-    multiInstance: true,
-    groups: resolved.startFrom,
-    durable: 'broker',
-    isolation: 'copy',
-    definiteTimeout: false,
-    fairness: false,
-    replay: true,
-    maxPayloadBytes: resolved.maxPayloadBytes,
-  });
+  const capabilities = capabilitiesOf(resolved, { deadLetters: hasDeadLetters });
   return createQueue<Data, never>(
     new KafkaQueueDriver({ options: resolved, capabilities, driver, partitions, clock }) as never,
   );

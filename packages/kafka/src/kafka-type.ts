@@ -3,7 +3,8 @@ import type { KafkaQueueOptions } from './kafka-options.ts';
 import { kafkaQueue } from './kafka-queue.ts';
 
 /**
- * How a queue on Kafka is opened from configuration: `kafka://localhost:9092/notification-events?groupId=notifications`, or
+ * How a queue on Kafka is opened from configuration: `kafka://localhost:9092/notification-events?groupId=notifications`, with
+ * several brokers `kafka:///orders?brokers=a:9092,b:9092&groupId=orders`, or
  * `{ type: 'kafka', bufferSize: 10_000, extra: { brokers, topic, group_id } }`.
  */
 export const queueType: QueueType = {
@@ -36,5 +37,15 @@ export const queueType: QueueType = {
     ...(host === '' ? {} : { brokers: [host] }),
     ...(pathname === '' || pathname === '/' ? {} : { topic: decodeURIComponent(pathname.slice(1)) }),
   }),
-  open: (options) => kafkaQueue(options as unknown as KafkaQueueOptions),
+  open: (options) => kafkaQueue(readTexts(options) as unknown as KafkaQueueOptions),
 };
+
+/** What a URL holds as text: `brokers=a:9092,b:9092`, and `createTopic=12`. */
+function readTexts({ brokers, createTopic, ...others }: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const isNumber = typeof createTopic === 'string' && /^\d+$/.test(createTopic);
+  return {
+    ...others,
+    ...(brokers === undefined ? {} : { brokers: typeof brokers === 'string' ? brokers.split(',') : brokers }),
+    ...(createTopic === undefined ? {} : { createTopic: isNumber ? Number(createTopic) : createTopic }),
+  };
+}

@@ -3,6 +3,8 @@ import { type Capabilities, createQueue } from '@nq/core';
 import { type ClaimLevel, type Rule, rules } from '@nq/core/conformance';
 import { memoryDriver } from '@nq/core/testing';
 import { mutants } from '../../core/test/conformance/mutants.ts';
+import { capabilitiesOf as capabilitiesOfKafka } from '../../kafka/src/kafka-capabilities.ts';
+import { resolveOptions as resolveKafka } from '../../kafka/src/kafka-options.ts';
 import { capabilitiesOf } from '../../redis/src/redis-capabilities.ts';
 import { defaultRedisOptions } from '../../redis/src/redis-options.ts';
 import type { RepositoryFile } from './repository.ts';
@@ -97,6 +99,10 @@ const declared: readonly Declared[] = [
   {
     name: '@nq/redis, a stream, with appendonly',
     capabilities: capabilitiesOf({ ...defaultRedisOptions, stream: defaultRedisOptions }, { appendOnly: true }),
+  },
+  {
+    name: '@nq/kafka',
+    capabilities: capabilitiesOfKafka(resolveKafka({ topic: 'events', groupId: 'group' }), { deadLetters: true }),
   },
   { name: 'the memory driver', capabilities: createQueue(memoryDriver()).capabilities },
 ];

@@ -19,16 +19,22 @@ const optionTables: Readonly<Record<string, readonly (readonly [file: string, na
   ],
   'conformance-timing': [['packages/core/src/conformance/harness.ts', 'Timing']],
   'dispatcher-options': [['packages/core/src/dispatcher-options.ts', 'DispatcherOptions']],
+  'kafka-options': [
+    ['packages/kafka/src/kafka-options.ts', 'ServerOptions'],
+    ['packages/kafka/src/kafka-options.ts', 'KafkaQueueOptions'],
+  ],
   'redis-options': [['packages/redis/src/redis-options.ts', 'RedisQueueOptions']],
   'retry-options': [['packages/core/src/retry.ts', 'RetryOptions']],
 };
 
 /** The pages that have sections which are generated. */
 const pages = [
+  'docs/kafka.md',
   'docs/redis.md',
   'docs/write-a-queue.md',
   'packages/channel/README.md',
   'packages/core/README.md',
+  'packages/kafka/README.md',
   'packages/redis/README.md',
 ];
 

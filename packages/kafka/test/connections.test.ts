@@ -1,0 +1,60 @@
+import { kafkaOffer, type TestKafka, until } from 'nq-testbed';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { newTopic, openQueue, takeAll } from './support/queue.ts';
+
+const offer = await kafkaOffer();
+
+describe.skipIf(offer.missing !== undefined || !offer.ours)(`the connections to ${offer.name}`, () => {
+  let server: TestKafka;
+  beforeAll(async () => {
+    server = await offer.start({});
+  }, 60_000);
+  afterAll(() => server?.stop());
+
+  const linked = (): { readonly brokers: readonly string[]; readonly open: () => number } => {
+    const [link] = server.links as [TestKafka['links'][number]];
+    return { brokers: server.linkedBrokers, open: () => link.counts.open };
+  };
+
+  test('are few, however many calls there are at once, and none is left after close()', async () => {
+    const { brokers, open } = linked();
+    const queue = await openQueue(server, { brokers });
+    const keys = Array.from({ length: 200 }, (_, index) => `key-${index}`);
+    await Promise.all([...keys.map((key) => queue.push({ type: key, key })), takeAll(queue, keys.length)]);
+    // For requests; for the group, and for what it fetches; and one that is left from finding the brokers, for each of them.
+    expect(open()).toBeLessThanOrEqual(5);
+    await queue.close();
+    await until('all to be closed', () => open() === 0);
+  });
+
+  test('that are idle set no timers to look for work', async () => {
+    const queue = await openQueue(server, { idleMs: 60_000 });
+    await queue.push({ type: 'event' });
+    await takeAll(queue, 1);
+    const set = vi.spyOn(globalThis, 'setTimeout');
+    const pop = await queue.pop({ timeoutMs: 2000 });
+    const timers = set.mock.calls.length;
+    set.mockRestore();
+    expect(pop).toBeUndefined();
+    // Two fetches in a second, a heartbeat now and then, each with its time limit: kafkajs itself sets thousands.
+    expect(timers).toBeLessThan(100);
+    await queue.close();
+  });
+
+  test('are given up at once when a queue is closed while it joins its group', async () => {
+    const topic = newTopic();
+    const { brokers, open } = linked();
+    await using other = await openQueue(server, { topic });
+    const popping = other.pop({ timeoutMs: 5000 });
+    const queue = await openQueue(server, { topic, brokers, sessionTimeoutMs: 30_000 });
+    const joining = queue.pop({ timeoutMs: 10_000 }).catch((error: unknown) => error);
+    await until('it to have asked', () => open() > 2);
+    const began = performance.now();
+    await queue.close();
+    // The others of the group may take as long as a session to join again.
+    expect(performance.now() - began).toBeLessThan(5000);
+    expect(await joining).toMatchObject({ code: 'NQ_CLOSED' });
+    await until('all to be closed', () => open() === 0);
+    await popping;
+  });
+});
