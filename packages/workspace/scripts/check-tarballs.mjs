@@ -3,15 +3,15 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { redisOffer } from 'nq-testbed';
+import { kafkaOffer, redisOffer } from 'nq-testbed';
 import {
+  brokersFor,
   checkRun,
   jsonFileOf,
-  needsRedis,
   needsVitest,
   programFile,
   programsOf,
-  withRedis,
+  withBrokers,
 } from './readme-program.mjs';
 import { build, exitWith, step, StepFailed } from './steps.mjs';
 import { capture, command, npm, pack } from './tarballs.mjs';
@@ -36,6 +36,7 @@ const needsRunner = (/** @type {string} */ name) => name.endsWith('/vitest');
 const programs = [
   'README.md',
   'docs/1-start.md',
+  'docs/kafka.md',
   'docs/redis.md',
   'docs/write-a-queue.md',
   ...published.map(({ folder }) => `${folder}/README.md`),
@@ -72,8 +73,13 @@ const strictest = {
 await exitWith(async () => {
   await build(published.map(({ manifest }) => manifest.name));
   const folder = mkdtempSync(join(tmpdir(), 'nq-tarballs-'));
-  const redis = await redisOffer();
-  const server = redis.missing === undefined ? await redis.start() : undefined;
+  const offers = { redis: await redisOffer(), kafka: await kafkaOffer() };
+  const redis = offers.redis.missing === undefined ? await offers.redis.start() : undefined;
+  const kafka = offers.kafka.missing === undefined ? await offers.kafka.start() : undefined;
+  const addresses = {
+    ...(redis && { redis: `${redis.host}:${redis.port}` }),
+    ...(kafka && { kafka: String(kafka.brokers[0]) }),
+  };
   try {
     const tarballs = await step('Packing with npm', () =>
       pack(
@@ -84,15 +90,16 @@ await exitWith(async () => {
     const project = join(folder, 'project');
     await step('Installing the tarballs into an empty project', () => installInto(project, tarballs));
     await step('Reading what was packed', async () => checkContents(project));
-    await step('Compiling a project that uses them, strictly and with library checks', () => compile(project, server));
+    await step('Compiling a project that uses them, strictly and with library checks', () =>
+      compile(project, addresses),
+    );
     const node = await step(`Fetching Node ${oldestNode}`, () => fetchNode(join(folder, 'node')));
-    const hasRedis = server !== undefined;
-    await step(`Using the packages on Node ${oldestNode}`, () => runAll(project, node, hasRedis));
+    await step(`Using the packages on Node ${oldestNode}`, () => runAll(project, node, addresses));
     await step(`Using the packages on Node ${process.versions.node}`, () =>
-      runAll(project, process.execPath, hasRedis),
+      runAll(project, process.execPath, addresses),
     );
   } finally {
-    await server?.stop();
+    await Promise.all([redis?.stop(), kafka?.stop()]);
     rmSync(folder, { recursive: true, force: true });
   }
   return 0;
@@ -153,14 +160,14 @@ function checkFiles(folder, manifest) {
  * Compiles one file that imports everything, and the programs of the pages: those in TypeScript are run from the result.
  *
  * @param {string} project
- * @param {import('nq-testbed').TestRedis | undefined} server
+ * @param {import('./readme-program.mjs').BrokerAddresses} addresses
  */
-async function compile(project, server) {
+async function compile(project, addresses) {
   const types = entryPoints.map((name, i) => `import * as entry${i} from '${name}';\nexport { entry${i} };\n`);
   writeFileSync(join(project, 'everything.ts'), types.join(''));
   for (const { file, program } of programs) {
     mkdirSync(join(project, dirname(file)), { recursive: true });
-    writeFileSync(join(project, file), withRedis(program, server).code);
+    writeFileSync(join(project, file), withBrokers(program, addresses).code);
   }
   const include = ['*.ts', '*.md/*.ts'];
   writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions: strictest, include }));
@@ -194,12 +201,14 @@ async function fetchNode(folder) {
 /**
  * @param {string} project
  * @param {string} node
- * @param {boolean} hasRedis
+ * @param {import('./readme-program.mjs').BrokerAddresses} addresses
  */
-async function runAll(project, node, hasRedis) {
+async function runAll(project, node, addresses) {
   const problems = [];
   // Tests of vitest are run where vitest is: in readmes.test.ts.
-  const runnable = programs.filter(({ program }) => !needsVitest(program) && (hasRedis || !needsRedis(program)));
+  const canRun = (/** @type {import('./readme-program.mjs').Program} */ program) =>
+    !needsVitest(program) && brokersFor(program).every((name) => name in addresses);
+  const runnable = programs.filter(({ program }) => canRun(program));
   for (const { place, program, file } of runnable) {
     const runs = program.language === 'ts' ? `compiled/${file.replace(/ts$/, 'js')}` : file;
     const result = await capture(node, [runs], project);

@@ -28,28 +28,36 @@ export function needsVitest({ code }) {
   return /from '(?:vitest|@nq\/core\/conformance\/vitest)'/.test(code);
 }
 
-/** Where the pages have their Redis. */
-const redisOfPages = 'localhost:6379';
+/** Where the pages have their brokers. */
+const brokersOfPages = /** @type {const} */ ({ redis: 'localhost:6379', kafka: 'localhost:9092' });
+
+/** @typedef {keyof typeof brokersOfPages} BrokerName */
+
+/** @typedef {Partial<Record<BrokerName, string>>} BrokerAddresses where the tests have theirs, as `host:port` */
 
 /**
- * Whether it needs a Redis that runs.
+ * The brokers that have to run for it.
  *
  * @param {Program} program
  */
-export function needsRedis({ code }) {
-  return code.includes(redisOfPages);
+export function brokersFor({ code }) {
+  return /** @type {BrokerName[]} */ (Object.keys(brokersOfPages)).filter((name) =>
+    code.includes(brokersOfPages[name]),
+  );
 }
 
 /**
- * The same program with the Redis of the tests in place of the one that a reader has.
+ * The same program with the brokers of the tests in place of those that a reader has.
  *
  * @param {Program} program
- * @param {{ readonly host: string, readonly port: number } | undefined} server
+ * @param {BrokerAddresses} addresses
  * @returns {Program}
  */
-export function withRedis(program, server) {
-  if (server === undefined) return program;
-  return { ...program, code: program.code.replaceAll(redisOfPages, `${server.host}:${server.port}`) };
+export function withBrokers(program, addresses) {
+  let { code } = program;
+  for (const name of brokersFor(program))
+    code = code.replaceAll(brokersOfPages[name], addresses[name] ?? brokersOfPages[name]);
+  return { ...program, code };
 }
 
 /**

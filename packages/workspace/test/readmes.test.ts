@@ -1,18 +1,18 @@
 import { execFile } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { redisOffer, type TestRedis } from 'nq-testbed';
+import { kafkaOffer, redisOffer, type TestKafka, type TestRedis } from 'nq-testbed';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readRepositoryFile } from '../rules/repository.ts';
 import {
+  brokersFor,
   checkRun,
   jsonFileOf,
-  needsRedis,
   needsVitest,
   type Program,
   programFile,
   programsOf,
-  withRedis,
+  withBrokers,
 } from '../scripts/readme-program.mjs';
 import { publishedWorkspaces, root } from '../scripts/workspaces.mjs';
 
@@ -25,7 +25,7 @@ const vitest = join(root, 'packages/workspace/node_modules/vitest/vitest.mjs');
 /** A program that declares a whole run of the conformance kit shows with these rules that it does. */
 const NQ_ONLY = '0.1,0.2';
 
-const redis = await redisOffer();
+const offers = { redis: await redisOffer(), kafka: await kafkaOffer() };
 
 function write(file: string, { code }: Program): void {
   mkdirSync(dirname(join(folder, file)), { recursive: true });
@@ -63,20 +63,26 @@ describe('in this repository', () => {
     'docs/1-start.md',
     ...publishedWorkspaces().map(({ folder: own }) => `${own}/README.md`),
   ];
-  const pages = [...opening, 'docs/redis.md', 'docs/write-a-queue.md'].map((path) => ({
+  const pages = [...opening, 'docs/kafka.md', 'docs/redis.md', 'docs/write-a-queue.md'].map((path) => ({
     path,
     programs: programsOf(readRepositoryFile(path).text),
   }));
   const programs = pages.flatMap(({ path, programs: own }) =>
     own.map((program) => ({ path, program, line: program.line, file: programFile(path, program) })),
   );
-  let server: TestRedis | undefined;
+  let redis: TestRedis | undefined;
+  let kafka: TestKafka | undefined;
   beforeAll(async () => {
-    if (redis.missing === undefined) server = await redis.start();
+    if (offers.redis.missing === undefined) redis = await offers.redis.start();
+    if (offers.kafka.missing === undefined) kafka = await offers.kafka.start();
+    const addresses = {
+      ...(redis && { redis: `${redis.host}:${redis.port}` }),
+      ...(kafka && { kafka: kafka.brokers[0] as string }),
+    };
     // Before the first one runs: those of a page that have names may import each other.
-    for (const { file, program } of programs) write(file, withRedis(program, server));
-  });
-  afterAll(() => server?.stop());
+    for (const { file, program } of programs) write(file, withBrokers(program, addresses));
+  }, 90_000);
+  afterAll(() => Promise.all([redis?.stop(), kafka?.stop()]));
 
   test.for(pages.filter(({ path }) => opening.includes(path)))(
     '$path opens with a program of JavaScript, and has one in TypeScript',
@@ -92,7 +98,10 @@ describe('in this repository', () => {
     'the program of $path in line $line runs, and prints what it says',
     { timeout: timeoutMs },
     async ({ program, file }, { skip }) => {
-      if (needsRedis(program) && redis.missing !== undefined) skip(`it needs a Redis: ${redis.missing}`);
+      for (const name of brokersFor(program)) {
+        const { missing } = offers[name];
+        if (missing !== undefined) skip(`it needs a broker: ${missing}`);
+      }
       expect(checkRun(program, await run(file, program))).toEqual([]);
     },
   );
