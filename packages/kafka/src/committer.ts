@@ -7,6 +7,8 @@ import { encodeNote, longestNote } from './partition-note.ts';
 
 /** After a failure it is tried again after so long, in milliseconds. */
 const retryMs = 50;
+/** The same after it was refused. */
+const refusedMs = 1000;
 
 /**
  * How long after a hand-out it is committed that there was one, in milliseconds: most are acknowledged sooner, and that
@@ -31,6 +33,8 @@ export class Committer {
   readonly #parts: CommitterParts;
   #running: Promise<void> | undefined;
   #closed = false;
+  /** Why the last request was refused, if it was. */
+  #refusal: KafkaFailure | undefined;
   #marking: Timer | undefined;
   /** Told of the end of each request. */
   readonly #changes: Changes;
@@ -43,6 +47,8 @@ export class Committer {
   /**
    * Resolves how it stands with what was done in `version` of `partition`: `true` once it is committed, `false` if the
    * partition went to somebody else before, `undefined` if nobody knows, or after `limitMs`.
+   *
+   * @throws {KafkaFailure} `refused` if the brokers do not allow it; it is committed when they do.
    */
   async confirm(partition: HeldPartition, version: number, limitMs: number): Promise<boolean | undefined> {
     const deadline = this.#parts.clock.now() + limitMs;
@@ -54,6 +60,7 @@ export class Committer {
       if (leftMs <= 0 || this.#closed) return undefined;
       this.#start();
       await this.#changes.next(leftMs);
+      if (this.#refusal !== undefined && partition.isOurs && partition.committed < version) throw this.#refusal;
     }
   }
 
@@ -102,7 +109,7 @@ export class Committer {
     while (!this.#closed && this.#isAwaited()) {
       const isDone = await this.#send();
       this.changed();
-      if (!isDone && !this.#closed) await this.#pause();
+      if (!isDone && !this.#closed) await this.#pause(this.#refusal === undefined ? retryMs : refusedMs);
     }
     this.#running = undefined;
   }
@@ -129,18 +136,20 @@ export class Committer {
       await this.#parts.commit(offsets);
     } catch (error) {
       const kind = error instanceof KafkaFailure ? error.kind : 'other';
+      this.#refusal = kind === 'refused' ? (error as KafkaFailure) : undefined;
       // A broker that was told to take less: then what is behind the watermark comes again after a crash.
       if (kind === 'tooLarge' && longest > 0) return this.#send(0);
       if (kind === 'unsure') for (const { partition, version } of sent) partition.unsure = version;
       return false;
     }
+    this.#refusal = undefined;
     for (const { partition, version } of sent) partition.committed = version;
     return true;
   }
 
-  #pause(): Promise<void> {
+  #pause(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      this.#parts.clock.schedule(resolve, retryMs);
+      this.#parts.clock.schedule(resolve, ms);
     });
   }
 }

@@ -1,7 +1,9 @@
-import { type Clock, type DeadLetter, type DeadLetters, NqError } from '@nq/core';
+import { type Clock, type DeadLetter, type DeadLetters, isNqError, NqError } from '@nq/core';
 import { within } from '@nq/core/parts';
 import type { HeldRecord } from './held-partition.ts';
 import type { KafkaDriver, OutgoingRecord } from './kafka-driver.ts';
+import { told } from './kafka-error.ts';
+import { isFinal, type KafkaFailure } from './kafka-failure.ts';
 import { type Death, type Letter, letterOf, readLetter, removalOf } from './letter.ts';
 import { PartitionProducer } from './partition-producer.ts';
 
@@ -24,6 +26,9 @@ export interface DeadLetterTopicParts {
   readonly pushAgain: (records: readonly OutgoingRecord[]) => Promise<void>;
 }
 
+/** What cannot be done then. */
+const verb = 'write dead letters';
+
 /** The partition of the dead-letter topic that has them all, so that they have an order. */
 const partition = 0;
 
@@ -39,32 +44,43 @@ export class DeadLetterTopic implements DeadLetters {
     const { driver, clock, deadTopic, options } = parts;
     this.#parts = parts;
     const { deliveryTimeoutMs } = options;
-    this.#producer = new PartitionProducer({ driver, topic: deadTopic, partition, clock, deliveryTimeoutMs });
+    this.#producer = new PartitionProducer({ driver, topic: deadTopic, partition, clock, deliveryTimeoutMs, verb });
   }
 
   /** Makes dead letters of records. Resolves once the topic has them: only then may they be done. */
   bury(dead: readonly { readonly held: HeldRecord; readonly death: Death }[]): Promise<void> {
     const { topic } = this.#parts.options;
-    return this.#producer.push(
-      dead.map(({ held, death }) => letterOf(topic, held.partition.partition, held.record, death)),
-    );
+    return this.#write(dead.map(({ held, death }) => letterOf(topic, held.partition.partition, held.record, death)));
+  }
+
+  /** In several requests, if they are too large for one: a letter that is written twice has the same name. */
+  async #write(letters: readonly OutgoingRecord[]): Promise<void> {
+    try {
+      await this.#producer.push(letters);
+    } catch (error) {
+      if (!isNqError(error, 'NQ_PAYLOAD') || letters.length === 1) throw error;
+      const half = Math.ceil(letters.length / 2);
+      await this.#write(letters.slice(0, half));
+      await this.#write(letters.slice(half));
+    }
   }
 
   async count(): Promise<number> {
-    return (await this.#read()).size;
+    return (await told('count dead letters', () => this.#read())).size;
   }
 
   async list({ limit = 100 }: { readonly limit?: number } = {}): Promise<readonly DeadLetter[]> {
     if (limit === 0) return [];
-    return Array.from((await this.#read()).values(), ({ shown }) => shown).slice(0, limit);
+    const letters = await told('list dead letters', () => this.#read());
+    return Array.from(letters.values(), ({ shown }) => shown).slice(0, limit);
   }
 
   replay(ids?: readonly string[]): Promise<number> {
-    return this.#use(ids, ({ record }) => this.#parts.pushAgain([record]));
+    return told('replay dead letters', () => this.#use(ids, ({ record }) => this.#parts.pushAgain([record])));
   }
 
   remove(ids?: readonly string[]): Promise<number> {
-    return this.#use(ids, async () => {});
+    return told('remove dead letters', () => this.#use(ids, async () => {}));
   }
 
   /** Does `work` with letters, which are removed one by one. @returns how many there were. */
@@ -109,8 +125,10 @@ export class DeadLetterTopic implements DeadLetters {
     const { driver, clock, deadTopic, options } = this.#parts;
     const { group, sessionTimeoutMs, rebalanceTimeoutMs, fetchBytes, deliveryTimeoutMs } = options;
     let begin = (): void => {};
-    const turn = new Promise<boolean>((resolve) => {
+    let refuse = (_failure: KafkaFailure): void => {};
+    const turn = new Promise<boolean>((resolve, reject) => {
       begin = () => resolve(true);
+      refuse = reject;
     });
     const member = driver.join(
       { topic: deadTopic, group: `${group}.letters`, sessionTimeoutMs, rebalanceTimeoutMs, fetchBytes },
@@ -123,7 +141,9 @@ export class DeadLetterTopic implements DeadLetters {
         },
         received: () => {},
         lostRecords: () => {},
-        failed: () => {},
+        failed: (failure) => {
+          if (isFinal(failure)) refuse(failure);
+        },
       },
     );
     try {

@@ -212,9 +212,9 @@ export class KafkaConsumer implements MemberListener {
   }
 
   received(number: number, records: readonly IncomingRecord[], end: number): void {
-    const partition = this.#partitions.get(number);
+    const [partition, now] = [this.#partitions.get(number), this.#parts.clock.now()];
+    this.#failure = undefined;
     if (partition === undefined) return;
-    const now = this.#parts.clock.now();
     for (const record of records) this.#ready.add(partition.add(record, now));
     partition.tracker.skipTo(end);
     this.#unread?.delete(number);

@@ -24,7 +24,14 @@ export interface KafkaQueueOptions {
   readonly tls?: boolean | ConnectionOptions | undefined;
   /** The user. @default nobody */
   readonly sasl?: SaslOptions | undefined;
-  /** Makes the topic if it is not there. */
+  /**
+   * The oldest release of the brokers that this is made for, as `2.8` or `2.8.0`: older ones are refused. They tell no third
+   * number, and of releases before 3.3 what they have at least.
+   *
+   * @default any that has what is needed, which is 0.11
+   */
+  readonly version?: string | undefined;
+  /** Makes the topic, and that of the dead letters, if it is not there. */
   readonly createTopic?: { readonly partitions: number; readonly replicationFactor: number } | undefined;
   /**
    * The topic of the dead letters of the group. Where it is not there, and is not made, the queue keeps none.
@@ -65,6 +72,7 @@ export interface ResolvedKafkaOptions {
   readonly server: KafkaQueueOptions;
   readonly topic: string;
   readonly group: string;
+  readonly version: string | undefined;
   readonly createTopic: KafkaQueueOptions['createTopic'];
   readonly deadLetterTopic: string;
   readonly order: Order;
@@ -93,6 +101,7 @@ const known = [
   'groupId',
   'tls',
   'sasl',
+  'version',
   'createTopic',
   'deadLetterTopic',
   'order',
@@ -116,6 +125,7 @@ export function resolveOptions(options: KafkaQueueOptions): ResolvedKafkaOptions
   const {
     topic,
     groupId,
+    version,
     createTopic,
     deadLetterTopic = `${topic}.${groupId}.dead`,
     order = 'key',
@@ -132,9 +142,11 @@ export function resolveOptions(options: KafkaQueueOptions): ResolvedKafkaOptions
     foreignKey,
     onWarning = warnProcess,
   } = options;
-  checkName('topic', topic);
+  checkTopic('topic', topic);
   checkName('groupId', groupId);
-  checkName('deadLetterTopic', deadLetterTopic);
+  checkTopic('deadLetterTopic', deadLetterTopic, options.deadLetterTopic === undefined);
+  if (deadLetterTopic === topic) throw new RangeError(`${action}: deadLetterTopic must be another topic than topic`);
+  if (version !== undefined) checkVersion(version);
   checkOneOf(action, 'order', order, ['key', 'partition', 'none']);
   checkOneOf(action, 'startFrom', startFrom, ['earliest', 'latest']);
   checkServer(options);
@@ -157,6 +169,7 @@ export function resolveOptions(options: KafkaQueueOptions): ResolvedKafkaOptions
     server: { ...options },
     topic,
     group: groupId,
+    version,
     createTopic,
     deadLetterTopic,
     order,
@@ -181,6 +194,23 @@ export function resolveOptions(options: KafkaQueueOptions): ResolvedKafkaOptions
 function checkName(name: string, value: unknown): void {
   checkText(action, name, value);
   if (value === '') throw new RangeError(`${action}: ${name} must not be empty`);
+}
+
+/** Checks what a topic is named, by the rule of Kafka (`Topic.validate`). */
+function checkTopic(name: string, value: unknown, isDefault = false): void {
+  checkText(action, name, value);
+  if (/^[a-zA-Z0-9._-]{1,249}$/.test(value) && value !== '.' && value !== '..') return;
+  const got = value.length > 249 ? `${value.length} characters` : JSON.stringify(value);
+  const why = isDefault ? ', which is the default here: give another one' : '';
+  throw new RangeError(
+    `${action}: ${name} must be 1 to 249 of the characters a-z, A-Z, 0-9, ".", "_" and "-", and not "." or "..", got ${got}${why}`,
+  );
+}
+
+function checkVersion(value: unknown): void {
+  checkText(action, 'version', value);
+  if (/^\d{1,3}\.\d{1,3}(?:\.\d{1,3}){0,2}$/.test(value)) return;
+  throw new RangeError(`${action}: version must be like "2.8" or "2.8.0", got ${JSON.stringify(value)}`);
 }
 
 function checkServer({ brokers, client, tls, sasl }: KafkaQueueOptions): void {

@@ -2,8 +2,8 @@ import {
   type Capabilities,
   type Clock,
   type Gathering,
+  isNqError,
   type LeasedEvent,
-  NqError,
   type NqErrorCode,
   type QueueDriver,
   type QueueEvent,
@@ -14,6 +14,7 @@ import { DeadLetterTopic } from './dead-letter-topic.ts';
 import type { HandOut } from './held-partition.ts';
 import { KafkaConsumer } from './kafka-consumer.ts';
 import type { KafkaDriver, OutgoingRecord } from './kafka-driver.ts';
+import { told } from './kafka-error.ts';
 import { failureCodes, KafkaFailure } from './kafka-failure.ts';
 import type { ResolvedKafkaOptions } from './kafka-options.ts';
 import { partitionOf } from './murmur2.ts';
@@ -50,6 +51,8 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
   readonly #parts: KafkaQueueDriverParts;
   readonly #consumer: KafkaConsumer;
   readonly #producers = new Map<number, PartitionProducer>();
+  /** The largest request, in bytes: it gets smaller where a broker takes less. */
+  #requestBytes = requestBytes;
   /** Where events without a key go: to one partition for a request, then to the next one. */
   #sticky = 0;
 
@@ -57,10 +60,13 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
     const { options, driver, clock, capabilities, partitions } = parts;
     this.#parts = parts;
     this.capabilities = capabilities;
+    const largest = (): number => this.#requestBytes;
     this.gathering = {
       laneOf: ({ partition }) => partition,
       sizeOf: ({ bytes }) => bytes,
-      requestBytes,
+      get requestBytes() {
+        return largest();
+      },
       most: options.capacity,
       timeoutMs: options.deliveryTimeoutMs,
     };
@@ -90,20 +96,28 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
     const [first] = events as readonly [Encoded];
     // The events without a key that come next go with those that do so, too, and not each with others.
     if (first.partition === this.#sticky) this.#sticky = (this.#sticky + 1) % this.#parts.partitions;
-    await this.#producerOf(first.partition).push(events);
+    try {
+      await this.#producerOf(first.partition).push(events);
+    } catch (error) {
+      if (!isNqError(error, 'NQ_PAYLOAD') || events.length === 1) throw error;
+      // They are too large together: they come again in smaller requests, in the end each alone.
+      const sum = events.reduce((total, { bytes }) => total + bytes, 0);
+      this.#requestBytes = Math.min(this.#requestBytes, Math.floor(sum / 2));
+      return 0;
+    }
     return events.length;
   }
 
   pop(max: number, waitMs: number, signal: AbortSignal): Promise<readonly LeasedEvent[]> {
-    return this.#consumer.pop(max, waitMs, signal);
+    return told('pop', () => this.#consumer.pop(max, waitMs, signal));
   }
 
   ack(receipts: readonly unknown[]): Promise<readonly boolean[]> {
-    return this.#consumer.ack(receipts as readonly HandOut[]);
+    return told('ack', () => this.#consumer.ack(receipts as readonly HandOut[]));
   }
 
   nack(returns: readonly ReturnedLease[]): Promise<readonly boolean[]> {
-    return this.#consumer.nack(returns);
+    return told('nack', () => this.#consumer.nack(returns));
   }
 
   async extend(receipts: readonly unknown[], ms: number): Promise<readonly boolean[]> {
@@ -114,7 +128,11 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
     this.#consumer.onLeaseLost(listener);
   }
 
-  async size(): Promise<QueueSize> {
+  size(): Promise<QueueSize> {
+    return told('count', () => this.#size());
+  }
+
+  async #size(): Promise<QueueSize> {
     const { driver, options } = this.#parts;
     const ranges = await driver.ranges(options.topic);
     const numbers = ranges.map(({ partition }) => partition);
@@ -161,9 +179,4 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
     }
     return producer;
   }
-}
-
-/** `failure` as callers see it. */
-export function kafkaError(verb: string, failure: KafkaFailure): NqError {
-  return new NqError(failureCodes[failure.kind], `Cannot ${verb}: ${failure.meaning}`, { cause: failure });
 }

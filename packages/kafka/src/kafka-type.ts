@@ -15,6 +15,7 @@ export const queueType: QueueType = {
     groupId: 'text',
     tls: 'value',
     sasl: 'value',
+    version: 'text',
     createTopic: 'value',
     deadLetterTopic: 'text',
     order: ['key', 'partition', 'none'],

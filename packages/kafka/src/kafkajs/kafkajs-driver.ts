@@ -1,6 +1,7 @@
 import type { Clock } from '@nq/core';
 import type { Kafka } from 'kafkajs';
 import type {
+  BrokerRelease,
   Committed,
   IncomingRecord,
   KafkaDriver,
@@ -21,8 +22,12 @@ import {
   endConnections,
   protocolErrorOf,
 } from './internals.ts';
+import { checkRequests, releaseOf } from './broker-release.ts';
+import { diagnose } from './diagnose.ts';
 import { failureOf } from './kafkajs-failures.ts';
 import { KafkajsMember, recordOf } from './kafkajs-member.ts';
+import { reachLeaders } from './leaders.ts';
+import type { Subject } from './refusals.ts';
 
 /** Where there is nothing to remember, kafkajs asks the brokers again after so long, in milliseconds. */
 const metadataMaxAgeMs = 60_000;
@@ -50,11 +55,26 @@ export class KafkajsDriver implements KafkaDriver {
   }
 
   async open(): Promise<void> {
-    await ask(false, () => this.#cluster.connect());
+    try {
+      await this.#cluster.connect();
+      checkRequests(await this.#cluster.brokerPool.findConnectedBroker());
+      // A broker that wants a user says so only then.
+      await this.#cluster.refreshMetadata();
+    } catch (error) {
+      throw await diagnose(this.#cluster, error);
+    }
+  }
+
+  async release(): Promise<BrokerRelease> {
+    return ask({}, async () => releaseOf(await this.#cluster.brokerPool.findConnectedBroker()));
+  }
+
+  async reachLeaders(topic: string): Promise<readonly KafkaFailure[]> {
+    return ask({ topic }, () => reachLeaders(this.#cluster, topic));
   }
 
   async partitionsOf(topic: string): Promise<number> {
-    return ask(false, async () => {
+    return ask({ topic }, async () => {
       await this.#cluster.addMultipleTargetTopics([topic]);
       const { length } = this.#cluster.findTopicPartitionMetadata(topic);
       if (length === 0) throw new KafkaFailure('missing', 'there is no such topic');
@@ -67,10 +87,12 @@ export class KafkajsDriver implements KafkaDriver {
     { partitions, replicationFactor }: { readonly partitions: number; readonly replicationFactor: number },
   ): Promise<void> {
     const admin = this.#kafka.admin();
-    await ask(false, async () => {
+    await ask({ topic }, async () => {
       await admin.connect();
       try {
-        await admin.createTopics({ topics: [{ topic, numPartitions: partitions, replicationFactor }] });
+        // Not until it has leaders: kafkajs gives up when it asks a broker that has not heard of the topic.
+        const topics = [{ topic, numPartitions: partitions, replicationFactor }];
+        await admin.createTopics({ topics, waitForLeaders: false });
       } finally {
         await admin.disconnect();
       }
@@ -88,7 +110,7 @@ export class KafkajsDriver implements KafkaDriver {
     partition: number,
     offset: number,
   ): Promise<{ readonly records: readonly IncomingRecord[]; readonly end: number }> {
-    return ask(false, async () => {
+    return ask({ topic }, async () => {
       await this.#cluster.addMultipleTargetTopics([topic]);
       const broker = await this.#leaderOf(topic, partition);
       const fetchOffset = String(offset);
@@ -108,14 +130,14 @@ export class KafkajsDriver implements KafkaDriver {
   }
 
   async committed(group: string, topic: string, partitions: readonly number[]): Promise<readonly Committed[]> {
-    return ask(false, async () => {
+    return ask({ topic, group }, async () => {
       const coordinator = await this.#cluster.findGroupCoordinator({ groupId: group });
       return readCommitted(coordinator, group, topic, partitions);
     });
   }
 
   async newIdentity(): Promise<ProducerIdentity> {
-    return ask(false, async () => {
+    return ask({}, async () => {
       await this.#connected();
       const [nodeId] = this.#cluster.getNodeIds();
       if (nodeId === undefined) throw new KafkaFailure('away', 'there is no connection to Kafka');
@@ -126,7 +148,7 @@ export class KafkajsDriver implements KafkaDriver {
   }
 
   async produce({ topic, partition, records, identity, sequence, timeoutMs }: ProduceRequest): Promise<void> {
-    const broker = await ask(false, () => this.#leaderOf(topic, partition));
+    const broker = await ask({ topic }, () => this.#leaderOf(topic, partition));
     try {
       const answer = await broker.produce({
         acks: -1,
@@ -141,7 +163,7 @@ export class KafkajsDriver implements KafkaDriver {
       if (own === undefined) throw new KafkaFailure('unsure', 'the broker does not say whether it is stored');
       if (own.errorCode !== 0) throw protocolErrorOf(own.errorCode);
     } catch (error) {
-      const failure = failureOf(error, true);
+      const failure = failureOf(error, true, { topic });
       // Stored by the request before, whose answer was lost.
       if ((error as { readonly type?: unknown }).type === 'DUPLICATE_SEQUENCE_NUMBER') return;
       await this.#forget(error, failure);
@@ -205,7 +227,7 @@ export class KafkajsDriver implements KafkaDriver {
   }
 
   async #offsets(topic: string, from: object): Promise<ReadonlyMap<number, number>> {
-    return ask(false, async () => {
+    return ask({ topic }, async () => {
       await this.#connected();
       await this.#cluster.addMultipleTargetTopics([topic]);
       const partitions = this.#cluster.findTopicPartitionMetadata(topic).map(({ partitionId }) => ({
@@ -217,12 +239,12 @@ export class KafkajsDriver implements KafkaDriver {
   }
 }
 
-/** What `work` resolves. @throws {KafkaFailure} in place of an error of kafkajs. */
-async function ask<Answer>(sent: boolean, work: () => Promise<Answer>): Promise<Answer> {
+/** What `work` resolves, which does no harm if it is done twice. @throws {KafkaFailure} in place of an error of kafkajs. */
+async function ask<Answer>(about: Subject, work: () => Promise<Answer>): Promise<Answer> {
   try {
     return await work();
   } catch (error) {
-    throw failureOf(error, sent);
+    throw failureOf(error, false, about);
   }
 }
 
