@@ -69,6 +69,11 @@ const connectionFailures: readonly ConnectionFailure[] = [
     isUnsent: true,
   },
   { signs: ['EHOSTUNREACH', 'ENETUNREACH'], kind: 'away', meaning: (broker) => `there is no way to ${broker}` },
+  {
+    signs: ['ECONNRESET', 'EPIPE', 'Closed connection', 'Connection closed by the server'],
+    kind: 'away',
+    meaning: (broker) => `${broker} has hung up`,
+  },
   { signs: ['Connection timeout'], kind: 'away', meaning: (broker) => `${broker} does not answer` },
   { signs: ['Not connected'], kind: 'away', meaning: () => 'there is no connection to Kafka', isUnsent: true },
 ];

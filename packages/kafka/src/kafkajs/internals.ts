@@ -25,6 +25,7 @@ export interface Broker {
   offsetCommit(request: object): Promise<unknown>;
   offsetFetch(request: object): Promise<OffsetFetchAnswer>;
   findGroupCoordinator(request: object): Promise<unknown>;
+  createTopics(request: object): Promise<unknown>;
   fetch(request: object): Promise<FetchAnswer>;
 }
 
@@ -64,6 +65,7 @@ export interface Cluster {
     /** The one that was connected to first, by an address of ours. */
     readonly seedBroker: Broker | undefined;
     readonly brokers: Readonly<Record<string, Broker>>;
+    readonly metadata: { readonly controllerId?: number } | null;
     findBroker(node: { readonly nodeId: string | number }): Promise<Broker>;
     findConnectedBroker(): Promise<Broker>;
   };
@@ -90,7 +92,7 @@ export interface Cluster {
 }
 
 /** A request, and how its answer is read. */
-export interface ConnectionMessage {
+interface ConnectionMessage {
   readonly request: {
     readonly apiKey: number;
     readonly apiVersion: number;

@@ -23,6 +23,7 @@ import {
   protocolErrorOf,
 } from './internals.ts';
 import { checkRequests, releaseOf } from './broker-release.ts';
+import { createTopic } from './create-topic.ts';
 import { diagnose } from './diagnose.ts';
 import { failureOf } from './kafkajs-failures.ts';
 import { KafkajsMember, recordOf } from './kafkajs-member.ts';
@@ -84,19 +85,9 @@ export class KafkajsDriver implements KafkaDriver {
 
   async createTopic(
     topic: string,
-    { partitions, replicationFactor }: { readonly partitions: number; readonly replicationFactor: number },
+    options: { readonly partitions: number; readonly replicationFactor: number },
   ): Promise<void> {
-    const admin = this.#kafka.admin();
-    await ask({ topic }, async () => {
-      await admin.connect();
-      try {
-        // Not until it has leaders: kafkajs gives up when it asks a broker that has not heard of the topic.
-        const topics = [{ topic, numPartitions: partitions, replicationFactor }];
-        await admin.createTopics({ topics, waitForLeaders: false });
-      } finally {
-        await admin.disconnect();
-      }
-    });
+    await ask({ topic }, () => createTopic(this.#cluster, topic, options));
   }
 
   async ranges(topic: string): Promise<readonly PartitionRange[]> {

@@ -59,6 +59,7 @@ const protocolFailures: readonly (readonly [FailureKind, string, readonly string
   ['refused', wrongUser, ['SASL_AUTHENTICATION_FAILED']],
   ['refused', 'the broker asks for no user at that port: open the queue without sasl', ['ILLEGAL_SASL_STATE']],
   ['refused', 'the members of the group do not agree on how partitions are dealt out', ['INCONSISTENT_GROUP_PROTOCOL']],
+  ['refused', 'there are fewer brokers than createTopic.replicationFactor', ['INVALID_REPLICATION_FACTOR']],
   [
     'refused',
     'the broker does not allow such settings',
@@ -68,7 +69,6 @@ const protocolFailures: readonly (readonly [FailureKind, string, readonly string
       'INVALID_REQUIRED_ACKS',
       'GROUP_MAX_SIZE_REACHED',
       'INVALID_PARTITIONS',
-      'INVALID_REPLICATION_FACTOR',
       'INVALID_CONFIG',
       'POLICY_VIOLATION',
       'UNSUPPORTED_VERSION',

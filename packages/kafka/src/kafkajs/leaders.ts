@@ -17,8 +17,8 @@ export async function reachLeaders(cluster: Cluster, topic: string): Promise<rea
   return failures;
 }
 
-/** Connects to a broker. @returns why that cannot be. */
-async function reach(cluster: Cluster, nodeId: string): Promise<KafkaFailure | undefined> {
+/** Connects to the broker of that number. @returns why it cannot be reached. */
+export async function reach(cluster: Cluster, nodeId: string): Promise<KafkaFailure | undefined> {
   const { brokerPool } = cluster;
   const seed = brokerPool.seedBroker;
   const broker = brokerPool.brokers[nodeId];
@@ -30,7 +30,7 @@ async function reach(cluster: Cluster, nodeId: string): Promise<KafkaFailure | u
     if (seed === undefined || broker === undefined || broker === seed) return failure;
     const meaning =
       `the broker at ${addressOf(seed.connectionPool)} says that clients reach broker ${nodeId} ` +
-      `at ${addressOf(broker.connectionPool)}, which they cannot (${failure.meaning}): mend advertised.listeners of broker ${nodeId}`;
+      `at ${addressOf(broker.connectionPool)}, which cannot be reached (${failure.meaning}): mend advertised.listeners of the broker`;
     return new KafkaFailure(failure.kind, meaning, error);
   }
 }
