@@ -38,10 +38,15 @@ export class Committer {
   #marking: Timer | undefined;
   /** Told of the end of each request. */
   readonly #changes: Changes;
+  /** Told when a pause between two requests is to end. */
+  readonly #pauses: Changes;
+  /** How many wait until no request is under way. */
+  #flushes = 0;
 
   constructor(parts: CommitterParts) {
     this.#parts = parts;
     this.#changes = new Changes(parts.clock);
+    this.#pauses = new Changes(parts.clock);
   }
 
   /**
@@ -80,18 +85,24 @@ export class Committer {
 
   /** Commits what has changed by now, in one try or two. Never rejects. */
   async flush(): Promise<void> {
+    // What fails is not tried for longer: it may do so as long as the membership is not a new one.
+    this.#flushes++;
+    this.#pauses.tell();
     await this.#running;
     await this.#send();
+    this.#flushes--;
   }
 
   /** Whoever waits learns what has become of it: partitions were taken from us, or came back. */
   changed(): void {
+    if (!this.#closed && this.#isAwaited()) this.#start();
     this.#changes.tell();
   }
 
   close(): void {
     this.#closed = true;
     this.#marking?.cancel();
+    this.#pauses.tell();
     this.changed();
   }
 
@@ -106,12 +117,16 @@ export class Committer {
     await new Promise<void>((resolve) => {
       setImmediate(resolve);
     });
-    while (!this.#closed && this.#isAwaited()) {
+    while (this.#mayGoOn && this.#isAwaited()) {
       const isDone = await this.#send();
-      this.changed();
-      if (!isDone && !this.#closed) await this.#pause(this.#refusal === undefined ? retryMs : refusedMs);
+      this.#changes.tell();
+      if (!isDone && this.#mayGoOn) await this.#pauses.next(this.#refusal === undefined ? retryMs : refusedMs);
     }
     this.#running = undefined;
+  }
+
+  get #mayGoOn(): boolean {
+    return !this.#closed && this.#flushes === 0;
   }
 
   #isAwaited(): boolean {
@@ -145,11 +160,5 @@ export class Committer {
     this.#refusal = undefined;
     for (const { partition, version } of sent) partition.committed = version;
     return true;
-  }
-
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.#parts.clock.schedule(resolve, ms);
-    });
   }
 }

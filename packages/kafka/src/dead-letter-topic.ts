@@ -1,5 +1,6 @@
 import { type Clock, type DeadLetter, type DeadLetters, isNqError, NqError } from '@nq/core';
 import { within } from '@nq/core/parts';
+import { lettersGroupOf } from './acl.ts';
 import type { HeldRecord } from './held-partition.ts';
 import type { KafkaDriver, OutgoingRecord } from './kafka-driver.ts';
 import { told } from './kafka-error.ts';
@@ -131,7 +132,7 @@ export class DeadLetterTopic implements DeadLetters {
       refuse = reject;
     });
     const member = driver.join(
-      { topic: deadTopic, group: `${group}.letters`, sessionTimeoutMs, rebalanceTimeoutMs, fetchBytes },
+      { topic: deadTopic, group: lettersGroupOf(group), sessionTimeoutMs, rebalanceTimeoutMs, fetchBytes },
       {
         leaving: async () => {},
         joined: async ({ partitions }) => {

@@ -225,11 +225,10 @@ export class KafkaConsumer implements MemberListener {
   lostRecords(number: number, position: number): void {
     const { options, onWarning } = this.#parts;
     const partition = this.#partitions.get(number);
-    const from = partition?.tracker.end ?? 0;
     onWarning(
-      `Partition ${number} of ${options.topic} has no offset ${from} any more: group ${options.group} goes on at ${position}`,
+      `Partition ${number} of ${options.topic} has no offset ${partition?.tracker.end ?? 0} any more: group ${options.group} goes on at ${position}`,
     );
-    if (partition !== undefined && position > from) partition.tracker.skipTo(position);
+    if (partition !== undefined && position > partition.tracker.end) partition.tracker.skipTo(position);
   }
 
   failed(failure: KafkaFailure): void {
@@ -338,6 +337,7 @@ export class KafkaConsumer implements MemberListener {
     const { options, driver } = this.#parts;
     const { topic, group, sessionTimeoutMs, rebalanceTimeoutMs, fetchBytes } = options;
     this.#unread = undefined;
+    this.#failure = undefined;
     this.#member = driver.join({ topic, group, sessionTimeoutMs, rebalanceTimeoutMs, fetchBytes }, this);
   }
 
