@@ -17,7 +17,7 @@ export type AclOptions = Pick<KafkaQueueOptions, 'topic' | 'groupId' | 'deadLett
 
 /**
  * What the user of a queue needs, and none more: of `use`, which is everything, or to open it and to push. Brokers before
- * Kafka 3.0 want IdempotentWrite on the cluster besides.
+ * Kafka 2.8 want IdempotentWrite on the cluster besides.
  *
  * @throws {TypeError} {RangeError} as `kafkaQueue`, for names that cannot be.
  */

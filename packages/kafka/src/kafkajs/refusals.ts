@@ -81,7 +81,7 @@ export function lackOf(error: object, about: Subject): string | undefined {
   const what = refused.get(String(type));
   if (what === undefined) return undefined;
   const hint = 'aclRules() of @nq/kafka has all that it needs';
-  // It is asked for a producer: who may write somewhere may have one, from Kafka 3.0 on (KIP-679).
+  // It is asked for a producer: who may write somewhere may have one, from Kafka 2.8 on (KIP-679).
   if (what === 'cluster') return `the user lacks Write on any topic, or IdempotentWrite on the cluster: ${hint}`;
   const { api, topic } = notes.get(error) ?? {};
   const operation = operations[typeof created === 'string' ? 'CreateTopics' : (api ?? '')]?.[what] ?? 'a permission';
