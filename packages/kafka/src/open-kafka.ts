@@ -88,10 +88,10 @@ async function makeTopics(
   ]);
   for (const [name, options] of topics) {
     // Who may not make it need not, where somebody else has.
-    if (await isThere(driver, name)) continue;
-    await driver.createTopic(name, options);
+    if (!(await isThere(driver, name))) await driver.createTopic(name, options);
     // The broker that made it may be the only one that knows of it.
-    if (!(await isThere(driver, name))) throw new KafkaFailure('away', 'the topic is only being made');
+    if ((await isThere(driver, name)) && (await isServed(driver, name))) continue;
+    throw new KafkaFailure('away', `the topic ${JSON.stringify(name)} is only being made`);
   }
 }
 
@@ -102,6 +102,17 @@ async function isThere(driver: KafkaDriver, topic: string): Promise<boolean> {
   } catch (error) {
     if (error instanceof KafkaFailure && error.kind === 'missing') return false;
     throw error;
+  }
+}
+
+/** Whether those who lead its partitions know of it: it is told of before they do. */
+async function isServed(driver: KafkaDriver, topic: string): Promise<boolean> {
+  try {
+    await driver.ranges(topic);
+    return true;
+  } catch (error) {
+    if (!(error instanceof KafkaFailure)) throw error;
+    return error.kind !== 'missing';
   }
 }
 

@@ -1,3 +1,5 @@
+import { inspect } from 'node:util';
+import { openQueue } from '@nq/core';
 import { describe, expect, test } from 'vitest';
 import { kafkaQueue, type KafkaQueueOptions } from '../src/index.ts';
 
@@ -47,6 +49,14 @@ describe('kafkaQueue() refuses, before it connects', () => {
     const opened = kafkaQueue(options as KafkaQueueOptions);
     await expect(opened).rejects.toThrow(type);
     await expect(opened).rejects.toThrow(message);
+  });
+
+  test('a user in a URL, which would be left out', async () => {
+    const failure: unknown = await openQueue('kafka://nq:hunter2@localhost:9092/t?groupId=g').catch(
+      (error: unknown) => error,
+    );
+    expect(failure).toMatchObject({ code: 'NQ_CONFIG', message: expect.stringContaining('give sasl') });
+    expect(inspect(failure)).not.toContain('hunter2');
   });
 
   test('a password is shown nowhere', async () => {

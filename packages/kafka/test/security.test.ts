@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { Kafka, logLevel } from 'kafkajs';
 import { kafkaOffer, type TestKafka } from 'nq-testbed';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -154,5 +156,27 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`where nobody asks f
     server.links[0]?.heal();
     expect(silent.told).toBe('NQ_UNAVAILABLE Cannot open a Kafka queue: Kafka has not answered within 1000 ms');
     for (const { tookMs } of [gone, silent]) expect(tookMs).toBeLessThan(4000);
+  });
+
+  test('what hangs up is not taken for something that it has not said', async () => {
+    const there = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1');
+    await once(there, 'listening');
+    const brokers = [`127.0.0.1:${(there.address() as AddressInfo).port}`];
+    // It speaks no TLS, whatever it is told.
+    const client = new Kafka({
+      brokers,
+      logLevel: logLevel.NOTHING,
+      socketFactory: ({ host, port, onConnect }) => connect({ host, port }, onConnect),
+    });
+    for (const options of [
+      { brokers },
+      { brokers: undefined, client },
+      { brokers, tls: true },
+      { brokers, ...user('plain') },
+    ]) {
+      const { told } = await refusalOf(() => openQueue(server, { ...options, openTimeoutMs: 1000 }));
+      expect(told).toMatch(/^NQ_UNAVAILABLE Cannot open a Kafka queue: the broker at 127\.0\.0\.1:\d+ has hung up/);
+    }
+    there.close();
   });
 });

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { type FailureKind, KafkaFailure } from '../kafka-failure.ts';
 import { isHangUp } from './connection-failures.ts';
 import type { Cluster, Connection } from './internals.ts';
@@ -26,7 +27,7 @@ async function misunderstanding(connection: Connection): Promise<readonly [Failu
   const { host, port, ssl, sasl } = connection;
   const place = `the broker at ${host}:${port}`;
   const speaksTls = ssl !== null && ssl !== undefined;
-  if (speaksTls && (await answers(connection, undefined))) {
+  if (speaksTls && (await answersPlainly(connection))) {
     return ['refused', `${place} speaks no TLS: open the queue without tls`];
   }
   if (!speaksTls && (await agreesOnTls(connection))) return ['refused', `${place} speaks TLS: open the queue with tls`];
@@ -39,8 +40,8 @@ async function misunderstanding(connection: Connection): Promise<readonly [Failu
 /** What every broker answers: which requests it understands (ApiVersions, version 0). */
 const apiVersions = requestOf(18, 0, Buffer.alloc(0));
 
-async function answers(connection: Connection, ssl: object | undefined): Promise<boolean> {
-  return (await ask(connection, ssl, [apiVersions])) !== undefined;
+async function answersPlainly(connection: Connection): Promise<boolean> {
+  return (await ask(connection, undefined, [apiVersions])) !== undefined;
 }
 
 /** Says whom it lets in, if it asks for users: that it takes no mechanism of this name (SaslHandshake, version 1). */
@@ -114,7 +115,12 @@ function connectTo(
   { onOpen, onData, onEnd }: ProbeListener,
 ): void {
   try {
-    const socket = socketFactory({ host, port, ssl, onConnect: () => onOpen(socket) });
+    const onConnect = (): void => {
+      // A factory of the user's may speak TLS, or none, whatever it is told: then nothing is found out.
+      if (socket instanceof TLSSocket === (ssl !== undefined)) onOpen(socket);
+      else socket.destroy();
+    };
+    const socket = socketFactory({ host, port, ssl, onConnect });
     const late = setTimeout(() => socket.destroy(), answerMs);
     socket.on('data', (chunk: Buffer) => onData?.(socket, chunk));
     socket.on('error', () => {});
