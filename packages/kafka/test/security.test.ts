@@ -180,3 +180,22 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`where nobody asks f
     there.close();
   });
 });
+
+describe.skipIf(offer.missing !== undefined || !offer.ours)(`where clients show certificates, on ${offer.name}`, () => {
+  test('a queue works with one, and opening tells, and soon, of none', async () => {
+    const config = ['client.auth=required', 'truststore.type=PEM', 'truststore.location=tls.pem'];
+    await using server = await offer.start({
+      security: { client: 'SSL' },
+      config: config.map((line) => `listener.name.client.ssl.${line}`),
+    });
+    const { certificate: cert, key } = server.certificate ?? {};
+    const { told, tookMs } = await refusalOf(() => openQueue(server, { tls: { ca: cert } }));
+    expect(told).toMatch(
+      /^NQ_CONFIG .*127\.0\.0\.1:\d+ wants a certificate that it trusts: give tls\.cert and tls\.key$/,
+    );
+    expect(tookMs).toBeLessThan(8000);
+    await using queue = await openQueue(server, { tls: { ca: cert, cert, key } });
+    await queue.push({ type: 'a' });
+    await (await take(queue)).ack();
+  }, 60_000);
+});

@@ -1,3 +1,4 @@
+import type { Certificate } from './certificate.ts';
 import { freePort } from './free-port.ts';
 import { type KafkaPorts, newClusterId } from './kafka-setup.ts';
 import { type KafkaSecurity, resolveSecurity } from './kafka-security.ts';
@@ -31,16 +32,16 @@ export class TestKafka implements AsyncDisposable {
   readonly brokers: readonly string[];
   /** Each broker, from id 1; empty for brokers that are not ours. */
   readonly nodes: readonly TestKafkaBroker[];
-  /** The certificate to trust, in PEM, if there is one. */
-  readonly ca: string | undefined;
+  /** What the brokers show to clients that speak TLS, if any do; it has signed itself. */
+  readonly certificate: Certificate | undefined;
 
-  private constructor({ provider, from }: KafkaSource, version: string, { given, nodes, ca }: Parts) {
+  private constructor({ provider, from }: KafkaSource, version: string, { given, nodes, certificate }: Parts) {
     this.provider = provider;
     this.from = from;
     this.version = version;
     this.brokers = given.map(addressOf);
     this.nodes = nodes;
-    this.ca = ca;
+    this.certificate = certificate;
   }
 
   /**
@@ -54,7 +55,7 @@ export class TestKafka implements AsyncDisposable {
       if (config.length > 0 || options.security !== undefined || advertised !== undefined)
         throw new Error(`Cannot configure Kafka: ${source.from} names one that is not ours`);
       const version = await versionOf(source, source.given);
-      return new TestKafka(source, version, { given: source.given, nodes: [], ca: undefined });
+      return new TestKafka(source, version, { given: source.given, nodes: [], certificate: undefined });
     }
     const security = await resolveSecurity(options.security ?? {});
     const ports = await Promise.all(Array.from({ length: brokers }, freePorts));
@@ -74,8 +75,8 @@ export class TestKafka implements AsyncDisposable {
       for (const start of starts) if (start.status === 'rejected') throw start.reason;
       await Promise.all(nodes.map((node) => node.untilReady(nodes.map(({ id }) => id))));
       const internals = nodes.map(({ internal }) => internal);
-      const ca = security.certificate?.certificate;
-      return new TestKafka(source, await versionOf(source, internals), { given: nodes, nodes, ca });
+      const { certificate } = security;
+      return new TestKafka(source, await versionOf(source, internals), { given: nodes, nodes, certificate });
     } catch (error) {
       await Promise.all([...nodes.map((node) => node.stop()), ...links.map((link) => link.close())]);
       throw error;
@@ -90,6 +91,11 @@ export class TestKafka implements AsyncDisposable {
   get linkedBrokers(): readonly string[] {
     if (this.nodes.length === 0) throw new Error(`Cannot link Kafka: ${this.from} names one that is not ours`);
     return this.nodes.map(({ link }) => addressOf(link));
+  }
+
+  /** The certificate to trust, in PEM, if there is one. */
+  get ca(): string | undefined {
+    return this.certificate?.certificate;
   }
 
   /**
@@ -121,7 +127,7 @@ export class TestKafka implements AsyncDisposable {
 interface Parts {
   readonly given: readonly Address[];
   readonly nodes: readonly TestKafkaBroker[];
-  readonly ca: string | undefined;
+  readonly certificate: Certificate | undefined;
 }
 
 /** What the brokers are: an image, or what a variable names, may not be what it seems. */

@@ -41,7 +41,12 @@ const connectionFailures: readonly ConnectionFailure[] = [
     meaning: (broker) => `the certificate of ${broker} is not trusted: give who has signed it as tls.ca`,
   },
   {
-    signs: ['ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED', 'ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE'],
+    // As OpenSSL names it, before version 3 and since then, and with TLS 1.3.
+    signs: [
+      'ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE',
+      'ERR_SSL_SSL/TLS_ALERT_BAD_CERTIFICATE',
+      'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED',
+    ],
     kind: 'refused',
     meaning: (broker) => `${broker} wants a certificate that it trusts: give tls.cert and tls.key`,
   },
