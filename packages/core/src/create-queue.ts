@@ -333,6 +333,7 @@ function checkDriver(driver: QueueDriver): void {
   if (typeof capabilities !== 'object' || capabilities === null || Array.isArray(capabilities)) {
     throw new TypeError(`${action}: driver.capabilities must be an object, got ${describe(capabilities)}`);
   }
+  if (driver.explain !== undefined) checkFunction(action, 'driver.explain', driver.explain);
   if (capabilities.replay) checkFunction(action, 'driver.rewind', driver.rewind);
   if (capabilities.lease && capabilities.lease.extend) checkFunction(action, 'driver.extend', driver.extend);
   if (!capabilities.deadLetter) return;

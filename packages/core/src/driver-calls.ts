@@ -6,8 +6,18 @@ import type { DeadLetter, DeadLetters, QueueSize } from './queue.ts';
 /** The error that a caller of nq sees for what a driver threw: wrapped once, named by the driver. */
 export function wrapDriverError(driver: QueueDriver, verb: string, cause: unknown): NqError {
   if (isNqError(cause)) return cause;
-  // The message of a client library may hold addresses with passwords, or payload: it stays in the cause.
-  return new NqError(classify(driver, cause), `Cannot ${verb}: the backend failed`, { cause });
+  return new NqError(classify(driver, cause), `Cannot ${verb}: ${explain(driver, cause)}`, { cause });
+}
+
+/** The message of a client library may hold addresses with passwords, or payload: it stays in the cause. */
+function explain(driver: QueueDriver, cause: unknown): string {
+  try {
+    const meaning: unknown = driver.explain?.(cause);
+    if (typeof meaning === 'string' && meaning !== '') return meaning;
+  } catch {
+    // It is the failure that counts.
+  }
+  return 'the backend failed';
 }
 
 /**

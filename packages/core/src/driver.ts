@@ -115,6 +115,13 @@ export interface QueueDriver<Encoded = unknown> {
    * later, `NQ_BACKEND` otherwise. Called only with what the methods above threw.
    */
   classify(error: unknown): NqErrorCode;
+  /**
+   * What a failure means, in a few words that follow `Cannot pop: `: no payload, no password, and nothing that the client
+   * library says, which may hold both. Called as `classify` is.
+   *
+   * @default 'the backend failed'
+   */
+  explain?(error: unknown): string;
   /** Ends what is under way and lets go of what the driver itself opened, and of nothing that it was given. */
   close(): Promise<void>;
 }

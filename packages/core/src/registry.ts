@@ -215,7 +215,7 @@ function strangeUrlError(url: string, scheme: string): NqError {
 }
 
 /** The packages of nq itself that may be here without being registered: all that are published, as a test makes sure. */
-export const ownTypes: readonly string[] = ['channel', 'redis'];
+export const ownTypes: readonly string[] = ['channel', 'kafka', 'redis'];
 
 /** Found without being loaded: a client library is not started to word an error. */
 function typesHere(): readonly string[] {

@@ -527,6 +527,24 @@ describe('a driver that fails while pushing', () => {
     expect(await drain(queue)).toEqual(['b']);
   });
 
+  test.for<[string, (() => string) | undefined, string]>([
+    ['says explain()', () => 'the disk is full', 'Cannot push: the disk is full'],
+    ['no explain() says', undefined, 'Cannot push: the backend failed'],
+    ['explain() does not say', () => '', 'Cannot push: the backend failed'],
+    ['explain() says nothing of', () => undefined as never, 'Cannot push: the backend failed'],
+    [
+      'explain() throws at',
+      () => {
+        throw new Error('no idea');
+      },
+      'Cannot push: the backend failed',
+    ],
+  ])('tells what %s', async ([, explain, message]) => {
+    const explained = explain === undefined ? {} : { explain };
+    const { queue } = openQueueOn({}, () => ({ push: () => Promise.reject(raw), ...explained }));
+    expect(await rejection(queue.push(event('a')))).toMatchObject({ message, cause: raw });
+  });
+
   test('asks the backend for a single try although it was full for somebody who has given up by now', async () => {
     let room = 0;
     const { queue, clock, callsOf } = openQueueOn({}, (backend) => ({

@@ -37,7 +37,7 @@ export function aclRules(options: AclOptions, use: 'everything' | 'push' = 'ever
   return [
     write,
     on('topic', topic, 'Read', 'popping and settling'),
-    on('group', group, 'Read', 'popping, settling and the size'),
+    on('group', group, 'Read', 'popping, settling, the size and rewinding'),
     on('topic', deadLetterTopic, 'Write', 'making, replaying and removing dead letters'),
     on('topic', deadLetterTopic, 'Read', 'counting, listing, replaying and removing dead letters'),
     on('group', lettersGroupOf(group), 'Read', 'replaying and removing dead letters'),

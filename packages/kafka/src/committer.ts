@@ -31,7 +31,9 @@ export interface CommitterParts {
  */
 export class Committer {
   readonly #parts: CommitterParts;
-  #running: Promise<void> | undefined;
+  #isRunning = false;
+  /** The last request: they are made one after the other. */
+  #last: Promise<unknown> = Promise.resolve();
   #closed = false;
   /** Why the last request was refused, if it was. */
   #refusal: KafkaFailure | undefined;
@@ -40,8 +42,6 @@ export class Committer {
   readonly #changes: Changes;
   /** Told when a pause between two requests is to end. */
   readonly #pauses: Changes;
-  /** How many wait until no request is under way. */
-  #flushes = 0;
 
   constructor(parts: CommitterParts) {
     this.#parts = parts;
@@ -83,19 +83,13 @@ export class Committer {
     );
   }
 
-  /** Commits what has changed by now, in one try or two. Never rejects. */
+  /** Commits what has changed by now, in one try, behind the one that is under way. Never rejects. */
   async flush(): Promise<void> {
-    // What fails is not tried for longer: it may do so as long as the membership is not a new one.
-    this.#flushes++;
-    this.#pauses.tell();
-    await this.#running;
     await this.#send();
-    this.#flushes--;
   }
 
   /** Whoever waits learns what has become of it: partitions were taken from us, or came back. */
   changed(): void {
-    if (!this.#closed && this.#isAwaited()) this.#start();
     this.#changes.tell();
   }
 
@@ -107,8 +101,9 @@ export class Committer {
   }
 
   #start(): void {
-    if (this.#running !== undefined) return;
-    this.#running = this.#run();
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    void this.#run();
   }
 
   /** Never rejects. */
@@ -117,16 +112,12 @@ export class Committer {
     await new Promise<void>((resolve) => {
       setImmediate(resolve);
     });
-    while (this.#mayGoOn && this.#isAwaited()) {
+    while (!this.#closed && this.#isAwaited()) {
       const isDone = await this.#send();
-      this.#changes.tell();
-      if (!isDone && this.#mayGoOn) await this.#pauses.next(this.#refusal === undefined ? retryMs : refusedMs);
+      this.changed();
+      if (!isDone && !this.#closed) await this.#pauses.next(this.#refusal === undefined ? retryMs : refusedMs);
     }
-    this.#running = undefined;
-  }
-
-  get #mayGoOn(): boolean {
-    return !this.#closed && this.#flushes === 0;
+    this.#isRunning = false;
   }
 
   #isAwaited(): boolean {
@@ -134,8 +125,14 @@ export class Committer {
     return false;
   }
 
+  #send(): Promise<boolean> {
+    const sent = this.#last.then(() => this.#request(longestNote));
+    this.#last = sent;
+    return sent;
+  }
+
   /** Never rejects. @returns whether it was committed. */
-  async #send(longest = longestNote): Promise<boolean> {
+  async #request(longest: number): Promise<boolean> {
     const sent: { readonly partition: HeldPartition; readonly version: number }[] = [];
     const offsets: Committed[] = [];
     for (const partition of this.#parts.partitions()) {
@@ -153,7 +150,7 @@ export class Committer {
       const kind = error instanceof KafkaFailure ? error.kind : 'other';
       this.#refusal = kind === 'refused' ? (error as KafkaFailure) : undefined;
       // A broker that was told to take less: then what is behind the watermark comes again after a crash.
-      if (kind === 'tooLarge' && longest > 0) return this.#send(0);
+      if (kind === 'tooLarge' && longest > 0) return this.#request(0);
       if (kind === 'unsure') for (const { partition, version } of sent) partition.unsure = version;
       return false;
     }

@@ -1,10 +1,8 @@
-import { type Clock, type DeadLetter, type DeadLetters, isNqError, NqError } from '@nq/core';
-import { within } from '@nq/core/parts';
+import { type Clock, type DeadLetter, type DeadLetters, isNqError } from '@nq/core';
 import { lettersGroupOf } from './acl.ts';
+import { whileClaimed } from './claim.ts';
 import type { HeldRecord } from './held-partition.ts';
 import type { KafkaDriver, OutgoingRecord } from './kafka-driver.ts';
-import { told } from './kafka-error.ts';
-import { isFinal, type KafkaFailure } from './kafka-failure.ts';
 import { type Death, type Letter, letterOf, readLetter, removalOf } from './letter.ts';
 import { PartitionProducer } from './partition-producer.ts';
 
@@ -67,21 +65,20 @@ export class DeadLetterTopic implements DeadLetters {
   }
 
   async count(): Promise<number> {
-    return (await told('count dead letters', () => this.#read())).size;
+    return (await this.#read()).size;
   }
 
   async list({ limit = 100 }: { readonly limit?: number } = {}): Promise<readonly DeadLetter[]> {
     if (limit === 0) return [];
-    const letters = await told('list dead letters', () => this.#read());
-    return Array.from(letters.values(), ({ shown }) => shown).slice(0, limit);
+    return Array.from((await this.#read()).values(), ({ shown }) => shown).slice(0, limit);
   }
 
   replay(ids?: readonly string[]): Promise<number> {
-    return told('replay dead letters', () => this.#use(ids, ({ record }) => this.#parts.pushAgain([record])));
+    return this.#use(ids, ({ record }) => this.#parts.pushAgain([record]));
   }
 
   remove(ids?: readonly string[]): Promise<number> {
-    return told('remove dead letters', () => this.#use(ids, async () => {}));
+    return this.#use(ids, async () => {});
   }
 
   /** Does `work` with letters, which are removed one by one. @returns how many there were. */
@@ -118,45 +115,18 @@ export class DeadLetterTopic implements DeadLetters {
     return letters;
   }
 
-  /**
-   * Does `work` while no other process does such work: as the member of a group that has the partition. Two who replay at the
-   * same time would replay everything twice.
-   */
-  async #alone<Result>(work: () => Promise<Result>): Promise<Result> {
+  /** Does `work` while no other process does: two who replay at the same time would replay everything twice. */
+  #alone<Result>(work: () => Promise<Result>): Promise<Result> {
     const { driver, clock, deadTopic, options } = this.#parts;
     const { group, sessionTimeoutMs, rebalanceTimeoutMs, fetchBytes, deliveryTimeoutMs } = options;
-    let begin = (): void => {};
-    let refuse = (_failure: KafkaFailure): void => {};
-    const turn = new Promise<boolean>((resolve, reject) => {
-      begin = () => resolve(true);
-      refuse = reject;
-    });
-    const member = driver.join(
-      { topic: deadTopic, group: lettersGroupOf(group), sessionTimeoutMs, rebalanceTimeoutMs, fetchBytes },
-      {
-        leaving: async () => {},
-        joined: async ({ partitions }) => {
-          if (partitions.includes(partition)) begin();
-          member.pause(partitions);
-          return new Map(partitions.map((one) => [one, 0]));
-        },
-        received: () => {},
-        lostRecords: () => {},
-        failed: (failure) => {
-          if (isFinal(failure)) refuse(failure);
-        },
-      },
-    );
-    try {
-      if (!(await within(turn, deliveryTimeoutMs, false, clock))) {
-        throw new NqError(
-          'NQ_UNAVAILABLE',
-          'Cannot use dead letters: another process is at it, or Kafka does not answer',
-        );
-      }
-      return await work();
-    } finally {
-      await member.close();
-    }
+    const membership = {
+      topic: deadTopic,
+      group: lettersGroupOf(group),
+      sessionTimeoutMs,
+      rebalanceTimeoutMs,
+      fetchBytes,
+    };
+    const busy = 'Cannot use dead letters: another process is at it, or Kafka does not answer';
+    return whileClaimed({ driver, clock, membership, limitMs: deliveryTimeoutMs, busy }, work);
   }
 }

@@ -5,6 +5,8 @@ export interface Member {
   readonly topics: readonly string[];
   /** What it had until now, by topic. */
   readonly owned: ReadonlyMap<string, readonly number[]>;
+  /** Whether it wants all partitions of its topics for itself. */
+  readonly claimsAll: boolean;
 }
 
 /** Partitions of each member, by topic. */
@@ -12,15 +14,18 @@ export type Dealt = Map<string, Map<string, number[]>>;
 
 /**
  * Deals out every partition of every topic among the members that read it: as evenly as can be, and so that each keeps
- * what it has. The same members, whatever their order, give the same answer.
+ * what it has. Who claims all of a topic gets all of it. The same members, whatever their order, give the same answer.
  */
 export function dealOut(members: readonly Member[], partitions: ReadonlyMap<string, readonly number[]>): Dealt {
   const sorted = members.toSorted((a, b) => (a.id < b.id ? -1 : 1));
   const dealt: Dealt = new Map(sorted.map(({ id }) => [id, new Map()]));
   const counts = new Map<string, number>(sorted.map(({ id }) => [id, 0]));
   for (const topic of [...partitions.keys()].toSorted()) {
-    const readers = sorted.filter(({ topics }) => topics.includes(topic));
-    if (readers.length === 0) continue;
+    const all = sorted.filter(({ topics }) => topics.includes(topic));
+    if (all.length === 0) continue;
+    // The first of those who claim all, for it keeps its name as long as it is a member.
+    const claimant = all.find(({ claimsAll }) => claimsAll);
+    const readers = claimant === undefined ? all : [claimant];
     deal(topic, partitions.get(topic) ?? [], readers, { dealt, counts });
   }
   return dealt;

@@ -1,4 +1,5 @@
 export { type AclOptions, type AclRule, aclRules } from './acl.ts';
 export { kafkaQueue } from './kafka-queue.ts';
-export { type KafkaQueueOptions, type SaslOptions } from './kafka-options.ts';
+export { type KafkaQueueOptions, type SaslOptions, type ServerOptions } from './kafka-options.ts';
+export { kafkaReader, type KafkaReaderOptions, type ReadRecord } from './kafka-reader.ts';
 export { queueType } from './kafka-type.ts';

@@ -1,15 +1,19 @@
 import type { Clock, LeasedEvent, ReturnedLease, Timer } from '@nq/core';
+import { within } from '@nq/core/parts';
 import { Changes } from './changes.ts';
 import { Committer } from './committer.ts';
 import type { DeadLetterTopic } from './dead-letter-topic.ts';
 import { type FlowLimits, steer } from './flow.ts';
+import { GivenUp } from './given-up.ts';
 import { HandedOut } from './handed-out.ts';
 import { type HandOut, HeldPartition, type HeldRecord, type Order } from './held-partition.ts';
-import { isFinal, KafkaFailure } from './kafka-failure.ts';
+import { KafkaFailure } from './kafka-failure.ts';
 import type { Assignment, IncomingRecord, KafkaDriver, KafkaMember, MemberListener } from './kafka-driver.ts';
-import { type PartitionView, type PositionOptions, positionsOf } from './positions.ts';
+import { IdleWatch } from './idle-watch.ts';
+import { isDone, type PartitionView, type PositionOptions, positionsOf } from './positions.ts';
 import { ReadyRecords } from './ready-records.ts';
 import { decodeRecord } from './record.ts';
+import { StandingFailure } from './standing-failure.ts';
 
 /** What a consumer needs to know. */
 interface ConsumerOptions extends FlowLimits, PositionOptions {
@@ -19,6 +23,7 @@ interface ConsumerOptions extends FlowLimits, PositionOptions {
   readonly rebalanceTimeoutMs: number;
   readonly fetchBytes: number;
   readonly requestTimeoutMs: number;
+  readonly openTimeoutMs: number;
   /** After how long without a pop, and with nothing handed out, partitions are left to others, in milliseconds. */
   readonly idleMs: number;
   readonly foreignKey: string | undefined;
@@ -38,8 +43,6 @@ export interface ConsumerParts {
 const firstLookMs = 900;
 /** How often it is committed how long delays still last, in milliseconds: so much longer are those of a process that dies. */
 const refreshMs = 5000;
-/** After how long it is tried again to make a dead letter of what is no event, in milliseconds. */
-const buryAgainMs = 1000;
 /** How long deliveries have to be settled before partitions go to others, in parts of the session. */
 const drainPart = 1 / 5;
 
@@ -60,20 +63,22 @@ export class KafkaConsumer implements MemberListener {
   #onLost: (handOut: HandOut) => void = () => {};
   /** The partitions of which nobody has said yet what is in them. */
   #unread: Set<number> | undefined;
-  #pops = 0;
-  #idling: Timer | undefined;
+  readonly #idle: IdleWatch;
   #refreshing: Timer | undefined;
   /** The end of a membership that was given up. */
   #left: Promise<void> | undefined;
   #closed = false;
   /** Why there is no membership, until there is one. */
-  #failure: KafkaFailure | undefined;
+  readonly #failure: StandingFailure;
+  readonly #givenUp: GivenUp;
   /** Told of what can be handed out, and of settlements. */
   readonly #changes: Changes;
 
   constructor(parts: ConsumerParts) {
     this.#parts = parts;
     this.#changes = new Changes(parts.clock);
+    this.#failure = new StandingFailure(parts.clock, parts.options.openTimeoutMs);
+    this.#givenUp = new GivenUp({ ...parts, topic: parts.options.topic });
     this.#ready = new ReadyRecords(parts.clock, () => this.#changes.tell());
     this.#out = new HandedOut({
       clock: parts.clock,
@@ -81,8 +86,14 @@ export class KafkaConsumer implements MemberListener {
       onExpired: (handOuts) => {
         this.#ready.giveBack(handOuts.map(({ held }) => held));
         for (const handOut of handOuts) this.#onLost(handOut);
-        this.#idleSoon();
+        this.#idle.look();
       },
+    });
+    this.#idle = new IdleWatch({
+      clock: parts.clock,
+      idleMs: parts.options.idleMs,
+      isBusy: () => this.#out.size > 0 || this.#member === undefined || this.#closed,
+      onIdle: () => (this.#left = this.#leave()),
     });
     this.#committer = new Committer({
       clock: parts.clock,
@@ -106,51 +117,21 @@ export class KafkaConsumer implements MemberListener {
     );
   }
 
-  async pop(max: number, waitMs: number, signal: AbortSignal): Promise<readonly LeasedEvent[]> {
-    const { clock } = this.#parts;
-    const deadline = clock.now() + waitMs;
-    const lookUntil = clock.now() + firstLookMs;
-    this.#pops++;
-    this.#idling?.cancel();
-    try {
-      for (;;) {
-        await this.#join();
-        const leases = this.#take(max);
-        if (this.#failure !== undefined && isFinal(this.#failure)) throw this.#failure;
-        // What is there is not known as long as nobody has looked.
-        const until = this.#isReading ? Math.max(deadline, lookUntil) : deadline;
-        const leftMs = until - clock.now();
-        if (leases.length > 0 || leftMs <= 0 || signal.aborted || this.#closed) return leases;
-        await this.#changes.next(leftMs, signal);
-      }
-    } finally {
-      this.#pops--;
-      this.#idleSoon();
-    }
+  pop(max: number, waitMs: number, signal: AbortSignal): Promise<readonly LeasedEvent[]> {
+    return this.#idle.during(() => this.#pop(max, waitMs, signal));
   }
 
-  async ack(handOuts: readonly HandOut[]): Promise<readonly boolean[]> {
-    for (const handOut of handOuts) this.#complete(handOut);
-    const confirm = ({ held, doneIn }: HandOut) => doneIn !== undefined && this.#confirm(held.partition, doneIn);
-    const answers = await Promise.all(handOuts.map(confirm));
-    this.#idleSoon();
-    return answers;
+  ack(handOuts: readonly HandOut[]): Promise<readonly boolean[]> {
+    return this.#idle.during(() => {
+      for (const handOut of handOuts) this.#complete(handOut);
+      const confirm = async ({ held, doneIn }: HandOut): Promise<boolean> =>
+        doneIn !== undefined && this.#confirm(held, doneIn);
+      return Promise.all(handOuts.map(confirm));
+    });
   }
 
-  async nack(returns: readonly ReturnedLease[]): Promise<readonly boolean[]> {
-    const dead = returns.filter(({ deadLetter }) => deadLetter);
-    const [buried, answers] = await Promise.all([
-      this.#giveUp(dead),
-      Promise.all(returns.map((back) => !back.deadLetter && this.#writeDown(back))),
-    ]);
-    const back = returns.flatMap(({ receipt }, index) => (answers[index] === true ? [(receipt as HandOut).held] : []));
-    for (const held of back) this.#out.end(held.handOut as HandOut);
-    this.#ready.giveBack(back);
-    this.#changes.tell();
-    this.#refreshSoon();
-    this.#idleSoon();
-    const ends = buried.values();
-    return returns.map(({ deadLetter }, index) => (deadLetter ? ends.next().value === true : answers[index] === true));
+  nack(returns: readonly ReturnedLease[]): Promise<readonly boolean[]> {
+    return this.#idle.during(() => this.#nack(returns));
   }
 
   extend(handOuts: readonly HandOut[], ms: number): readonly boolean[] {
@@ -164,7 +145,7 @@ export class KafkaConsumer implements MemberListener {
   /** Gives back what is handed out, commits what is done, and leaves the group. Never rejects. */
   async close(): Promise<void> {
     this.#closed = true;
-    this.#idling?.cancel();
+    this.#idle.cancel();
     this.#refreshing?.cancel();
     this.#ready.close();
     this.#out.close();
@@ -181,7 +162,7 @@ export class KafkaConsumer implements MemberListener {
     const { clock, options } = this.#parts;
     const deadline = clock.now() + options.sessionTimeoutMs * drainPart;
     while (this.#out.size > 0 && clock.now() < deadline) await this.#changes.next(deadline - clock.now());
-    await this.#committer.flush();
+    await this.#flush();
   }
 
   async joined({ generation, continues, partitions }: Assignment): Promise<ReadonlyMap<number, number>> {
@@ -191,7 +172,9 @@ export class KafkaConsumer implements MemberListener {
     }
     this.#generation = generation;
     const added = partitions.filter((partition) => !this.#partitions.has(partition));
-    for (const [number, { offset, note, isNew }] of await positionsOf(driver, options, added)) {
+    const { views, starts } = await positionsOf(driver, options, added);
+    if (starts.length > 0) await this.#member?.commit(generation, starts);
+    for (const [number, { offset, note, isNew }] of views) {
       const partition = new HeldPartition(number, options.order, offset, note);
       // From where a group begins is settled with its first look, not with its first acknowledgement.
       if (isNew && options.startFrom === 'latest') {
@@ -201,7 +184,7 @@ export class KafkaConsumer implements MemberListener {
       this.#partitions.set(number, partition);
     }
     this.#isGated = false;
-    this.#failure = undefined;
+    this.#failure.clear();
     this.#unread = new Set(partitions);
     for (const partition of this.#partitions.values()) partition.isPaused = false;
     this.#member?.resume([...this.#partitions.keys()]);
@@ -213,7 +196,7 @@ export class KafkaConsumer implements MemberListener {
 
   received(number: number, records: readonly IncomingRecord[], end: number): void {
     const [partition, now] = [this.#partitions.get(number), this.#parts.clock.now()];
-    this.#failure = undefined;
+    this.#failure.clear();
     if (partition === undefined) return;
     for (const record of records) this.#ready.add(partition.add(record, now));
     partition.tracker.skipTo(end);
@@ -232,11 +215,27 @@ export class KafkaConsumer implements MemberListener {
   }
 
   failed(failure: KafkaFailure): void {
-    this.#failure = failure;
+    this.#failure.note(failure);
     this.#changes.tell();
   }
 
   // --- handing out
+
+  async #pop(max: number, waitMs: number, signal: AbortSignal): Promise<readonly LeasedEvent[]> {
+    const { clock } = this.#parts;
+    const deadline = clock.now() + waitMs;
+    const lookUntil = clock.now() + firstLookMs;
+    for (;;) {
+      await this.#join();
+      const leases = this.#take(max);
+      if (leases.length === 0 && this.#failure.final !== undefined) throw this.#failure.final;
+      // What is there is not known as long as nobody has looked.
+      const until = this.#isReading ? Math.max(deadline, lookUntil) : deadline;
+      const leftMs = until - clock.now();
+      if (leases.length > 0 || leftMs <= 0 || signal.aborted || this.#closed) return leases;
+      await this.#changes.next(leftMs, signal);
+    }
+  }
 
   #take(max: number): LeasedEvent[] {
     const leases: LeasedEvent[] = [];
@@ -261,27 +260,31 @@ export class KafkaConsumer implements MemberListener {
 
   /** What is no event makes room for what is behind it, once it is among the dead letters. Never rejects. */
   async #setAside(held: HeldRecord, flaw: string): Promise<void> {
-    const { options, onWarning, deadLetters, clock } = this.#parts;
-    const { partition, record } = held;
-    if (deadLetters === undefined) {
-      onWarning(`Record ${record.offset} of partition ${partition.partition} of ${options.topic} is no event: ${flaw}`);
-    } else {
-      const deadAt = clock.date();
-      try {
-        await deadLetters.bury([{ held, death: { reason: flaw, attempts: held.attempts + 1, deadAt } }]);
-      } catch {
-        // It is tried again, also by whoever has the partition then.
-        held.until = clock.now() + buryAgainMs;
-        this.#ready.add(held);
-        return;
-      }
+    if (!(await this.#givenUp.setAside(held, flaw))) {
+      this.#ready.add(held);
+      return;
     }
-    if (!partition.isOurs) return;
-    this.#ready.add(partition.complete(held));
+    if (!held.partition.isOurs) return;
+    this.#ready.add(held.partition.complete(held));
     this.#committer.mark();
   }
 
   // --- settling
+
+  async #nack(returns: readonly ReturnedLease[]): Promise<readonly boolean[]> {
+    const dead = returns.filter(({ deadLetter }) => deadLetter);
+    const [buried, answers] = await Promise.all([
+      this.#giveUp(dead),
+      Promise.all(returns.map((back) => !back.deadLetter && this.#writeDown(back))),
+    ]);
+    const back = returns.flatMap(({ receipt }, index) => (answers[index] === true ? [(receipt as HandOut).held] : []));
+    for (const held of back) this.#out.end(held.handOut as HandOut);
+    this.#ready.giveBack(back);
+    this.#changes.tell();
+    this.#refreshSoon();
+    const ends = buried.values();
+    return returns.map(({ deadLetter }, index) => (deadLetter ? ends.next().value === true : answers[index] === true));
+  }
 
   /** That it goes back is written down first, as an acknowledgement is: until then it is its holder's. @returns as confirm. */
   async #writeDown({ receipt, delayMs }: ReturnedLease): Promise<boolean> {
@@ -291,7 +294,7 @@ export class KafkaConsumer implements MemberListener {
     handOut.isReturning = true;
     held.until = delayMs > 0 ? this.#parts.clock.now() + delayMs : undefined;
     try {
-      return (await this.#confirm(held.partition, ++held.partition.version)) && this.#out.has(handOut);
+      return (await this.#confirm(held, ++held.partition.version)) && this.#out.has(handOut);
     } finally {
       handOut.isReturning = false;
     }
@@ -299,15 +302,7 @@ export class KafkaConsumer implements MemberListener {
 
   /** Only when the dead-letter topic has it, it is done. */
   async #giveUp(dead: readonly ReturnedLease[]): Promise<readonly boolean[]> {
-    const ours = dead.filter(({ receipt }) => this.#out.has(receipt as HandOut));
-    if (ours.length > 0) {
-      const deadAt = this.#parts.clock.date();
-      const letters = ours.map(({ receipt, reason }) => {
-        const { held } = receipt as HandOut;
-        return { held, death: { reason, attempts: held.attempts, deadAt } };
-      });
-      await (this.#parts.deadLetters as DeadLetterTopic).bury(letters);
-    }
+    await this.#givenUp.bury(dead.filter(({ receipt }) => this.#out.has(receipt as HandOut)));
     return this.ack(dead.map(({ receipt }) => receipt as HandOut));
   }
 
@@ -322,11 +317,15 @@ export class KafkaConsumer implements MemberListener {
     this.#flow();
   }
 
-  /** @returns whether it was ours when it was committed. @throws {KafkaFailure} `unsure` if nobody knows. */
-  async #confirm(partition: HeldPartition, version: number): Promise<boolean> {
-    const answer = await this.#committer.confirm(partition, version, this.#parts.options.requestTimeoutMs);
-    if (answer === undefined) throw new KafkaFailure('unsure', 'Kafka has not answered in time; it may be done');
-    return answer;
+  /** @returns whether it is committed that `held` was settled in `version`. @throws {KafkaFailure} `unsure` if nobody knows. */
+  async #confirm(held: HeldRecord, version: number): Promise<boolean> {
+    const { driver, options } = this.#parts;
+    const { partition, record } = held;
+    const answer = await this.#committer.confirm(partition, version, options.requestTimeoutMs);
+    if (answer !== undefined) return answer;
+    // A commit without an answer, and no other one comes: what whoever has the partition now began with says it.
+    if (!partition.isOurs) return isDone(driver, options, partition.partition, record.offset);
+    throw new KafkaFailure('unsure', 'Kafka has not answered in time; it may be done');
   }
 
   // --- the membership
@@ -337,8 +336,9 @@ export class KafkaConsumer implements MemberListener {
     const { options, driver } = this.#parts;
     const { topic, group, sessionTimeoutMs, rebalanceTimeoutMs, fetchBytes } = options;
     this.#unread = undefined;
-    this.#failure = undefined;
-    this.#member = driver.join({ topic, group, sessionTimeoutMs, rebalanceTimeoutMs, fetchBytes }, this);
+    this.#failure.clear();
+    const membership = { topic, group, sessionTimeoutMs, rebalanceTimeoutMs, fetchBytes, claimsAll: false };
+    this.#member = driver.join(membership, this);
   }
 
   /** Whether it is not known yet what is in the partitions, or which of them are ours. */
@@ -359,27 +359,23 @@ export class KafkaConsumer implements MemberListener {
     this.#refreshing = this.#parts.clock.schedule(refresh, refreshMs, { keepAlive: false });
   }
 
-  /** A partition has one reader: one that does not pop would keep what is in it from those who do. */
-  #idleSoon(): void {
-    if (this.#pops > 0 || this.#out.size > 0 || this.#member === undefined || this.#closed) return;
-    this.#idling?.cancel();
-    const leave = (): void => {
-      if (this.#pops === 0 && this.#out.size === 0) this.#left = this.#leave();
-    };
-    this.#idling = this.#parts.clock.schedule(leave, this.#parts.options.idleMs, { keepAlive: false });
-  }
-
   /** Never rejects. */
   async #leave(): Promise<void> {
     await this.#left;
     const member = this.#member;
     if (member === undefined) return;
     this.#isGated = true;
-    await this.#committer.flush();
+    await this.#flush();
     await member.close();
     this.#member = undefined;
     for (const partition of this.#partitions.values()) this.#drop(partition);
     this.#committer.changed();
+  }
+
+  /** Commits what can be committed without waiting for long: a coordinator may be away. Never rejects. */
+  async #flush(): Promise<void> {
+    const { clock, options } = this.#parts;
+    await within(this.#committer.flush(), options.sessionTimeoutMs * drainPart, undefined, clock);
   }
 
   // --- partitions

@@ -114,6 +114,8 @@ export interface MemberOptions {
   readonly rebalanceTimeoutMs: number;
   /** The most bytes of one answer, and of one partition in it. */
   readonly fetchBytes: number;
+  /** Whether it wants all partitions for itself, as long as it is a member; of several who do, one gets them. */
+  readonly claimsAll: boolean;
 }
 
 /**
@@ -141,6 +143,11 @@ export interface KafkaDriver {
   ): Promise<void>;
   /** Where the partitions of the topic begin and end. */
   ranges(topic: string): Promise<readonly PartitionRange[]>;
+  /**
+   * The offset in each partition of the first record that was written at `time` or later, in milliseconds since the Unix
+   * epoch; where there is none, the one that the next record gets.
+   */
+  offsetsAt(topic: string, time: number): Promise<ReadonlyMap<number, number>>;
   /** Records from an offset on, as many as one answer has, without a group; and the offset behind them. */
   read(
     topic: string,

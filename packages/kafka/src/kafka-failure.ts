@@ -54,8 +54,3 @@ export class KafkaFailure extends Error {
     this.meaning = meaning;
   }
 }
-
-/** Whether no time mends it. */
-export function isFinal({ kind }: KafkaFailure): boolean {
-  return kind === 'refused' || kind === 'missing';
-}

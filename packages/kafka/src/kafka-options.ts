@@ -1,4 +1,4 @@
-import type { ConnectionOptions } from 'node:tls';
+import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import { checkCount, checkFunction, checkMs, checkOneOf, checkOptions, checkText } from '@nq/core/parts';
 import type { Kafka } from 'kafkajs';
 import type { Order } from './held-partition.ts';
@@ -10,20 +10,24 @@ export interface SaslOptions {
   readonly password: string;
 }
 
-/** How a queue on Kafka is opened. The object is copied. */
-export interface KafkaQueueOptions {
+/** Where the brokers are, and who we are. */
+export interface ServerOptions {
   /** Some brokers, as `host:port`; they know the others. */
   readonly brokers?: readonly string[] | undefined;
   /** A client of kafkajs 2.2.4, whose settings count for connections of our own, instead of `brokers` and what belongs to them. */
   readonly client?: Kafka | undefined;
+  /** TLS: `true`, or what `tls.connect()` of Node.js takes. @default false */
+  readonly tls?: boolean | TlsOptions | undefined;
+  /** The user. @default nobody */
+  readonly sasl?: SaslOptions | undefined;
+}
+
+/** How a queue on Kafka is opened. The object is copied. */
+export interface KafkaQueueOptions extends ServerOptions {
   /** The topic that holds the events. It is not made unless `createTopic` says so. */
   readonly topic: string;
   /** The consumer group. Each group gets every event. */
   readonly groupId: string;
-  /** TLS: `true`, or what `tls.connect()` of Node.js takes. @default false */
-  readonly tls?: boolean | ConnectionOptions | undefined;
-  /** The user. @default nobody */
-  readonly sasl?: SaslOptions | undefined;
   /**
    * The oldest release of the brokers that this is made for, as `2.8` or `2.8.0`: older ones are refused. They tell no third
    * number, and of releases before 3.3 what they have at least.
@@ -61,6 +65,8 @@ export interface KafkaQueueOptions {
   readonly deliveryTimeoutMs?: number | undefined;
   /** How long an acknowledgement may be without an answer, in milliseconds. @default 5000 */
   readonly requestTimeoutMs?: number | undefined;
+  /** How soon it is noticed that the topic has more partitions, in milliseconds. @default 60_000 */
+  readonly metadataMaxAgeMs?: number | undefined;
   /** The member of foreign JSON that is the key of the event. @default 'key' */
   readonly foreignKey?: string | undefined;
   /** Told what is worth knowing, such as records that are gone. @default a warning of the process */
@@ -69,7 +75,7 @@ export interface KafkaQueueOptions {
 
 /** {@link KafkaQueueOptions} with every default filled in. */
 export interface ResolvedKafkaOptions {
-  readonly server: KafkaQueueOptions;
+  readonly server: ServerOptions;
   readonly topic: string;
   readonly group: string;
   readonly version: string | undefined;
@@ -89,18 +95,18 @@ export interface ResolvedKafkaOptions {
   readonly maxPayloadBytes: number;
   readonly deliveryTimeoutMs: number;
   readonly requestTimeoutMs: number;
+  readonly metadataMaxAgeMs: number;
   readonly foreignKey: string | undefined;
   readonly onWarning: (warning: string) => void;
 }
 
 const action = 'Cannot open a Kafka queue';
+/** The names of {@link ServerOptions}. */
+export const serverNames = ['brokers', 'client', 'tls', 'sasl'] as const satisfies (keyof ServerOptions)[];
 const known = [
-  'brokers',
-  'client',
+  ...serverNames,
   'topic',
   'groupId',
-  'tls',
-  'sasl',
   'version',
   'createTopic',
   'deadLetterTopic',
@@ -115,6 +121,7 @@ const known = [
   'maxPayloadBytes',
   'deliveryTimeoutMs',
   'requestTimeoutMs',
+  'metadataMaxAgeMs',
   'foreignKey',
   'onWarning',
 ] as const satisfies (keyof KafkaQueueOptions)[];
@@ -139,26 +146,35 @@ export function resolveOptions(options: KafkaQueueOptions): ResolvedKafkaOptions
     maxPayloadBytes = 1_000_000,
     deliveryTimeoutMs = 30_000,
     requestTimeoutMs = 5000,
+    metadataMaxAgeMs = 60_000,
     foreignKey,
     onWarning = warnProcess,
   } = options;
-  checkTopic('topic', topic);
-  checkName('groupId', groupId);
-  checkTopic('deadLetterTopic', deadLetterTopic, options.deadLetterTopic === undefined);
+  checkTopic(action, 'topic', topic);
+  checkName(action, 'groupId', groupId);
+  checkTopic(action, 'deadLetterTopic', deadLetterTopic, options.deadLetterTopic === undefined);
   if (deadLetterTopic === topic) throw new RangeError(`${action}: deadLetterTopic must be another topic than topic`);
   if (version !== undefined) checkVersion(version);
   checkOneOf(action, 'order', order, ['key', 'partition', 'none']);
   checkOneOf(action, 'startFrom', startFrom, ['earliest', 'latest']);
-  checkServer(options);
+  checkServer(action, options);
   if (createTopic !== undefined) {
     checkOptions(`${action}: createTopic`, createTopic, ['partitions', 'replicationFactor']);
     checkCount(action, 'createTopic.partitions', createTopic.partitions, 1);
     checkCount(action, 'createTopic.replicationFactor', createTopic.replicationFactor, 1);
   }
-  if (foreignKey !== undefined) checkName('foreignKey', foreignKey);
+  if (foreignKey !== undefined) checkName(action, 'foreignKey', foreignKey);
   checkCount(action, 'capacity', capacity, 1);
   checkCount(action, 'prefetch', prefetch, 1);
-  const times = { leaseMs, sessionTimeoutMs, idleMs, openTimeoutMs, deliveryTimeoutMs, requestTimeoutMs };
+  const times = {
+    leaseMs,
+    sessionTimeoutMs,
+    idleMs,
+    openTimeoutMs,
+    deliveryTimeoutMs,
+    requestTimeoutMs,
+    metadataMaxAgeMs,
+  };
   for (const [name, ms] of Object.entries(times)) {
     checkMs(action, name, ms, 1);
     if (ms === Infinity) throw new RangeError(`${action}: ${name} must be finite, got Infinity`);
@@ -186,24 +202,30 @@ export function resolveOptions(options: KafkaQueueOptions): ResolvedKafkaOptions
     maxPayloadBytes,
     deliveryTimeoutMs,
     requestTimeoutMs,
+    metadataMaxAgeMs,
     foreignKey,
     onWarning,
   };
 }
 
-function checkName(name: string, value: unknown): void {
-  checkText(action, name, value);
-  if (value === '') throw new RangeError(`${action}: ${name} must not be empty`);
+/** @param verb begins the message. @throws {TypeError} {RangeError} if `value` is no name. */
+function checkName(verb: string, name: string, value: unknown): void {
+  checkText(verb, name, value);
+  if (value === '') throw new RangeError(`${verb}: ${name} must not be empty`);
 }
 
-/** Checks what a topic is named, by the rule of Kafka (`Topic.validate`). */
-function checkTopic(name: string, value: unknown, isDefault = false): void {
-  checkText(action, name, value);
+/**
+ * Checks what a topic is named, by the rule of Kafka (`Topic.validate`).
+ *
+ * @param verb begins the message. @throws {TypeError} {RangeError} if `value` is no such name.
+ */
+export function checkTopic(verb: string, name: string, value: unknown, isDefault = false): void {
+  checkText(verb, name, value);
   if (/^[a-zA-Z0-9._-]{1,249}$/.test(value) && value !== '.' && value !== '..') return;
   const got = value.length > 249 ? `${value.length} characters` : JSON.stringify(value);
   const why = isDefault ? ', which is the default here: give another one' : '';
   throw new RangeError(
-    `${action}: ${name} must be 1 to 249 of the characters a-z, A-Z, 0-9, ".", "_" and "-", and not "." or "..", got ${got}${why}`,
+    `${verb}: ${name} must be 1 to 249 of the characters a-z, A-Z, 0-9, ".", "_" and "-", and not "." or "..", got ${got}${why}`,
   );
 }
 
@@ -213,22 +235,23 @@ function checkVersion(value: unknown): void {
   throw new RangeError(`${action}: version must be like "2.8" or "2.8.0", got ${JSON.stringify(value)}`);
 }
 
-function checkServer({ brokers, client, tls, sasl }: KafkaQueueOptions): void {
+/** @param verb begins the message. @throws {TypeError} {RangeError} if an option is not as it should be. */
+export function checkServer(verb: string, { brokers, client, tls, sasl }: ServerOptions): void {
   const alien = Object.entries({ brokers, tls, sasl }).find(([, value]) => value !== undefined);
   if (client !== undefined && alien !== undefined) {
-    throw new TypeError(`${action}: give one of client and ${alien[0]}, not both`);
+    throw new TypeError(`${verb}: give one of client and ${alien[0]}, not both`);
   }
   if (brokers !== undefined && !(Array.isArray(brokers) && brokers.length > 0 && brokers.every(isAddress))) {
-    throw new TypeError(`${action}: brokers must be an array of addresses such as "localhost:9092"`);
+    throw new TypeError(`${verb}: brokers must be an array of addresses such as "localhost:9092"`);
   }
   if (tls !== undefined && typeof tls !== 'boolean' && (typeof tls !== 'object' || tls === null)) {
-    throw new TypeError(`${action}: tls must be true, false or an object`);
+    throw new TypeError(`${verb}: tls must be true, false or an object`);
   }
   if (sasl === undefined) return;
-  checkOptions(`${action}: sasl`, sasl, ['mechanism', 'username', 'password']);
-  checkOneOf(action, 'sasl.mechanism', sasl.mechanism, ['plain', 'scram-sha-256', 'scram-sha-512']);
-  checkText(action, 'sasl.username', sasl.username);
-  checkText(action, 'sasl.password', sasl.password);
+  checkOptions(`${verb}: sasl`, sasl, ['mechanism', 'username', 'password']);
+  checkOneOf(verb, 'sasl.mechanism', sasl.mechanism, ['plain', 'scram-sha-256', 'scram-sha-512']);
+  checkText(verb, 'sasl.username', sasl.username);
+  checkText(verb, 'sasl.password', sasl.password);
 }
 
 const isAddress = (value: unknown): boolean => typeof value === 'string' && value !== '';

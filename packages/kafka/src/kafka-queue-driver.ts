@@ -9,19 +9,22 @@ import {
   type QueueEvent,
   type QueueSize,
   type ReturnedLease,
+  type RewindPosition,
 } from '@nq/core';
 import { DeadLetterTopic } from './dead-letter-topic.ts';
 import type { HandOut } from './held-partition.ts';
 import { KafkaConsumer } from './kafka-consumer.ts';
 import type { KafkaDriver, OutgoingRecord } from './kafka-driver.ts';
-import { told } from './kafka-error.ts';
 import { failureCodes, KafkaFailure } from './kafka-failure.ts';
 import type { ResolvedKafkaOptions } from './kafka-options.ts';
 import { partitionOf } from './murmur2.ts';
+import { PartitionCount } from './partition-count.ts';
 import { emptyNote } from './partition-note.ts';
+import { persistently } from './persistently.ts';
 import { type PartitionView, positionsOf } from './positions.ts';
 import { PartitionProducer } from './partition-producer.ts';
 import { encodeRecord } from './record.ts';
+import { rewind } from './rewind.ts';
 
 /** The largest request, in bytes, unless it is for a single event: half of what brokers take by default (`message.max.bytes`). */
 const requestBytes = 512 * 1024;
@@ -50,6 +53,7 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
   readonly deadLetters: DeadLetterTopic;
   readonly #parts: KafkaQueueDriverParts;
   readonly #consumer: KafkaConsumer;
+  readonly #partitions: PartitionCount;
   readonly #producers = new Map<number, PartitionProducer>();
   /** The largest request, in bytes: it gets smaller where a broker takes less. */
   #requestBytes = requestBytes;
@@ -70,6 +74,8 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
       most: options.capacity,
       timeoutMs: options.deliveryTimeoutMs,
     };
+    const { topic, onWarning, metadataMaxAgeMs: maxAgeMs } = options;
+    this.#partitions = new PartitionCount({ driver, clock, topic, count: partitions, maxAgeMs, onWarning });
     this.#sticky = Math.floor(clock.random() * partitions);
     this.deadLetters = new DeadLetterTopic({
       driver,
@@ -83,7 +89,7 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
       driver,
       clock,
       deadLetters: capabilities.deadLetter ? this.deadLetters : undefined,
-      onWarning: options.onWarning,
+      onWarning,
     });
   }
 
@@ -93,9 +99,10 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
   }
 
   async push(events: readonly Encoded[]): Promise<number> {
+    this.#partitions.look();
     const [first] = events as readonly [Encoded];
     // The events without a key that come next go with those that do so, too, and not each with others.
-    if (first.partition === this.#sticky) this.#sticky = (this.#sticky + 1) % this.#parts.partitions;
+    if (first.partition === this.#sticky) this.#sticky = (this.#sticky + 1) % this.#partitions.now;
     try {
       await this.#producerOf(first.partition).push(events);
     } catch (error) {
@@ -109,15 +116,15 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
   }
 
   pop(max: number, waitMs: number, signal: AbortSignal): Promise<readonly LeasedEvent[]> {
-    return told('pop', () => this.#consumer.pop(max, waitMs, signal));
+    return this.#consumer.pop(max, waitMs, signal);
   }
 
   ack(receipts: readonly unknown[]): Promise<readonly boolean[]> {
-    return told('ack', () => this.#consumer.ack(receipts as readonly HandOut[]));
+    return this.#consumer.ack(receipts as readonly HandOut[]);
   }
 
   nack(returns: readonly ReturnedLease[]): Promise<readonly boolean[]> {
-    return told('nack', () => this.#consumer.nack(returns));
+    return this.#consumer.nack(returns);
   }
 
   async extend(receipts: readonly unknown[], ms: number): Promise<readonly boolean[]> {
@@ -128,15 +135,14 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
     this.#consumer.onLeaseLost(listener);
   }
 
-  size(): Promise<QueueSize> {
-    return told('count', () => this.#size());
-  }
-
-  async #size(): Promise<QueueSize> {
-    const { driver, options } = this.#parts;
-    const ranges = await driver.ranges(options.topic);
-    const numbers = ranges.map(({ partition }) => partition);
-    const views = new Map<number, PartitionView>(await positionsOf(driver, options, numbers));
+  async size(): Promise<QueueSize> {
+    const { driver, options, clock } = this.#parts;
+    const { ranges, committed } = await persistently({ clock, limitMs: options.requestTimeoutMs }, async () => {
+      const now = await driver.ranges(options.topic);
+      const numbers = now.map(({ partition }) => partition);
+      return { ranges: now, committed: (await positionsOf(driver, options, numbers)).views };
+    });
+    const views = new Map<number, PartitionView>(committed);
     for (const [partition, view] of this.#consumer.notes()) views.set(partition, view);
     let [open, inFlight, delayed] = [0, 0, 0];
     for (const { partition, low, high } of ranges) {
@@ -152,8 +158,16 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
     return { ready: Math.max(0, open - inFlight - delayed), inFlight, delayed, oldestAgeMs: 0, exact: false };
   }
 
+  rewind(position: RewindPosition): Promise<void> {
+    return rewind(this.#parts, position);
+  }
+
   classify(error: unknown): NqErrorCode {
     return error instanceof KafkaFailure ? failureCodes[error.kind] : 'NQ_BACKEND';
+  }
+
+  explain(error: unknown): string {
+    return error instanceof KafkaFailure ? error.meaning : 'the client has failed';
   }
 
   async close(): Promise<void> {
@@ -162,7 +176,7 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
   }
 
   #partitionOf({ key }: OutgoingRecord): number {
-    return key === null ? this.#sticky : partitionOf(key, this.#parts.partitions);
+    return key === null ? this.#sticky : partitionOf(key, this.#partitions.now);
   }
 
   async #pushAgain(records: readonly OutgoingRecord[]): Promise<void> {

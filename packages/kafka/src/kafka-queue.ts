@@ -1,10 +1,10 @@
 import { createQueue, defineCapabilities, type MessageQueue, systemClock } from '@nq/core';
-import { Kafka, logLevel } from 'kafkajs';
-import { type KafkaQueueOptions, type ResolvedKafkaOptions, resolveOptions } from './kafka-options.ts';
+import type { KafkaDriver } from './kafka-driver.ts';
+import { openError } from './kafka-error.ts';
+import { type KafkaQueueOptions, resolveOptions } from './kafka-options.ts';
 import { KafkaQueueDriver } from './kafka-queue-driver.ts';
-import { retry } from './kafkajs/internals.ts';
-import { KafkajsDriver } from './kafkajs/kafkajs-driver.ts';
-import { openKafka } from './open-kafka.ts';
+import { openDriver } from './open-driver.ts';
+import { type PreparedTopics, prepareTopics } from './prepare-topics.ts';
 
 /**
  * Opens a queue on a topic of Kafka: connects, makes sure that the topic is there, and that its brokers can be reached at
@@ -18,47 +18,30 @@ import { openKafka } from './open-kafka.ts';
 export async function kafkaQueue<Data = unknown>(options: KafkaQueueOptions): Promise<MessageQueue<Data>> {
   const resolved = resolveOptions(options);
   const clock = systemClock;
-  const driver = new KafkajsDriver({ kafka: clientOf(resolved), clock });
-  try {
-    const { partitions, hasDeadLetters } = await openKafka(driver, resolved, clock);
-    const capabilities = defineCapabilities({
-      order: resolved.order === 'none' ? 'none' : 'key',
-      strictRetry: resolved.order !== 'none',
-      ack: 'individual',
-      nackDelay: true,
-      deadLetter: hasDeadLetters,
-      lease: { ms: resolved.leaseMs, extend: true },
-      capacity: 'none',
-      size: 'approximate',
-      multiInstance: true,
-      groups: resolved.startFrom,
-      durable: 'broker',
-      isolation: 'copy',
-      definiteTimeout: false,
-      fairness: false,
-      replay: false,
-      maxPayloadBytes: resolved.maxPayloadBytes,
-    });
-    return createQueue<Data, never>(
-      new KafkaQueueDriver({ options: resolved, capabilities, driver, partitions, clock }) as never,
-    );
-  } catch (error) {
-    await driver.close();
-    throw error;
-  }
-}
-
-function clientOf({ server, requestTimeoutMs }: ResolvedKafkaOptions): Kafka {
-  const { client, brokers = ['localhost:9092'], tls, sasl } = server;
-  if (client !== undefined) return client;
-  return new Kafka({
-    clientId: 'nq',
-    brokers: [...brokers],
-    connectionTimeout: 3000,
-    requestTimeout: requestTimeoutMs,
-    retry,
-    logLevel: logLevel.NOTHING,
-    ...(tls === undefined || tls === false ? {} : { ssl: tls }),
-    ...(sasl === undefined ? {} : { sasl: { ...sasl } as never }),
+  const prepare = (opened: KafkaDriver): Promise<PreparedTopics> => prepareTopics(opened, resolved);
+  const { driver, prepared } = await openDriver(resolved, clock, prepare).catch((error: unknown) => {
+    throw openError('Cannot open a Kafka queue', resolved.topic, error);
   });
+  const { partitions, hasDeadLetters } = prepared;
+  const capabilities = defineCapabilities({
+    order: resolved.order === 'none' ? 'none' : 'key',
+    strictRetry: resolved.order !== 'none',
+    ack: 'individual',
+    nackDelay: true,
+    deadLetter: hasDeadLetters,
+    lease: { ms: resolved.leaseMs, extend: true },
+    capacity: 'none',
+    size: 'approximate',
+    multiInstance: true,
+    groups: resolved.startFrom,
+    durable: 'broker',
+    isolation: 'copy',
+    definiteTimeout: false,
+    fairness: false,
+    replay: true,
+    maxPayloadBytes: resolved.maxPayloadBytes,
+  });
+  return createQueue<Data, never>(
+    new KafkaQueueDriver({ options: resolved, capabilities, driver, partitions, clock }) as never,
+  );
 }

@@ -28,6 +28,7 @@ export const queueType: QueueType = {
     maxPayloadBytes: 'count',
     deliveryTimeoutMs: 'ms',
     requestTimeoutMs: 'ms',
+    metadataMaxAgeMs: 'ms',
     foreignKey: 'text',
     onWarning: 'value',
   },

@@ -99,7 +99,7 @@ export class PartitionProducer {
   }
 }
 
-/** Whether the same may work a little later. */
+/** Whether the same may work a little later: a broker may not have heard yet of a topic that was just made. */
 function isPassing({ kind }: KafkaFailure): boolean {
-  return kind === 'away' || kind === 'unsure' || kind === 'identity';
+  return kind === 'away' || kind === 'unsure' || kind === 'identity' || kind === 'missing';
 }

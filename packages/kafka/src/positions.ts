@@ -1,4 +1,5 @@
-import type { KafkaDriver } from './kafka-driver.ts';
+import type { Committed, KafkaDriver } from './kafka-driver.ts';
+import { KafkaFailure } from './kafka-failure.ts';
 import { decodeNote, emptyNote, type PartitionNote } from './partition-note.ts';
 
 /** How it stands with a partition. */
@@ -15,24 +16,63 @@ export interface PositionOptions {
   readonly startFrom: 'earliest' | 'latest';
 }
 
-/** Where the group goes on in `partitions`; with `isNew` where it has committed nothing yet. */
+/** Where a group goes on. */
+export interface Positions {
+  /** Of each partition that was asked for; with `isNew` where the group has committed nothing yet. */
+  readonly views: ReadonlyMap<number, PartitionView & { readonly isNew: boolean }>;
+  /** What whoever has the first partition is to commit at once, so that all of them begin there. */
+  readonly starts: readonly Committed[];
+}
+
+/** Whoever has this partition begins for the whole group. */
+const first = 0;
+
+/**
+ * Where the group goes on in `partitions`. A group that begins at the end does so with all partitions: one that it has not
+ * committed, while it has committed the first, was added later, and nothing in it is passed over.
+ */
 export async function positionsOf(
   driver: KafkaDriver,
   { topic, group, startFrom }: PositionOptions,
   partitions: readonly number[],
-): Promise<ReadonlyMap<number, PartitionView & { readonly isNew: boolean }>> {
-  if (partitions.length === 0) return new Map();
-  const committed = await driver.committed(group, topic, partitions);
-  const positions = new Map(
-    committed.map(({ partition, offset, metadata }) => [
-      partition,
-      { offset, note: decodeNote(offset, metadata), isNew: false },
-    ]),
+): Promise<Positions> {
+  if (partitions.length === 0) return { views: new Map(), starts: [] };
+  const committed = await driver.committed(group, topic, [...new Set([first, ...partitions])]);
+  const views = new Map(
+    committed
+      .filter(({ partition }) => partitions.includes(partition))
+      .map(({ partition, offset, metadata }) => [
+        partition,
+        { offset, note: decodeNote(offset, metadata), isNew: false },
+      ]),
   );
-  if (positions.size === partitions.length) return positions;
-  for (const { partition, low, high } of await driver.ranges(topic)) {
-    if (positions.has(partition) || !partitions.includes(partition)) continue;
-    positions.set(partition, { offset: startFrom === 'earliest' ? low : high, note: emptyNote, isNew: true });
+  if (views.size === partitions.length) return { views, starts: [] };
+  const ranges = await driver.ranges(topic);
+  const isBegun = committed.some(({ partition }) => partition === first);
+  const fromEnd = startFrom === 'latest' && !isBegun;
+  for (const { partition, low, high } of ranges) {
+    if (views.has(partition) || !partitions.includes(partition)) continue;
+    views.set(partition, { offset: fromEnd ? high : low, note: emptyNote, isNew: true });
   }
-  return positions;
+  if (!fromEnd || !partitions.includes(first)) return { views, starts: [] };
+  const known = new Set(committed.map(({ partition }) => partition));
+  const starts = ranges.filter(({ partition }) => !known.has(partition));
+  return { views, starts: starts.map(({ partition, high }) => ({ partition, offset: high, metadata: '' })) };
+}
+
+/** Whether the group has committed that the record at `offset` is done. @throws {KafkaFailure} `unsure` if it cannot be asked. */
+export async function isDone(
+  driver: KafkaDriver,
+  { topic, group }: PositionOptions,
+  partition: number,
+  offset: number,
+): Promise<boolean> {
+  try {
+    const [committed] = await driver.committed(group, topic, [partition]);
+    if (committed === undefined) return false;
+    const { done } = decodeNote(committed.offset, committed.metadata);
+    return offset < committed.offset || done.some(({ start, end }) => start <= offset && offset < end);
+  } catch (error) {
+    throw new KafkaFailure('unsure', 'Kafka has not answered in time; it may be done', error);
+  }
 }

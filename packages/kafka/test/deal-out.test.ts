@@ -18,6 +18,7 @@ const members = fc
       id: `m${index}`,
       topics: one.topics,
       owned: new Map(Object.entries(one.owned)),
+      claimsAll: false,
     })),
   );
 
@@ -81,12 +82,29 @@ describe('partitions', () => {
     const owned = new Map([['orders', [0, 1, 2, 3, 4, 5]]]);
     const dealt = dealOut(
       [
-        { id: 'old', topics: ['orders'], owned },
-        { id: 'new', topics: ['orders'], owned: new Map() },
+        { id: 'old', topics: ['orders'], owned, claimsAll: false },
+        { id: 'new', topics: ['orders'], owned: new Map(), claimsAll: false },
       ],
       listed({ orders: 6, invoices: 0 }),
     );
     expect(dealt.get('old')?.get('orders')).toEqual([0, 1, 2]);
     expect(dealt.get('new')?.get('orders')).toEqual([3, 4, 5]);
+  });
+
+  test('go all to one of those who claim them, of its topics only', () => {
+    const owned = new Map<string, readonly number[]>();
+    const one = (id: string, claimsAll: boolean) => ({ id, topics: ['orders'], owned, claimsAll });
+    const dealt = dealOut(
+      [one('a', false), one('c', true), one('b', true), { ...one('d', false), topics: ['orders', 'invoices'] }],
+      listed({ orders: 3, invoices: 2 }),
+    );
+    expect(dealt).toEqual(
+      new Map([
+        ['a', new Map()],
+        ['b', new Map([['orders', [0, 1, 2]]])],
+        ['c', new Map()],
+        ['d', new Map([['invoices', [0, 1]]])],
+      ]),
+    );
   });
 });

@@ -88,6 +88,8 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`a user with ACLs, o
     expect(await queue.deadLetters.replay()).toBe(1);
     for (let left = 2; left > 0; left--) await (await take(queue)).ack();
     expect(await queue.size()).toMatchObject({ ready: 0, inFlight: 0, delayed: 0 });
+    await queue.rewind({ position: 'earliest' });
+    for (let left = 7; left > 0; left--) await (await take(queue)).ack();
   }
 
   test.each<[string, TestOptions]>([
@@ -197,6 +199,22 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`a user with ACLs, o
     },
     40_000,
   );
+
+  test('who may not make dead letters is warned of what is no event, and stays', async () => {
+    const names = newNames();
+    await makeTopics(names);
+    await allow(aclRules(names).filter(({ name, operation }) => !(name.endsWith('.dead') && operation === 'Write')));
+    const warnings: string[] = [];
+    await using queue = await open({ ...names, onWarning: (warning) => void warnings.push(warning) });
+    const producer = new Kafka({ brokers: [...server.internalBrokers], logLevel: logLevel.NOTHING }).producer();
+    await producer.connect();
+    await producer.send({ topic: names.topic, messages: [{ value: 'no JSON' }] });
+    await producer.disconnect();
+    expect(await queue.pop({ timeoutMs: 3000 })).toBeUndefined();
+    expect(warnings).toEqual([
+      expect.stringMatching(/^Record 0 of .* is no event, and stays until .*: .*lacks Write on topic ".*\.dead"/),
+    ]);
+  });
 
   test('writing the topics is taken away: who writes is told, and goes on when it is back', async () => {
     const names = newNames();

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { checkHistory, type HistoryRecord, showAnomaly } from '@nq/core/conformance';
 import { type Link, redisOffer, type TestRedis, until } from 'nq-testbed';
+import { type Actor, Cast } from 'nq-testbed/chaos';
 import { describe, expect, test } from 'vitest';
-import { Cast } from './chaos/cast.ts';
 
 /** How long there are faults in each mode, in seconds: two minutes for both. `NQ_CHAOS_SECONDS` sets it. @default 60 */
 const seconds = Number(process.env['NQ_CHAOS_SECONDS'] ?? 60);
@@ -25,9 +25,11 @@ describe.skipIf(missing !== undefined)('five processes whose consumers are kille
       const folder = mkdtempSync(join(tmpdir(), 'nq-chaos-'));
       await using server = await start({ config: ['appendonly yes', 'appendfsync everysec'] });
       const queueKey = 'chaos:events';
-      const cast = new Cast(server, folder, { queueKey, mode, capacity, leaseMs, events: events / 2 });
+      const program = join(import.meta.dirname, 'chaos/actor.ts');
+      const cast = new Cast({ program, folder, events: events / 2, keys: 3 });
       try {
-        await perform(cast);
+        const shared = { queueKey, capacity, leaseMs, requestTimeoutMs: 1000 };
+        await perform(cast, server, mode === 'list' ? shared : { ...shared, mode, group: 'chaos' });
         await until('everything to be done', () => isEmpty(server, queueKey, mode), { deadlineMs: 60_000 });
         await cast.leave(cast.of('consumer'));
         const history = cast.history();
@@ -61,22 +63,29 @@ describe.skipIf(missing !== undefined)('five processes whose consumers are kille
  * Two producers and three consumers; for a while, somebody is always killed or cut off. There is no seed: what happens when
  * is up to five processes, and would not come again. What did happen is in the history.
  */
-async function perform(cast: Cast): Promise<void> {
-  for (let count = 0; count < 2; count++) await cast.enter('producer', 20);
-  for (let count = 0; count < 3; count++) await cast.enter('consumer', 8);
+async function perform(cast: Cast, server: TestRedis, shared: object): Promise<void> {
+  const links = new Map<Actor, Link>();
+  const enter = async (role: Actor['role'], callers: number): Promise<void> => {
+    const link = await server.link();
+    links.set(await cast.enter(role, callers, { ...shared, url: server.urlAt(link) }), link);
+  };
+  for (let count = 0; count < 2; count++) await enter('producer', 20);
+  for (let count = 0; count < 3; count++) await enter('consumer', 8);
   const calmAt = Date.now() + seconds * 1000;
   const kill = async (): Promise<void> => {
     while (Date.now() < calmAt) {
       await sleep(400 + Math.random() * 600);
       await cast.kill(pick(cast.of('consumer')));
-      await cast.enter('consumer', 8);
+      await enter('consumer', 8);
     }
   };
   const cut = async (): Promise<void> => {
     while (Date.now() < calmAt) {
       await sleep(100 + Math.random() * 300);
       const actor = pick([...cast.of('consumer'), ...cast.of('producer')]);
-      await cast.whileCut(actor, pick(cuts), () => sleep(Math.random() < 0.05 ? 1500 : Math.random() * 100));
+      await cast.whileCut(links.get(actor) as Link, pick(cuts), () =>
+        sleep(Math.random() < 0.05 ? 1500 : Math.random() * 100),
+      );
     }
   };
   await Promise.all([kill(), cut()]);

@@ -39,8 +39,13 @@ export class TestKafkaBroker implements Address {
 
   /** Ends it in an orderly way, so that others take over its partitions, and starts it again. Resolves once it answers. */
   async restart(): Promise<void> {
-    await this.#server.end();
+    await this.end();
     await this.start();
+  }
+
+  /** Ends it in an orderly way. Resolves once it is gone. */
+  async end(): Promise<void> {
+    await this.#server.end();
   }
 
   /** Kills it with SIGKILL. Resolves once it is gone. */
@@ -48,7 +53,7 @@ export class TestKafkaBroker implements Address {
     await this.#server.kill();
   }
 
-  /** Starts it again after `kill()`. Resolves once it answers, and is a broker of the cluster again. */
+  /** Starts it again after `end()` or `kill()`. Resolves once it answers, and is a broker of the cluster again. */
   async start(): Promise<void> {
     await this.#server.start();
     await this.untilReady([this.id]);

@@ -60,6 +60,7 @@ export function scriptedDriver(
     size: call('size', () => backend.size(), own.size),
     close: call('close', () => backend.close(), own.close),
     classify: call('classify', (error) => backend.classify(error), own.classify),
+    ...(own.explain && { explain: own.explain }),
     ...(own.gathering && { gathering: own.gathering }),
     ...(own.onLeaseLost && { onLeaseLost: own.onLeaseLost }),
     ...(own.rewind && { rewind: own.rewind }),

@@ -30,9 +30,6 @@ import { KafkajsMember, recordOf } from './kafkajs-member.ts';
 import { reachLeaders } from './leaders.ts';
 import type { Subject } from './refusals.ts';
 
-/** Where there is nothing to remember, kafkajs asks the brokers again after so long, in milliseconds. */
-const metadataMaxAgeMs = 60_000;
-
 /** The most bytes of one answer to who reads without a group. */
 const readBytes = 1024 * 1024;
 
@@ -40,18 +37,22 @@ const readBytes = 1024 * 1024;
 export interface KafkajsDriverOptions {
   readonly kafka: Kafka;
   readonly clock: Clock;
+  /** How old what is known of the brokers and topics may be, in milliseconds. */
+  readonly metadataMaxAgeMs: number;
 }
 
 /** {@link KafkaDriver} on kafkajs: on its protocol and its connections, not on its producer and its consumer. */
 export class KafkajsDriver implements KafkaDriver {
   readonly #kafka: Kafka;
   readonly #clock: Clock;
+  readonly #metadataMaxAgeMs: number;
   readonly #cluster: Cluster;
   readonly #members = new Set<KafkajsMember>();
 
-  constructor({ kafka, clock }: KafkajsDriverOptions) {
+  constructor({ kafka, clock, metadataMaxAgeMs }: KafkajsDriverOptions) {
     this.#kafka = kafka;
     this.#clock = clock;
+    this.#metadataMaxAgeMs = metadataMaxAgeMs;
     this.#cluster = this.#newCluster();
   }
 
@@ -67,16 +68,18 @@ export class KafkajsDriver implements KafkaDriver {
   }
 
   async release(): Promise<BrokerRelease> {
-    return ask({}, async () => releaseOf(await this.#cluster.brokerPool.findConnectedBroker()));
+    return this.#ask({}, async () => releaseOf(await this.#cluster.brokerPool.findConnectedBroker()));
   }
 
   async reachLeaders(topic: string): Promise<readonly KafkaFailure[]> {
-    return ask({ topic }, () => reachLeaders(this.#cluster, topic));
+    return this.#ask({ topic }, () => reachLeaders(this.#cluster, topic));
   }
 
   async partitionsOf(topic: string): Promise<number> {
-    return ask({ topic }, async () => {
+    return this.#ask({ topic }, async () => {
+      await this.#connected();
       await this.#cluster.addMultipleTargetTopics([topic]);
+      await this.#cluster.refreshMetadataIfNecessary();
       const { length } = this.#cluster.findTopicPartitionMetadata(topic);
       if (length === 0) throw new KafkaFailure('missing', 'there is no such topic');
       return length;
@@ -87,7 +90,7 @@ export class KafkajsDriver implements KafkaDriver {
     topic: string,
     options: { readonly partitions: number; readonly replicationFactor: number },
   ): Promise<void> {
-    await ask({ topic }, () => createTopic(this.#cluster, topic, options));
+    await this.#ask({ topic }, () => createTopic(this.#cluster, topic, options));
   }
 
   async ranges(topic: string): Promise<readonly PartitionRange[]> {
@@ -96,12 +99,19 @@ export class KafkajsDriver implements KafkaDriver {
     return Array.from(low, ([partition, offset]) => ({ partition, low: offset, high: high.get(partition) ?? offset }));
   }
 
+  async offsetsAt(topic: string, time: number): Promise<ReadonlyMap<number, number>> {
+    // First, so that what is written meanwhile is found by its time.
+    const high = await this.#offsets(topic, { fromBeginning: false });
+    const found = await this.#offsets(topic, { fromTimestamp: time });
+    return new Map(Array.from(high, ([partition, end]) => [partition, foundOr(found.get(partition) ?? -1, end)]));
+  }
+
   async read(
     topic: string,
     partition: number,
     offset: number,
   ): Promise<{ readonly records: readonly IncomingRecord[]; readonly end: number }> {
-    return ask({ topic }, async () => {
+    return this.#ask({ topic }, async () => {
       await this.#cluster.addMultipleTargetTopics([topic]);
       const broker = await this.#leaderOf(topic, partition);
       const fetchOffset = String(offset);
@@ -121,14 +131,14 @@ export class KafkajsDriver implements KafkaDriver {
   }
 
   async committed(group: string, topic: string, partitions: readonly number[]): Promise<readonly Committed[]> {
-    return ask({ topic, group }, async () => {
+    return this.#ask({ topic, group }, async () => {
       const coordinator = await this.#cluster.findGroupCoordinator({ groupId: group });
       return readCommitted(coordinator, group, topic, partitions);
     });
   }
 
   async newIdentity(): Promise<ProducerIdentity> {
-    return ask({}, async () => {
+    return this.#ask({}, async () => {
       await this.#connected();
       const [nodeId] = this.#cluster.getNodeIds();
       if (nodeId === undefined) throw new KafkaFailure('away', 'there is no connection to Kafka');
@@ -139,7 +149,7 @@ export class KafkajsDriver implements KafkaDriver {
   }
 
   async produce({ topic, partition, records, identity, sequence, timeoutMs }: ProduceRequest): Promise<void> {
-    const broker = await ask({ topic }, () => this.#leaderOf(topic, partition));
+    const broker = await this.#ask({ topic }, () => this.#leaderOf(topic, partition));
     try {
       const answer = await broker.produce({
         acks: -1,
@@ -154,11 +164,9 @@ export class KafkajsDriver implements KafkaDriver {
       if (own === undefined) throw new KafkaFailure('unsure', 'the broker does not say whether it is stored');
       if (own.errorCode !== 0) throw protocolErrorOf(own.errorCode);
     } catch (error) {
-      const failure = failureOf(error, true, { topic });
       // Stored by the request before, whose answer was lost.
       if ((error as { readonly type?: unknown }).type === 'DUPLICATE_SEQUENCE_NUMBER') return;
-      await this.#forget(error, failure);
-      throw failure;
+      throw await this.#failureOf(error, true, { topic });
     }
   }
 
@@ -181,7 +189,7 @@ export class KafkajsDriver implements KafkaDriver {
 
   #newCluster(): Cluster {
     return createCluster(this.#kafka, {
-      metadataMaxAge: metadataMaxAgeMs,
+      metadataMaxAge: this.#metadataMaxAgeMs,
       allowAutoTopicCreation: false,
       // Records of transactions that were aborted are none.
       isolationLevel: 1,
@@ -205,11 +213,28 @@ export class KafkajsDriver implements KafkaDriver {
     return broker;
   }
 
-  /** Has what has changed be asked for again. Never rejects. */
+  /** What `work` resolves, of which nothing is done if it fails. @throws {KafkaFailure} in place of an error of kafkajs. */
+  async #ask<Answer>(about: Subject, work: () => Promise<Answer>): Promise<Answer> {
+    try {
+      return await work();
+    } catch (error) {
+      throw await this.#failureOf(error, false, about);
+    }
+  }
+
+  /** What `error` means; what may have changed is asked for again, so that the next request goes elsewhere. */
+  async #failureOf(error: unknown, sent: boolean, about: Subject): Promise<KafkaFailure> {
+    const failure = failureOf(error, sent, about);
+    await this.#forget(error, failure);
+    return failure;
+  }
+
+  /** Never rejects. */
   async #forget(error: unknown, { kind }: KafkaFailure): Promise<void> {
     const { host, port } = error as { readonly host?: unknown; readonly port?: unknown };
     if (typeof host === 'string' && typeof port === 'number') this.#cluster.removeBroker({ host, port });
     if (kind !== 'away' && kind !== 'unsure' && kind !== 'missing') return;
+    if (!this.#cluster.isConnected()) return;
     try {
       await this.#cluster.refreshMetadata();
     } catch {
@@ -218,7 +243,7 @@ export class KafkajsDriver implements KafkaDriver {
   }
 
   async #offsets(topic: string, from: object): Promise<ReadonlyMap<number, number>> {
-    return ask({ topic }, async () => {
+    return this.#ask({ topic }, async () => {
       await this.#connected();
       await this.#cluster.addMultipleTargetTopics([topic]);
       const partitions = this.#cluster.findTopicPartitionMetadata(topic).map(({ partitionId }) => ({
@@ -227,15 +252,6 @@ export class KafkajsDriver implements KafkaDriver {
       const [answer] = await this.#cluster.fetchTopicsOffset([{ topic, partitions, ...from }]);
       return new Map(answer?.partitions.map(({ partition, offset }) => [partition, Number(offset)]));
     });
-  }
-}
-
-/** What `work` resolves, which does no harm if it is done twice. @throws {KafkaFailure} in place of an error of kafkajs. */
-async function ask<Answer>(about: Subject, work: () => Promise<Answer>): Promise<Answer> {
-  try {
-    return await work();
-  } catch (error) {
-    throw failureOf(error, false, about);
   }
 }
 
@@ -253,6 +269,11 @@ async function readCommitted(
   return own
     .map(({ partition, offset, metadata }) => ({ partition, offset: Number(offset), metadata: metadata ?? '' }))
     .filter(({ offset }) => offset >= 0);
+}
+
+/** `offset`, or `end` where Kafka has found none, which it tells as -1. */
+function foundOr(offset: number, end: number): number {
+  return offset < 0 ? end : offset;
 }
 
 function messageOf({ key, value, headers }: OutgoingRecord): object {

@@ -174,7 +174,7 @@ export class KafkajsMember implements KafkaMember {
   async #connected(): Promise<{ readonly cluster: Cluster; readonly group: ConsumerGroup }> {
     if (this.#cluster !== undefined && this.#group !== undefined) return { cluster: this.#cluster, group: this.#group };
     const { options, newCluster } = this.#parts;
-    const { topic, group: groupId, sessionTimeoutMs, rebalanceTimeoutMs, fetchBytes } = options;
+    const { topic, group: groupId, sessionTimeoutMs, rebalanceTimeoutMs, fetchBytes, claimsAll } = options;
     const cluster = newCluster();
     this.#cluster = cluster;
     await cluster.connect();
@@ -188,7 +188,7 @@ export class KafkajsMember implements KafkaMember {
       topicConfigurations: { [topic]: { fromBeginning: true } },
       logger: quiet,
       instrumentationEmitter: { emit: () => {} },
-      assigners: [stickyAssigner(cluster, () => new Map([[topic, this.#owned]]))],
+      assigners: [stickyAssigner(cluster, () => ({ owned: new Map([[topic, this.#owned]]), claimsAll }))],
       sessionTimeout: sessionTimeoutMs,
       rebalanceTimeout: rebalanceTimeoutMs,
       maxBytesPerPartition: fetchBytes,
@@ -324,6 +324,8 @@ export class KafkajsMember implements KafkaMember {
     if (round !== undefined) this.#end(round, error);
     const isEnded = (error as { readonly type?: unknown }).type === 'UNKNOWN_MEMBER_ID';
     if (isEnded && this.#group !== undefined) this.#group.memberId = null;
+    // A topic of that name that is there later may be another one, whose offsets begin anew.
+    if (failure.kind === 'missing') this.#last = undefined;
     // As it is meant to be: somebody joins, or leaves.
     if (failure.kind === 'moved' || isEnded) return;
     if ((error as Error).name === 'KafkaJSStaleTopicMetadataAssignment') return;

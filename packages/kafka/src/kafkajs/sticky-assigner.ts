@@ -12,16 +12,17 @@ const version = 0;
  * partitions of topics only that it has asked for: kafkajs deals those of its own topics to everybody, and what somebody
  * gets who does not read it comes to nobody.
  *
- * @param owned what we have at the moment, as the others are told.
+ * @param wants what we have at the moment, and whether we want all, as the others are told.
  */
-export function stickyAssigner(cluster: Cluster, owned: () => ReadonlyMap<string, readonly number[]>): Assigner {
+export function stickyAssigner(cluster: Cluster, wants: () => Pick<Member, 'owned' | 'claimsAll'>): Assigner {
   return {
     name,
     version,
-    protocol: ({ topics }) => ({
-      name,
-      metadata: MemberMetadata.encode({ version, topics, userData: Buffer.from(JSON.stringify([...owned()])) }),
-    }),
+    protocol({ topics }) {
+      const { owned, claimsAll } = wants();
+      const userData = Buffer.from(JSON.stringify({ owned: [...owned], claimsAll }));
+      return { name, metadata: MemberMetadata.encode({ version, topics, userData }) };
+    },
     async assign({ members }) {
       const known = members.map(({ memberId, memberMetadata }) => readMember(memberId, memberMetadata));
       const topics = new Set(known.flatMap((member) => member.topics));
@@ -45,9 +46,11 @@ export function stickyAssigner(cluster: Cluster, owned: () => ReadonlyMap<string
 function readMember(id: string, metadata: Buffer): Member {
   const { topics, userData } = MemberMetadata.decode(metadata);
   const owned = new Map<string, readonly number[]>();
+  let claimsAll = false;
   try {
-    const said: unknown = userData === null || userData.length === 0 ? [] : JSON.parse(userData.toString());
-    for (const [topic, partitions] of said as [unknown, unknown][]) {
+    const said = JSON.parse(userData?.toString() ?? '') as { owned: [unknown, unknown][]; claimsAll: unknown };
+    claimsAll = said.claimsAll === true;
+    for (const [topic, partitions] of said.owned) {
       if (typeof topic !== 'string' || !Array.isArray(partitions)) continue;
       owned.set(
         topic,
@@ -57,5 +60,5 @@ function readMember(id: string, metadata: Buffer): Member {
   } catch {
     // Written by somebody else: it keeps nothing.
   }
-  return { id, topics, owned };
+  return { id, topics, owned, claimsAll };
 }

@@ -36,7 +36,7 @@ export async function take<Data>(queue: MessageQueue<Data>, timeoutMs = 10_000):
 export async function takeAll(queue: MessageQueue, count: number): Promise<string[]> {
   const types: string[] = [];
   while (types.length < count) {
-    const deliveries = await queue.popMany(100, { timeoutMs: 10_000 });
+    const deliveries = await queue.popMany(Math.min(100, count - types.length), { timeoutMs: 10_000 });
     if (deliveries.length === 0) throw new Error(`${types.length} of ${count} came within 10 s`);
     types.push(...deliveries.map(({ event }) => event.type));
     await Promise.all(deliveries.map((delivery) => delivery.ack()));

@@ -2,57 +2,60 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import type { HistoryRecord } from '@nq/core/conformance';
-import type { Link, TestRedis } from 'nq-testbed';
-import type { ActorOptions } from './actor.ts';
+import type { Link } from '../link.ts';
+import type { ActorOptions } from './act.ts';
 import { machineTime, readActorLog } from './actor-log.ts';
 
-const program = join(import.meta.dirname, 'actor.ts');
-
-/** An actor, its process, and its way to the server. */
+/** An actor, and its process. */
 export interface Actor {
-  readonly options: ActorOptions;
+  readonly role: ActorOptions<unknown>['role'];
+  readonly name: string;
+  readonly connection: number;
+  readonly log: string;
   readonly process: ChildProcess;
-  readonly link: Link;
   readonly ended: Promise<unknown>;
   /** Whether it has opened its queue. */
   acts: boolean;
 }
 
 /** What all actors have in common. */
-export type Play = Pick<ActorOptions, 'queueKey' | 'mode' | 'capacity' | 'leaseMs' | 'events'>;
+export interface Play {
+  /** The path of the program that they run, which calls `act()`. */
+  readonly program: string;
+  /** Where they write down what they do. */
+  readonly folder: string;
+  /** How many events each producer pushes at the least. */
+  readonly events: number;
+  /** How many keys the events have. */
+  readonly keys: number;
+}
 
 /** Actors that come, go and are killed, and what became of their calls. */
 export class Cast {
-  readonly #server: TestRedis;
-  readonly #folder: string;
   readonly #play: Play;
   readonly #actors: Actor[] = [];
   readonly #faults: HistoryRecord[] = [];
   kills = 0;
   cuts = 0;
 
-  /** @param folder where they write down what they do. */
-  constructor(server: TestRedis, folder: string, play: Play) {
-    this.#server = server;
-    this.#folder = folder;
+  constructor(play: Play) {
     this.#play = play;
   }
 
   /** Those that act. */
-  of(role: ActorOptions['role']): readonly Actor[] {
-    return this.#actors.filter((actor) => actor.options.role === role && actor.acts && isAlive(actor));
+  of(role: Actor['role']): readonly Actor[] {
+    return this.#actors.filter((actor) => actor.role === role && actor.acts && isAlive(actor));
   }
 
-  /** Starts an actor. Resolves once it acts. */
-  async enter(role: ActorOptions['role'], callers: number): Promise<Actor> {
+  /** Starts an actor, which opens its queue with `queue`. Resolves once it acts. */
+  async enter(role: Actor['role'], callers: number, queue: unknown): Promise<Actor> {
+    const { program, folder, events, keys } = this.#play;
     const connection = this.#actors.length;
     const name = `${role}-${connection}`;
-    const link = await this.#server.link();
-    const url = this.#server.urlAt(link);
-    const log = join(this.#folder, `${name}.ndjson`);
-    const options: ActorOptions = { ...this.#play, role, name, connection, url, log, callers };
+    const log = join(folder, `${name}.ndjson`);
+    const options: ActorOptions<unknown> = { role, name, connection, queue, log, callers, events, keys };
     const child = fork(program, [JSON.stringify(options)], { execArgv: ['--conditions=@nq/source'] });
-    const actor: Actor = { options, process: child, link, ended: once(child, 'exit'), acts: false };
+    const actor: Actor = { role, name, connection, log, process: child, ended: once(child, 'exit'), acts: false };
     this.#actors.push(actor);
     await once(child, 'message');
     actor.acts = true;
@@ -66,16 +69,16 @@ export class Cast {
     await actor.ended;
     this.kills++;
     const ended = machineTime();
-    const { connection } = actor.options;
+    const { connection } = actor;
     this.#faults.push({ kind: 'crash', connection, began, ended, beganMs: began, endedMs: ended });
   }
 
-  /** Has `work` done while something is wrong with the link of `actor`, and heals it. */
-  async whileCut(actor: Actor, cut: (link: Link) => void, work: () => Promise<unknown>): Promise<void> {
+  /** Has `work` done while something is wrong with `link`, and heals it. */
+  async whileCut(link: Link, cut: (link: Link) => void, work: () => Promise<unknown>): Promise<void> {
     const began = machineTime();
-    cut(actor.link);
+    cut(link);
     await work();
-    actor.link.heal();
+    link.heal();
     this.cuts++;
     const ended = machineTime();
     this.#faults.push({ kind: 'cut', began, ended, beganMs: began, endedMs: ended });
@@ -94,7 +97,7 @@ export class Cast {
 
   /** Everything that was done, and done to them. */
   history(): HistoryRecord[] {
-    const calls = this.#actors.flatMap(({ options: { log, name, connection } }) => readActorLog(log, name, connection));
+    const calls = this.#actors.flatMap(({ log, name, connection }) => readActorLog(log, name, connection));
     return [...this.#faults, ...calls].sort((a, b) => a.ended - b.ended || a.began - b.began);
   }
 }

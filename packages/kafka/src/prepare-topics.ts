@@ -1,56 +1,21 @@
-import { type Clock, NqError } from '@nq/core';
-import { within } from '@nq/core/parts';
+import { NqError } from '@nq/core';
 import type { KafkaDriver } from './kafka-driver.ts';
-import { kafkaError } from './kafka-error.ts';
 import { KafkaFailure } from './kafka-failure.ts';
 import type { ResolvedKafkaOptions } from './kafka-options.ts';
 
 /** What is there when a queue is opened. */
-export interface OpenedKafka {
+export interface PreparedTopics {
   readonly partitions: number;
   readonly hasDeadLetters: boolean;
 }
 
-const verb = 'open a Kafka queue';
-
-/** After a failure it is tried again after so long, in milliseconds. */
-const retryMs = 100;
-
 /**
- * Connects, and makes sure that everything is there that a queue needs; tried again as long as there is no connection, and
- * time.
+ * Makes sure that everything is there that a queue needs, through a driver that is connected.
  *
- * @throws {NqError} `NQ_CONFIG` if no time mends it, and `NQ_UNAVAILABLE` after `openTimeoutMs`. What is under way then ends
- * when the driver is closed.
+ * @throws {KafkaFailure} {NqError} `NQ_CONFIG` if the brokers are too old.
  */
-export async function openKafka(
-  driver: KafkaDriver,
-  options: ResolvedKafkaOptions,
-  clock: Clock,
-): Promise<OpenedKafka> {
-  const { openTimeoutMs } = options;
-  const deadline = clock.now() + openTimeoutMs;
-  let failure = new KafkaFailure('away', `Kafka has not answered within ${openTimeoutMs} ms`);
-  while (clock.now() < deadline) {
-    try {
-      const opened = await within(openOnce(driver, options), deadline - clock.now(), undefined, clock);
-      if (opened !== undefined) return opened;
-    } catch (error) {
-      if (!(error instanceof KafkaFailure)) throw error;
-      if (error.kind !== 'away' && error.kind !== 'unsure') throw openError(options, error);
-      failure = error;
-    }
-    await new Promise<void>((resolve) => {
-      clock.schedule(resolve, Math.min(retryMs, Math.max(0, deadline - clock.now())));
-    });
-  }
-  // Nothing was asked for that could have been done.
-  throw new NqError('NQ_UNAVAILABLE', `Cannot ${verb}: ${failure.meaning}`, { cause: failure });
-}
-
-async function openOnce(driver: KafkaDriver, options: ResolvedKafkaOptions): Promise<OpenedKafka> {
+export async function prepareTopics(driver: KafkaDriver, options: ResolvedKafkaOptions): Promise<PreparedTopics> {
   const { topic, deadLetterTopic, onWarning } = options;
-  await driver.open();
   await checkRelease(driver, options);
   await makeTopics(driver, options);
   const partitions = await driver.partitionsOf(topic);
@@ -64,7 +29,7 @@ async function checkRelease(driver: KafkaDriver, { version }: ResolvedKafkaOptio
   if (version === undefined) return;
   const { atLeast, mayBeNewer } = await driver.release();
   if (mayBeNewer || !isOlder(atLeast, version)) return;
-  const message = `Cannot ${verb}: the brokers are of Kafka ${atLeast}, as far as they tell, and version says ${version} or newer`;
+  const message = `Cannot open a Kafka queue: the brokers are of Kafka ${atLeast}, as far as they tell, and version says ${version} or newer`;
   throw new NqError('NQ_CONFIG', message);
 }
 
@@ -114,11 +79,4 @@ async function isServed(driver: KafkaDriver, topic: string): Promise<boolean> {
     if (!(error instanceof KafkaFailure)) throw error;
     return error.kind !== 'missing';
   }
-}
-
-function openError({ topic }: ResolvedKafkaOptions, failure: KafkaFailure): NqError {
-  if (failure.kind !== 'missing') return kafkaError(verb, failure);
-  const name = JSON.stringify(topic);
-  const how = `kafka-topics.sh --create --topic ${name} --partitions 12, or open the queue with createTopic`;
-  return new NqError('NQ_CONFIG', `Cannot ${verb}: there is no topic ${name}; make it with ${how}`, { cause: failure });
 }

@@ -1,0 +1,121 @@
+import { Kafka, logLevel } from 'kafkajs';
+import { kafkaOffer, type TestKafka, until } from 'nq-testbed';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { kafkaReader } from '../src/index.ts';
+import { newTopic, openQueue, take, takeAll } from './support/queue.ts';
+
+const offer = await kafkaOffer();
+
+describe.skipIf(offer.missing !== undefined || !offer.ours)(`a topic on ${offer.name}`, { timeout: 60_000 }, () => {
+  let server: TestKafka;
+  let kafka: Kafka;
+  beforeAll(async () => {
+    server = await offer.start({ config: ['log.cleaner.backoff.ms=100', 'log.cleaner.min.cleanable.ratio=0.01'] });
+    kafka = new Kafka({ brokers: [...server.brokers], logLevel: logLevel.NOTHING });
+  }, 60_000);
+  afterAll(() => server?.stop());
+
+  const createTopic = async (entries: Readonly<Record<string, string>> = {}): Promise<string> => {
+    const topic = newTopic();
+    const configEntries = Object.entries(entries).map(([name, value]) => ({ name, value }));
+    const admin = kafka.admin();
+    await admin.connect();
+    await admin.createTopics({ topics: [{ topic, numPartitions: 1, configEntries }], waitForLeaders: true });
+    await admin.disconnect();
+    return topic;
+  };
+
+  test('that is compacted is consumed to its end: what was taken out of it is not waited for', async () => {
+    const topic = await createTopic({
+      'cleanup.policy': 'compact',
+      'segment.ms': '200',
+      'max.compaction.lag.ms': '200',
+    });
+    await using queue = await openQueue(server, { topic, createTopic: undefined });
+    await queue.pushMany(
+      Array.from({ length: 50 }, (_, index) => ({ type: `event-${index}`, key: `key-${index % 5}` })),
+    );
+    const isCompacted = async (): Promise<boolean> => {
+      // Only segments that are not written to any more are compacted.
+      await queue.push({ type: 'roll', key: 'roll' });
+      let count = 0;
+      for await (const { event } of kafkaReader({ brokers: server.brokers, topic }))
+        if (event?.type !== 'roll') count++;
+      return count < 10;
+    };
+    await until('the topic to be compacted', isCompacted, { deadlineMs: 40_000, everyMs: 200 });
+    const seen: string[] = [];
+    const left = async (): Promise<number> => (await queue.size()).ready;
+    while ((await left()) > 0) {
+      for (const delivery of await queue.popMany(100, { timeoutMs: 100 })) {
+        seen.push(delivery.event.type);
+        await delivery.ack();
+      }
+    }
+    const kept = seen.filter((type) => type !== 'roll').slice(-5);
+    expect(kept.toSorted()).toEqual(['event-45', 'event-46', 'event-47', 'event-48', 'event-49']);
+  });
+
+  test('into which others write in transactions gives what was committed, and nothing of what was not', async () => {
+    const topic = await createTopic();
+    const producer = kafka.producer({ transactionalId: topic, maxInFlightRequests: 1, idempotent: true });
+    await producer.connect();
+    const send = async (types: readonly string[], end: 'commit' | 'abort'): Promise<void> => {
+      const transaction = await producer.transaction();
+      await transaction.send({ topic, messages: types.map((type) => ({ value: JSON.stringify({ type }) })) });
+      await transaction[end]();
+    };
+    await send(['a', 'b'], 'commit');
+    await send(['never', 'ever'], 'abort');
+    await send(['c'], 'commit');
+    await using queue = await openQueue(server, { topic, createTopic: undefined });
+    expect(await takeAll(queue, 3)).toEqual(['a', 'b', 'c']);
+    await until('nothing to be left', async () => (await queue.size()).ready === 0);
+    const transaction = await producer.transaction();
+    await transaction.send({ topic, messages: [{ value: '{"type":"open"}' }] });
+    expect(await queue.pop({ timeoutMs: 500 })).toBeUndefined();
+    await transaction.commit();
+    const late = await take(queue);
+    expect(late.event.type).toBe('open');
+    await late.ack();
+    await producer.disconnect();
+    const read: string[] = [];
+    for await (const { event } of kafkaReader({ brokers: server.brokers, topic })) read.push(event?.type ?? '');
+    expect(read).toEqual(['a', 'b', 'c', 'open']);
+  });
+
+  test('whose oldest events were deleted before they were consumed is read on from the first that is there, and that is told', async () => {
+    const topic = await createTopic();
+    const warnings: string[] = [];
+    const options = { topic, createTopic: undefined, onWarning: (warning: string) => warnings.push(warning) };
+    const queue = await openQueue(server, options);
+    await queue.pushMany(['a', 'b', 'c', 'd'].map((type) => ({ type })));
+    expect(await takeAll(queue, 1)).toEqual(['a']);
+    await queue.close();
+    const admin = kafka.admin();
+    await admin.connect();
+    // Or it does not know the topic.
+    await admin.fetchTopicOffsets(topic);
+    await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: '3' }] });
+    await admin.disconnect();
+    await using again = await openQueue(server, options);
+    expect(await takeAll(again, 1)).toEqual(['d']);
+    expect(warnings).toEqual([`Partition 0 of ${topic} has no offset 1 any more: group tests goes on at 3`]);
+    await until('nothing to be left', async () => (await again.size()).ready === 0);
+  });
+
+  test('that is deleted and made anew while the queue is open is used again', async () => {
+    const topic = await createTopic();
+    await using queue = await openQueue(server, { topic, createTopic: undefined });
+    await queue.push({ type: 'before' });
+    expect(await takeAll(queue, 1)).toEqual(['before']);
+    const admin = kafka.admin();
+    await admin.connect();
+    await admin.deleteTopics({ topics: [topic] });
+    await until('it to be gone', async () => !(await admin.listTopics()).includes(topic));
+    await admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: true });
+    await admin.disconnect();
+    await queue.push({ type: 'after' });
+    expect(await takeAll(queue, 1)).toEqual(['after']);
+  });
+});
