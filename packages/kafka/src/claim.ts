@@ -1,6 +1,7 @@
 import { type Clock, NqError } from '@nq/core';
 import { within } from '@nq/core/parts';
 import type { Committed, KafkaDriver, MemberOptions } from './kafka-driver.ts';
+import type { KafkaFailure } from './kafka-failure.ts';
 
 /** What is claimed, and how. */
 export interface ClaimParts {
@@ -24,6 +25,7 @@ export interface Claim {
  * have them back afterwards, and begin with what is committed then.
  *
  * @throws {NqError} `NQ_UNAVAILABLE` after `limitMs`: another process has claimed them, or Kafka does not answer.
+ * @throws {KafkaFailure} `refused` if we may not be one.
  */
 export async function whileClaimed<Result>(
   { driver, clock, membership, limitMs, busy }: ClaimParts,
@@ -31,8 +33,10 @@ export async function whileClaimed<Result>(
 ): Promise<Result> {
   let generation: unknown;
   let begin = (): void => {};
-  const turn = new Promise<boolean>((resolve) => {
+  let refuse = (_failure: KafkaFailure): void => {};
+  const turn = new Promise<boolean>((resolve, reject) => {
     begin = () => resolve(true);
+    refuse = reject;
   });
   const member = driver.join(
     { ...membership, claimsAll: true },
@@ -47,7 +51,9 @@ export async function whileClaimed<Result>(
       },
       received: () => {},
       lostRecords: () => {},
-      failed: () => {},
+      failed: (failure) => {
+        if (failure.kind === 'refused') refuse(failure);
+      },
     },
   );
   try {

@@ -7,6 +7,8 @@ import { encodeNote, longestNote } from './partition-note.ts';
 
 /** After a failure it is tried again after so long, in milliseconds. */
 const retryMs = 50;
+/** The same after it was refused. */
+const refusedMs = 1000;
 
 /**
  * How long after a hand-out it is committed that there was one, in milliseconds: most are acknowledged sooner, and that
@@ -33,18 +35,25 @@ export class Committer {
   /** The last request: they are made one after the other. */
   #last: Promise<unknown> = Promise.resolve();
   #closed = false;
+  /** Why the last request was refused, if it was. */
+  #refusal: KafkaFailure | undefined;
   #marking: Timer | undefined;
   /** Told of the end of each request. */
   readonly #changes: Changes;
+  /** Told when a pause between two requests is to end. */
+  readonly #pauses: Changes;
 
   constructor(parts: CommitterParts) {
     this.#parts = parts;
     this.#changes = new Changes(parts.clock);
+    this.#pauses = new Changes(parts.clock);
   }
 
   /**
    * Resolves how it stands with what was done in `version` of `partition`: `true` once it is committed, `false` if the
    * partition went to somebody else before, `undefined` if nobody knows, or after `limitMs`.
+   *
+   * @throws {KafkaFailure} `refused` if the brokers do not allow it; it is committed when they do.
    */
   async confirm(partition: HeldPartition, version: number, limitMs: number): Promise<boolean | undefined> {
     const deadline = this.#parts.clock.now() + limitMs;
@@ -56,6 +65,7 @@ export class Committer {
       if (leftMs <= 0 || this.#closed) return undefined;
       this.#start();
       await this.#changes.next(leftMs);
+      if (this.#refusal !== undefined && partition.isOurs && partition.committed < version) throw this.#refusal;
     }
   }
 
@@ -86,6 +96,7 @@ export class Committer {
   close(): void {
     this.#closed = true;
     this.#marking?.cancel();
+    this.#pauses.tell();
     this.changed();
   }
 
@@ -104,7 +115,7 @@ export class Committer {
     while (!this.#closed && this.#isAwaited()) {
       const isDone = await this.#send();
       this.changed();
-      if (!isDone && !this.#closed) await this.#pause();
+      if (!isDone && !this.#closed) await this.#pauses.next(this.#refusal === undefined ? retryMs : refusedMs);
     }
     this.#isRunning = false;
   }
@@ -137,18 +148,14 @@ export class Committer {
       await this.#parts.commit(offsets);
     } catch (error) {
       const kind = error instanceof KafkaFailure ? error.kind : 'other';
+      this.#refusal = kind === 'refused' ? (error as KafkaFailure) : undefined;
       // A broker that was told to take less: then what is behind the watermark comes again after a crash.
       if (kind === 'tooLarge' && longest > 0) return this.#request(0);
       if (kind === 'unsure') for (const { partition, version } of sent) partition.unsure = version;
       return false;
     }
+    this.#refusal = undefined;
     for (const { partition, version } of sent) partition.committed = version;
     return true;
-  }
-
-  #pause(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#parts.clock.schedule(resolve, retryMs);
-    });
   }
 }

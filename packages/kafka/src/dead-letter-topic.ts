@@ -1,4 +1,5 @@
-import type { Clock, DeadLetter, DeadLetters } from '@nq/core';
+import { type Clock, type DeadLetter, type DeadLetters, isNqError } from '@nq/core';
+import { lettersGroupOf } from './acl.ts';
 import { whileClaimed } from './claim.ts';
 import type { HeldRecord } from './held-partition.ts';
 import type { KafkaDriver, OutgoingRecord } from './kafka-driver.ts';
@@ -24,6 +25,9 @@ export interface DeadLetterTopicParts {
   readonly pushAgain: (records: readonly OutgoingRecord[]) => Promise<void>;
 }
 
+/** What cannot be done then. */
+const verb = 'write dead letters';
+
 /** The partition of the dead-letter topic that has them all, so that they have an order. */
 const partition = 0;
 
@@ -39,15 +43,25 @@ export class DeadLetterTopic implements DeadLetters {
     const { driver, clock, deadTopic, options } = parts;
     this.#parts = parts;
     const { deliveryTimeoutMs } = options;
-    this.#producer = new PartitionProducer({ driver, topic: deadTopic, partition, clock, deliveryTimeoutMs });
+    this.#producer = new PartitionProducer({ driver, topic: deadTopic, partition, clock, deliveryTimeoutMs, verb });
   }
 
   /** Makes dead letters of records. Resolves once the topic has them: only then may they be done. */
   bury(dead: readonly { readonly held: HeldRecord; readonly death: Death }[]): Promise<void> {
     const { topic } = this.#parts.options;
-    return this.#producer.push(
-      dead.map(({ held, death }) => letterOf(topic, held.partition.partition, held.record, death)),
-    );
+    return this.#write(dead.map(({ held, death }) => letterOf(topic, held.partition.partition, held.record, death)));
+  }
+
+  /** In several requests, if they are too large for one: a letter that is written twice has the same name. */
+  async #write(letters: readonly OutgoingRecord[]): Promise<void> {
+    try {
+      await this.#producer.push(letters);
+    } catch (error) {
+      if (!isNqError(error, 'NQ_PAYLOAD') || letters.length === 1) throw error;
+      const half = Math.ceil(letters.length / 2);
+      await this.#write(letters.slice(0, half));
+      await this.#write(letters.slice(half));
+    }
   }
 
   async count(): Promise<number> {
@@ -107,7 +121,7 @@ export class DeadLetterTopic implements DeadLetters {
     const { group, sessionTimeoutMs, rebalanceTimeoutMs, fetchBytes, deliveryTimeoutMs } = options;
     const membership = {
       topic: deadTopic,
-      group: `${group}.letters`,
+      group: lettersGroupOf(group),
       sessionTimeoutMs,
       rebalanceTimeoutMs,
       fetchBytes,

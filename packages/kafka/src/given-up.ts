@@ -1,4 +1,4 @@
-import type { Clock, ReturnedLease } from '@nq/core';
+import { type Clock, isNqError, type ReturnedLease } from '@nq/core';
 import type { DeadLetterTopic } from './dead-letter-topic.ts';
 import type { HandOut, HeldRecord } from './held-partition.ts';
 
@@ -17,6 +17,8 @@ const buryAgainMs = 1000;
 /** What becomes of records that nobody handles: dead letters, before they are done. */
 export class GivenUp {
   readonly #parts: GivenUpParts;
+  /** What was warned of: once for each. */
+  readonly #warned = new WeakSet<HeldRecord>();
 
   constructor(parts: GivenUpParts) {
     this.#parts = parts;
@@ -49,7 +51,12 @@ export class GivenUp {
       const death = { reason: flaw, attempts: held.attempts + 1, deadAt: clock.date() };
       await deadLetters.bury([{ held, death }]);
       return true;
-    } catch {
+    } catch (error) {
+      if (isNqError(error, 'NQ_CONFIG') && !this.#warned.has(held)) {
+        const name = `Record ${record.offset} of partition ${partition.partition} of ${topic}`;
+        onWarning(`${name} is no event, and stays until it can be made a dead letter: ${error.message}`);
+        this.#warned.add(held);
+      }
       // It is tried again, also by whoever has the partition then.
       held.until = clock.now() + buryAgainMs;
       return false;

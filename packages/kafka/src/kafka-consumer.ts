@@ -195,9 +195,9 @@ export class KafkaConsumer implements MemberListener {
   }
 
   received(number: number, records: readonly IncomingRecord[], end: number): void {
-    const partition = this.#partitions.get(number);
+    const [partition, now] = [this.#partitions.get(number), this.#parts.clock.now()];
+    this.#failure.clear();
     if (partition === undefined) return;
-    const now = this.#parts.clock.now();
     for (const record of records) this.#ready.add(partition.add(record, now));
     partition.tracker.skipTo(end);
     this.#unread?.delete(number);
@@ -208,11 +208,10 @@ export class KafkaConsumer implements MemberListener {
   lostRecords(number: number, position: number): void {
     const { options, onWarning } = this.#parts;
     const partition = this.#partitions.get(number);
-    const from = partition?.tracker.end ?? 0;
     onWarning(
-      `Partition ${number} of ${options.topic} has no offset ${from} any more: group ${options.group} goes on at ${position}`,
+      `Partition ${number} of ${options.topic} has no offset ${partition?.tracker.end ?? 0} any more: group ${options.group} goes on at ${position}`,
     );
-    if (partition !== undefined && position > from) partition.tracker.skipTo(position);
+    if (partition !== undefined && position > partition.tracker.end) partition.tracker.skipTo(position);
   }
 
   failed(failure: KafkaFailure): void {
@@ -337,6 +336,7 @@ export class KafkaConsumer implements MemberListener {
     const { options, driver } = this.#parts;
     const { topic, group, sessionTimeoutMs, rebalanceTimeoutMs, fetchBytes } = options;
     this.#unread = undefined;
+    this.#failure.clear();
     const membership = { topic, group, sessionTimeoutMs, rebalanceTimeoutMs, fetchBytes, claimsAll: false };
     this.#member = driver.join(membership, this);
   }

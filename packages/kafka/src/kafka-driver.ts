@@ -96,6 +96,14 @@ export interface KafkaMember {
   close(): Promise<void>;
 }
 
+/** Of which release of Kafka a broker is, as far as it can be told. */
+export interface BrokerRelease {
+  /** `major.minor`. */
+  readonly atLeast: string;
+  /** Whether it may be a later one, which was not known when this was written. */
+  readonly mayBeNewer: boolean;
+}
+
 /** How a member behaves. */
 export interface MemberOptions {
   readonly topic: string;
@@ -116,8 +124,16 @@ export interface MemberOptions {
  * remembered. What fails rejects with a {@link KafkaFailure}, whose kind says whether it may have been done.
  */
 export interface KafkaDriver {
-  /** Connects. @throws {KafkaFailure} if no broker answers, or refuses us. */
+  /** Connects. @throws {KafkaFailure} if no broker answers, or one refuses us, or does not understand what we ask. */
   open(): Promise<void>;
+  /** The release of the broker that was connected to. */
+  release(): Promise<BrokerRelease>;
+  /**
+   * Connects to every broker that leads a partition of the topic, whose partitions were counted.
+   *
+   * @returns why some cannot be reached. @throws {KafkaFailure} if that is all of them.
+   */
+  reachLeaders(topic: string): Promise<readonly KafkaFailure[]>;
   /** How many partitions the topic has now. @throws {KafkaFailure} `missing` if there is no such topic. It is not made. */
   partitionsOf(topic: string): Promise<number>;
   /** Makes the topic; nothing if it is there. */

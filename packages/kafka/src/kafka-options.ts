@@ -28,6 +28,13 @@ export interface KafkaQueueOptions extends ServerOptions {
   readonly topic: string;
   /** The consumer group. Each group gets every event. */
   readonly groupId: string;
+  /**
+   * The oldest release of the brokers that this is made for, as `2.8` or `2.8.0`: older ones are refused. They tell no third
+   * number, and of releases before 3.3 what they have at least.
+   *
+   * @default any that has what is needed, which is 0.11
+   */
+  readonly version?: string | undefined;
   /** Makes the topic if it is not there, and that of the dead letters: with so many partitions, and what else is said. @default it is not made */
   readonly createTopic?: number | TopicOptions | undefined;
   /**
@@ -85,6 +92,7 @@ export interface ResolvedKafkaOptions {
   readonly server: ServerOptions;
   readonly topic: string;
   readonly group: string;
+  readonly version: string | undefined;
   readonly createTopic: ResolvedTopicOptions | undefined;
   readonly deadLetterTopic: string;
   readonly order: Order;
@@ -113,6 +121,7 @@ const known = [
   ...serverNames,
   'topic',
   'groupId',
+  'version',
   'createTopic',
   'deadLetterTopic',
   'order',
@@ -137,6 +146,7 @@ export function resolveOptions(options: KafkaQueueOptions): ResolvedKafkaOptions
   const {
     topic,
     groupId,
+    version,
     createTopic,
     deadLetterTopic = `${topic}.${groupId}.dead`,
     order = 'key',
@@ -154,9 +164,11 @@ export function resolveOptions(options: KafkaQueueOptions): ResolvedKafkaOptions
     foreignKey,
     onWarning = warnProcess,
   } = options;
-  checkName(action, 'topic', topic);
+  checkTopic(action, 'topic', topic);
   checkName(action, 'groupId', groupId);
-  checkName(action, 'deadLetterTopic', deadLetterTopic);
+  checkTopic(action, 'deadLetterTopic', deadLetterTopic, options.deadLetterTopic === undefined);
+  if (deadLetterTopic === topic) throw new RangeError(`${action}: deadLetterTopic must be another topic than topic`);
+  if (version !== undefined) checkVersion(version);
   checkOneOf(action, 'order', order, ['key', 'partition', 'none']);
   checkOneOf(action, 'startFrom', startFrom, ['earliest', 'latest']);
   checkServer(action, options);
@@ -182,6 +194,7 @@ export function resolveOptions(options: KafkaQueueOptions): ResolvedKafkaOptions
     server: { ...options },
     topic,
     group: groupId,
+    version,
     createTopic: createTopic === undefined ? undefined : resolveTopic(createTopic),
     deadLetterTopic,
     order,
@@ -220,9 +233,30 @@ function resolveTopic(options: number | TopicOptions): ResolvedTopicOptions {
 }
 
 /** @param verb begins the message. @throws {TypeError} {RangeError} if `value` is no name. */
-export function checkName(verb: string, name: string, value: unknown): void {
+function checkName(verb: string, name: string, value: unknown): void {
   checkText(verb, name, value);
   if (value === '') throw new RangeError(`${verb}: ${name} must not be empty`);
+}
+
+/**
+ * Checks what a topic is named, by the rule of Kafka (`Topic.validate`).
+ *
+ * @param verb begins the message. @throws {TypeError} {RangeError} if `value` is no such name.
+ */
+export function checkTopic(verb: string, name: string, value: unknown, isDefault = false): void {
+  checkText(verb, name, value);
+  if (/^[a-zA-Z0-9._-]{1,249}$/.test(value) && value !== '.' && value !== '..') return;
+  const got = value.length > 249 ? `${value.length} characters` : JSON.stringify(value);
+  const why = isDefault ? ', which is the default here: give another one' : '';
+  throw new RangeError(
+    `${verb}: ${name} must be 1 to 249 of the characters a-z, A-Z, 0-9, ".", "_" and "-", and not "." or "..", got ${got}${why}`,
+  );
+}
+
+function checkVersion(value: unknown): void {
+  checkText(action, 'version', value);
+  if (/^\d{1,3}\.\d{1,3}(?:\.\d{1,3}){0,2}$/.test(value)) return;
+  throw new RangeError(`${action}: version must be like "2.8" or "2.8.0", got ${JSON.stringify(value)}`);
 }
 
 /** @param verb begins the message. @throws {TypeError} {RangeError} if an option is not as it should be. */

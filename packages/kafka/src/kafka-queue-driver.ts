@@ -2,8 +2,8 @@ import {
   type Capabilities,
   type Clock,
   type Gathering,
+  isNqError,
   type LeasedEvent,
-  NqError,
   type NqErrorCode,
   type QueueDriver,
   type QueueEvent,
@@ -55,6 +55,8 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
   readonly #consumer: KafkaConsumer;
   readonly #partitions: PartitionCount;
   readonly #producers = new Map<number, PartitionProducer>();
+  /** The largest request, in bytes: it gets smaller where a broker takes less. */
+  #requestBytes = requestBytes;
   /** Where events without a key go: to one partition for a request, then to the next one. */
   #sticky = 0;
 
@@ -62,10 +64,13 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
     const { options, driver, clock, capabilities, partitions } = parts;
     this.#parts = parts;
     this.capabilities = capabilities;
+    const largest = (): number => this.#requestBytes;
     this.gathering = {
       laneOf: ({ partition }) => partition,
       sizeOf: ({ bytes }) => bytes,
-      requestBytes,
+      get requestBytes() {
+        return largest();
+      },
       most: options.capacity,
       timeoutMs: options.deliveryTimeoutMs,
     };
@@ -98,7 +103,15 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
     const [first] = events as readonly [Encoded];
     // The events without a key that come next go with those that do so, too, and not each with others.
     if (first.partition === this.#sticky) this.#sticky = (this.#sticky + 1) % this.#partitions.now;
-    await this.#producerOf(first.partition).push(events);
+    try {
+      await this.#producerOf(first.partition).push(events);
+    } catch (error) {
+      if (!isNqError(error, 'NQ_PAYLOAD') || events.length === 1) throw error;
+      // They are too large together: they come again in smaller requests, in the end each alone.
+      const sum = events.reduce((total, { bytes }) => total + bytes, 0);
+      this.#requestBytes = Math.min(this.#requestBytes, Math.floor(sum / 2));
+      return 0;
+    }
     return events.length;
   }
 
@@ -180,19 +193,4 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
     }
     return producer;
   }
-}
-
-/** `failure` as callers see it. */
-export function kafkaError(verb: string, failure: KafkaFailure): NqError {
-  return new NqError(failureCodes[failure.kind], `Cannot ${verb}: ${failure.meaning}`, { cause: failure });
-}
-
-/** Why nothing could be opened, as callers see it: `action` begins the message. */
-export function openError(action: string, topic: string, error: unknown): unknown {
-  if (!(error instanceof KafkaFailure)) return error;
-  const { kind, meaning } = error;
-  if (kind !== 'missing') return new NqError(failureCodes[kind], `${action}: ${meaning}`, { cause: error });
-  const name = JSON.stringify(topic);
-  const how = `kafka-topics.sh --create --topic ${name} --partitions 12, or open the queue with createTopic`;
-  return new NqError('NQ_CONFIG', `${action}: there is no topic ${name}; make it with ${how}`, { cause: error });
 }

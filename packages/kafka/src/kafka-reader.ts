@@ -1,9 +1,9 @@
 import { type QueueEvent, type RewindPosition, systemClock } from '@nq/core';
 import { checkMs, checkOptions } from '@nq/core/parts';
 import type { IncomingRecord, KafkaDriver } from './kafka-driver.ts';
+import { kafkaError, openError } from './kafka-error.ts';
 import { KafkaFailure } from './kafka-failure.ts';
-import { checkName, checkServer, type ServerOptions, serverNames } from './kafka-options.ts';
-import { kafkaError, openError } from './kafka-queue-driver.ts';
+import { checkServer, checkTopic, type ServerOptions, serverNames } from './kafka-options.ts';
 import { openDriver } from './open-driver.ts';
 import { persistently } from './persistently.ts';
 import { decodeRecord } from './record.ts';
@@ -63,7 +63,7 @@ const action = 'Cannot read';
  */
 export function kafkaReader(options: KafkaReaderOptions): AsyncIterable<ReadRecord> {
   checkOptions(action, options, [...serverNames, 'topic', 'from', 'to', 'openTimeoutMs', 'foreignKey']);
-  checkName(action, 'topic', options.topic);
+  checkTopic(action, 'topic', options.topic);
   checkServer(action, options);
   const { openTimeoutMs = 10_000, from = { position: 'earliest' }, to = { position: 'latest' } } = options;
   checkMs(action, 'openTimeoutMs', openTimeoutMs, 1);

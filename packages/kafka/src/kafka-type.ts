@@ -1,4 +1,4 @@
-import type { QueueType } from '@nq/core';
+import { NqError, type QueueType } from '@nq/core';
 import type { KafkaQueueOptions } from './kafka-options.ts';
 import { kafkaQueue } from './kafka-queue.ts';
 
@@ -16,6 +16,7 @@ export const queueType: QueueType = {
     groupId: 'text',
     tls: 'value',
     sasl: 'value',
+    version: 'text',
     createTopic: 'value',
     deadLetterTopic: 'text',
     order: ['key', 'partition', 'none'],
@@ -33,10 +34,17 @@ export const queueType: QueueType = {
     onWarning: 'value',
   },
   aliases: { group_id: 'groupId' },
-  readAddress: ({ host, pathname }) => ({
-    ...(host === '' ? {} : { brokers: [host] }),
-    ...(pathname === '' || pathname === '/' ? {} : { topic: decodeURIComponent(pathname.slice(1)) }),
-  }),
+  readAddress: ({ host, pathname, username, password }) => {
+    // How its password is told is nothing that a URL says.
+    if (username !== '' || password !== '') {
+      const where = 'give sasl, with its mechanism, in extra, or to kafkaQueue()';
+      throw new NqError('NQ_CONFIG', `Cannot open a queue of type kafka: a URL cannot name its user: ${where}`);
+    }
+    return {
+      ...(host === '' ? {} : { brokers: [host] }),
+      ...(pathname === '' || pathname === '/' ? {} : { topic: decodeURIComponent(pathname.slice(1)) }),
+    };
+  },
   open: (options) => kafkaQueue(readTexts(options) as unknown as KafkaQueueOptions),
 };
 

@@ -1,7 +1,10 @@
 import type { Clock } from '@nq/core';
+import { within } from '@nq/core/parts';
 import { Kafka, logLevel } from 'kafkajs';
 import type { KafkaDriver } from './kafka-driver.ts';
 import type { ServerOptions } from './kafka-options.ts';
+import { KafkaFailure } from './kafka-failure.ts';
+import { retry } from './kafkajs/internals.ts';
 import { KafkajsDriver } from './kafkajs/kafkajs-driver.ts';
 import { persistently } from './persistently.ts';
 
@@ -14,7 +17,8 @@ export interface DriverOptions {
 }
 
 /**
- * Connects, and does what `prepare` does; tried again as long as there is no connection, and time.
+ * Connects, and does what `prepare` does; tried again as long as there is no connection, and time, which is bounded also
+ * where a broker accepts and says nothing.
  *
  * @throws {KafkaFailure} the last failure, or what `prepare` throws. Nothing is open then.
  */
@@ -26,11 +30,20 @@ export async function openDriver<Result>(
   const { openTimeoutMs, metadataMaxAgeMs } = options;
   const driver = new KafkajsDriver({ kafka: clientOf(options), clock, metadataMaxAgeMs });
   try {
-    const prepared = await persistently({ clock, limitMs: openTimeoutMs }, async () => {
-      await driver.open();
-      return prepare(driver);
+    let failure = new KafkaFailure('away', `Kafka has not answered within ${openTimeoutMs} ms`);
+    const opening = persistently({ clock, limitMs: openTimeoutMs }, async () => {
+      try {
+        await driver.open();
+        return { prepared: await prepare(driver) };
+      } catch (error) {
+        if (error instanceof KafkaFailure) failure = error;
+        throw error;
+      }
     });
-    return { driver, prepared };
+    // What is still under way then ends with the connections.
+    const opened = await within(opening, openTimeoutMs, undefined, clock);
+    if (opened === undefined) throw failure;
+    return { driver, prepared: opened.prepared };
   } catch (error) {
     await driver.close();
     throw error;
@@ -45,7 +58,7 @@ function clientOf({ server, requestTimeoutMs }: DriverOptions): Kafka {
     brokers: [...brokers],
     connectionTimeout: 3000,
     requestTimeout: requestTimeoutMs,
-    retry: { initialRetryTime: 100, retries: 3, maxRetryTime: 1000 },
+    retry,
     logLevel: logLevel.NOTHING,
     ...(tls === undefined || tls === false ? {} : { ssl: tls }),
     ...(sasl === undefined ? {} : { sasl: { ...sasl } as never }),

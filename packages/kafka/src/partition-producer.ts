@@ -1,6 +1,7 @@
 import { type Clock, NqError } from '@nq/core';
 import type { KafkaDriver, OutgoingRecord, ProducerIdentity } from './kafka-driver.ts';
-import { failureCodes, KafkaFailure } from './kafka-failure.ts';
+import { kafkaError } from './kafka-error.ts';
+import { KafkaFailure } from './kafka-failure.ts';
 
 /** After a failure it is tried again after so long, doubled up to the longest, in milliseconds. */
 const firstRetryMs = 20;
@@ -17,6 +18,8 @@ export interface PartitionProducerParts {
   readonly clock: Clock;
   /** How long a batch may be under way, in milliseconds. */
   readonly deliveryTimeoutMs: number;
+  /** What it is that cannot be done then. @default 'push' */
+  readonly verb?: string;
 }
 
 /**
@@ -87,10 +90,11 @@ export class PartitionProducer {
   }
 
   #verdict(failure: KafkaFailure, mayBeStored: boolean): NqError {
-    if (!mayBeStored) return pushError(failure);
+    const { verb = 'push' } = this.#parts;
+    if (!mayBeStored) return kafkaError(verb, failure);
     // The next records get numbers that the broker has never seen, or it would take them for these.
     this.#forget();
-    const message = 'Cannot push: Kafka has not answered in time; it may be stored';
+    const message = `Cannot ${verb}: Kafka has not answered in time; it may be stored`;
     return new NqError('NQ_OUTCOME_UNKNOWN', message, { cause: failure });
   }
 }
@@ -98,8 +102,4 @@ export class PartitionProducer {
 /** Whether the same may work a little later: a broker may not have heard yet of a topic that was just made. */
 function isPassing({ kind }: KafkaFailure): boolean {
   return kind === 'away' || kind === 'unsure' || kind === 'identity' || kind === 'missing';
-}
-
-function pushError(failure: KafkaFailure): NqError {
-  return new NqError(failureCodes[failure.kind], `Cannot push: ${failure.meaning}`, { cause: failure });
 }

@@ -137,7 +137,7 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`a queue on ${offer.
     const dispatcher = createDispatcher({
       type: 'kafka',
       bufferSize: 10_000,
-      extra: { brokers: server.brokers, topic, group_id: 'notification-service' },
+      extra: { brokers: server.brokers, topic, group_id: 'notification-service', version: '2.8.0' },
     });
     const seen: unknown[] = [];
     dispatcher.on('order.created', ({ data }) => void seen.push(data));

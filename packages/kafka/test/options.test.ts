@@ -1,3 +1,5 @@
+import { inspect } from 'node:util';
+import { openQueue } from '@nq/core';
 import { describe, expect, test } from 'vitest';
 import { kafkaQueue, type KafkaQueueOptions } from '../src/index.ts';
 
@@ -6,7 +8,26 @@ const valid = { topic: 't', groupId: 'g' };
 describe('kafkaQueue() refuses, before it connects', () => {
   test.each<[string, unknown, typeof TypeError | typeof RangeError]>([
     ['topic must be a string, got undefined', { groupId: 'g' }, TypeError],
-    ['topic must not be empty', { ...valid, topic: '' }, RangeError],
+    ['topic must be 1 to 249 of the characters a-z, A-Z, 0-9, ".", "_" and "-"', { ...valid, topic: '' }, RangeError],
+    ['got "orders/eu"', { ...valid, topic: 'orders/eu' }, RangeError],
+    ['not "." or "..", got ".."', { ...valid, topic: '..' }, RangeError],
+    ['topic must be 1 to 249 of the characters', { ...valid, topic: 'x'.repeat(250) }, RangeError],
+    [
+      'got 252 characters, which is the default here: give another one',
+      { topic: 'x'.repeat(200), groupId: 'g'.repeat(46) },
+      RangeError,
+    ],
+    [
+      'got "t.my group.dead", which is the default here: give another one',
+      { topic: 't', groupId: 'my group' },
+      RangeError,
+    ],
+    ['deadLetterTopic must be 1 to 249 of the characters', { ...valid, deadLetterTopic: 'a b' }, RangeError],
+    ['deadLetterTopic must be another topic than topic', { ...valid, deadLetterTopic: 't' }, RangeError],
+    ['groupId must not be empty', { ...valid, groupId: '' }, RangeError],
+    ['version must be like "2.8" or "2.8.0", got "v2.8"', { ...valid, version: 'v2.8' }, RangeError],
+    ['version must be like "2.8" or "2.8.0", got "3"', { ...valid, version: '3' }, RangeError],
+    ['version must be a string, got number', { ...valid, version: 2.8 }, TypeError],
     ['groupId must be a string, got number', { ...valid, groupId: 5 }, TypeError],
     ['unknown option "brokrs"', { ...valid, brokrs: [] }, TypeError],
     ['brokers must be an array of addresses', { ...valid, brokers: 'localhost:9092' }, TypeError],
@@ -28,6 +49,14 @@ describe('kafkaQueue() refuses, before it connects', () => {
     const opened = kafkaQueue(options as KafkaQueueOptions);
     await expect(opened).rejects.toThrow(type);
     await expect(opened).rejects.toThrow(message);
+  });
+
+  test('a user in a URL, which would be left out', async () => {
+    const failure: unknown = await openQueue('kafka://nq:hunter2@localhost:9092/t?groupId=g').catch(
+      (error: unknown) => error,
+    );
+    expect(failure).toMatchObject({ code: 'NQ_CONFIG', message: expect.stringContaining('give sasl') });
+    expect(inspect(failure)).not.toContain('hunter2');
   });
 
   test('a password is shown nowhere', async () => {

@@ -1,7 +1,7 @@
 import { ContainerServer } from './container-server.ts';
 import type { DockerEngine } from './docker-engine.ts';
 import { dockerStock, type Image } from './docker-stock.ts';
-import { kafkaCommand, kafkaConfig, kafkaProperties } from './kafka-setup.ts';
+import { kafkaCommand, kafkaFiles } from './kafka-setup.ts';
 import type { KafkaSource, KafkaVersion } from './kafka-source.ts';
 import type { Stock } from './stock.ts';
 
@@ -32,7 +32,7 @@ function dockerKafka(engine: DockerEngine, version: KafkaVersion, image: string)
         image,
         ports: [setup.ports.client, setup.ports.linked, setup.ports.internal],
         folder,
-        files: { [kafkaConfig]: kafkaProperties(setup, { bind: '0.0.0.0', host: engine.host }) },
+        files: kafkaFiles(setup, { bind: '0.0.0.0', host: engine.host }),
         command: kafkaCommand(setup, { java: 'java', jars, heap: '512m' }),
       }),
   };

@@ -10,6 +10,7 @@ export { until, type UntilOptions } from './until.ts';
 export { type RedisCluster, redisCluster, type RedisClusterOptions } from './redis-cluster.ts';
 export { type RedisSentinel, redisSentinel, type RedisSentinelOptions } from './redis-sentinel.ts';
 export { kafka, kafkaOffer, type KafkaOptions } from './kafka.ts';
+export type { KafkaProtocol, KafkaSecurity } from './kafka-security.ts';
 export type { KafkaVersion } from './kafka-source.ts';
 export { type KafkaOffer, type KafkaStartOptions, kafkaVersions, type KafkaVersionsOptions } from './kafka-versions.ts';
 export type { TestKafka } from './test-kafka.ts';

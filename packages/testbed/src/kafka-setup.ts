@@ -1,3 +1,5 @@
+import { kafkaCertificate, type ResolvedKafkaSecurity, securityLines, userArguments } from './kafka-security.ts';
+
 /** The ports of one broker. Each listener has its own, so that each can have its own security. */
 export interface KafkaPorts {
   /** Of clients that connect directly. */
@@ -20,6 +22,9 @@ export interface KafkaSetup {
   readonly controllers: readonly number[];
   /** The same for all brokers of a cluster: see {@link newClusterId}. */
   readonly clusterId: string;
+  readonly security: ResolvedKafkaSecurity;
+  /** Where the broker tells clients that connect directly to come back, as `host:port`. @default where it is */
+  readonly advertised: string | undefined;
   /** Lines of server.properties. */
   readonly config: readonly string[];
   /** Options of the Java machine. */
@@ -27,19 +32,29 @@ export interface KafkaSetup {
 }
 
 /** The name of the file that the broker reads. */
-export const kafkaConfig = 'server.properties';
+const kafkaConfig = 'server.properties';
 
 /** Where it keeps what it stores, within its folder. */
 const data = 'kafka-data';
 
-/**
- * Writes down what a broker is to be, on which addresses it listens, and how clients reach these. The lines of `config` come last, so that they win.
- */
-export function kafkaProperties(
-  setup: KafkaSetup,
-  { bind, host }: { readonly bind: string; readonly host: string },
-): string {
-  const { id, ports, linkPort, controllers, config } = setup;
+/** On which address a broker listens, and at which host clients reach it. */
+interface Listening {
+  readonly bind: string;
+  readonly host: string;
+}
+
+/** The files that a broker finds in its folder, by name. */
+export function kafkaFiles(setup: KafkaSetup, listening: Listening): Readonly<Record<string, string>> {
+  const { certificate } = setup.security;
+  return {
+    [kafkaConfig]: kafkaProperties(setup, listening),
+    ...(certificate === undefined ? {} : { [kafkaCertificate]: certificate.key + certificate.certificate }),
+  };
+}
+
+/** Writes down what a broker is to be. The lines of `config` come last, so that they win. */
+function kafkaProperties(setup: KafkaSetup, { bind, host }: Listening): string {
+  const { id, ports, linkPort, controllers, security, advertised, config } = setup;
   const copies = Math.min(3, controllers.length);
   const lines = [
     'process.roles=broker,controller',
@@ -48,8 +63,8 @@ export function kafkaProperties(
     'controller.listener.names=CONTROLLER',
     'inter.broker.listener.name=INTERNAL',
     `listeners=CLIENT://${bind}:${ports.client},LINKED://${bind}:${ports.linked},INTERNAL://${bind}:${ports.internal},CONTROLLER://127.0.0.1:${ports.controller}`,
-    `advertised.listeners=CLIENT://${host}:${ports.client},LINKED://127.0.0.1:${linkPort},INTERNAL://${host}:${ports.internal}`,
-    'listener.security.protocol.map=CLIENT:PLAINTEXT,LINKED:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    `advertised.listeners=CLIENT://${advertised ?? `${host}:${ports.client}`},LINKED://127.0.0.1:${linkPort},INTERNAL://${host}:${ports.internal}`,
+    ...securityLines(security),
     `log.dirs=${data}`,
     `default.replication.factor=${copies}`,
     `offsets.topic.replication.factor=${copies}`,
@@ -72,10 +87,10 @@ export function kafkaProperties(
  * that signals reach that.
  */
 export function kafkaCommand(
-  { clusterId, javaOptions }: KafkaSetup,
+  { clusterId, security, javaOptions }: KafkaSetup,
   { java, jars, heap }: { readonly java: string; readonly jars: string; readonly heap: string },
 ): readonly [string, ...string[]] {
-  const format = `"$0" -XX:TieredStopAtLevel=1 -cp "$1" kafka.tools.StorageTool format -t ${clusterId} -c ${kafkaConfig}`;
+  const format = `"$0" -XX:TieredStopAtLevel=1 -cp "$1" kafka.tools.StorageTool format -t ${clusterId} -c ${kafkaConfig}${userArguments(security)}`;
   const prepare = `{ test -f ${data}/meta.properties || ${format} >/dev/null; }`;
   const run = `jars=$1 && shift && exec "$0" "$@" -cp "$jars" kafka.Kafka ${kafkaConfig}`;
   const logs = '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn';

@@ -1,5 +1,6 @@
 import { dockerKafkas } from './docker-kafka.ts';
 import { externalKafkas } from './external-kafka.ts';
+import type { KafkaSecurity } from './kafka-security.ts';
 import { type KafkaSource, type KafkaVersion, kafkaVersionNames } from './kafka-source.ts';
 import { nativeKafkas } from './native-kafka.ts';
 import { announceMissing, missingOffer, type Offer, offerOf } from './offer.ts';
@@ -11,6 +12,14 @@ import { TestKafka } from './test-kafka.ts';
 export interface KafkaStartOptions {
   /** Lines of server.properties for each broker, such as `message.max.bytes=1000`. @default none */
   readonly config?: readonly string[] | undefined;
+  /** Who gets in, and how. @default everybody, without TLS */
+  readonly security?: KafkaSecurity | undefined;
+  /**
+   * Where each broker tells clients that connect directly to come back, as `host:port`, right or wrong.
+   *
+   * @default where it is
+   */
+  readonly advertised?: string | undefined;
   /**
    * Options of the Java machine of each broker. The default spares the second compiler, with which a broker starts in half
    * the time and then does less: benchmarks give `[]`.
@@ -51,8 +60,8 @@ export async function kafkaVersions({ provider }: KafkaVersionsOptions = {}): Pr
 export async function listKafka(wanted: Wanted<KafkaVersion>, brokers: number): Promise<readonly KafkaOffer[]> {
   const { sources, others, why } = await choose(stocks, wanted);
   const offers: KafkaOffer[] = sources.map((source) =>
-    offerOf(source, others, ({ config = [], javaOptions = ['-XX:TieredStopAtLevel=1'] }: KafkaStartOptions = {}) =>
-      TestKafka.start(source, { brokers, config, javaOptions }),
+    offerOf(source, others, ({ javaOptions = ['-XX:TieredStopAtLevel=1'], ...options }: KafkaStartOptions = {}) =>
+      TestKafka.start(source, { ...options, brokers, javaOptions }),
     ),
   );
   if (wanted.one) return offers.length > 0 ? offers : [missingOffer<KafkaVersion>('Kafka', undefined, why())];

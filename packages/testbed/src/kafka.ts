@@ -20,8 +20,8 @@ export interface KafkaOptions extends KafkaStartOptions {
  *
  * @throws {Error} with what each provider says, if it cannot be had or does not start.
  */
-export async function kafka({ config, javaOptions, ...options }: KafkaOptions = {}): Promise<TestKafka> {
-  return (await kafkaOffer(options)).start({ config, javaOptions });
+export async function kafka({ version, brokers, provider, ...options }: KafkaOptions = {}): Promise<TestKafka> {
+  return (await kafkaOffer({ version, brokers, provider })).start(options);
 }
 
 /** The Kafka that {@link kafka} would start, or why there is none: for tests that are skipped then. */

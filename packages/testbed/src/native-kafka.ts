@@ -1,5 +1,5 @@
 import { findJava, kafkaJars } from './kafka-jars.ts';
-import { kafkaCommand, kafkaConfig, kafkaProperties } from './kafka-setup.ts';
+import { kafkaCommand, kafkaFiles } from './kafka-setup.ts';
 import type { KafkaSource, KafkaVersion } from './kafka-source.ts';
 import { NativeServer } from './native-server.ts';
 import type { Reason, Stock } from './stock.ts';
@@ -38,7 +38,7 @@ function nativeKafka(version: KafkaVersion, java: string, jars: string): KafkaSo
     start: (setup) =>
       NativeServer.start({
         port: setup.ports.client,
-        files: { [kafkaConfig]: kafkaProperties(setup, { bind: '127.0.0.1', host: '127.0.0.1' }) },
+        files: kafkaFiles(setup, { bind: '127.0.0.1', host: '127.0.0.1' }),
         command: () => kafkaCommand(setup, { java, jars, heap }),
       }),
   };

@@ -11,16 +11,16 @@ export class TestKafkaBroker implements Address {
   readonly id: number;
   /** The way for clients that connect to `linkedBrokers`. */
   readonly link: Link;
-  readonly #server: Server;
   /** Where it answers the testbed, whatever its configuration asks of clients. */
-  readonly #internal: Address;
+  readonly internal: Address;
+  readonly #server: Server;
 
   /** Made by {@link TestKafka}. */
   constructor(id: number, parts: { readonly server: Server; readonly link: Link; readonly internal: Address }) {
     this.id = id;
     this.link = parts.link;
     this.#server = parts.server;
-    this.#internal = parts.internal;
+    this.internal = parts.internal;
   }
 
   get host(): string {
@@ -80,7 +80,7 @@ export class TestKafkaBroker implements Address {
       if (!(await this.#server.isRunning())) {
         throw new Hopeless(`Kafka has ended instead of answering:\n${await this.#server.log()}`);
       }
-      const { brokers } = await askMetadata(this.#internal, undefined, 2000);
+      const { brokers } = await askMetadata(this.internal, undefined, 2000);
       return ids.every((id) => brokers.some((broker) => broker.id === id));
     };
     await until(`broker ${this.id} to know brokers ${ids.join(', ')}`, knows, { deadlineMs: startMs, everyMs: 50 });

@@ -1,5 +1,7 @@
+import type { Certificate } from './certificate.ts';
 import { freePort } from './free-port.ts';
 import { type KafkaPorts, newClusterId } from './kafka-setup.ts';
+import { type KafkaSecurity, resolveSecurity } from './kafka-security.ts';
 import type { KafkaSource } from './kafka-source.ts';
 import { askRelease } from './kafka-wire.ts';
 import { type Address, Link } from './link.ts';
@@ -11,7 +13,9 @@ export interface TestKafkaOptions {
   /** How many brokers, each of which is a controller too. */
   readonly brokers: number;
   /** Lines of server.properties for each of them. */
-  readonly config: readonly string[];
+  readonly config?: readonly string[] | undefined;
+  readonly security?: KafkaSecurity | undefined;
+  readonly advertised?: string | undefined;
   /** Options of the Java machine of each of them. */
   readonly javaOptions: readonly string[];
 }
@@ -28,17 +32,16 @@ export class TestKafka implements AsyncDisposable {
   readonly brokers: readonly string[];
   /** Each broker, from id 1; empty for brokers that are not ours. */
   readonly nodes: readonly TestKafkaBroker[];
+  /** What the brokers show to clients that speak TLS, if any do; it has signed itself. */
+  readonly certificate: Certificate | undefined;
 
-  private constructor(
-    { provider, from }: KafkaSource,
-    version: string,
-    { given, nodes }: { readonly given: readonly Address[]; readonly nodes: readonly TestKafkaBroker[] },
-  ) {
+  private constructor({ provider, from }: KafkaSource, version: string, { given, nodes, certificate }: Parts) {
     this.provider = provider;
     this.from = from;
     this.version = version;
     this.brokers = given.map(addressOf);
     this.nodes = nodes;
+    this.certificate = certificate;
   }
 
   /**
@@ -46,15 +49,19 @@ export class TestKafka implements AsyncDisposable {
    *
    * @throws {Error} with the last lines of one that does not start, or if brokers that are not ours are to be configured.
    */
-  static async start(source: KafkaSource, { brokers, config, javaOptions }: TestKafkaOptions): Promise<TestKafka> {
+  static async start(source: KafkaSource, options: TestKafkaOptions): Promise<TestKafka> {
+    const { brokers, config = [], advertised, javaOptions } = options;
     if (source.given !== undefined) {
-      if (config.length > 0) throw new Error(`Cannot configure Kafka: ${source.from} names one that is not ours`);
-      return new TestKafka(source, await versionOf(source, source.given), { given: source.given, nodes: [] });
+      if (config.length > 0 || options.security !== undefined || advertised !== undefined)
+        throw new Error(`Cannot configure Kafka: ${source.from} names one that is not ours`);
+      const version = await versionOf(source, source.given);
+      return new TestKafka(source, version, { given: source.given, nodes: [], certificate: undefined });
     }
+    const security = await resolveSecurity(options.security ?? {});
     const ports = await Promise.all(Array.from({ length: brokers }, freePorts));
     const links = await Promise.all(ports.map(({ linked }) => Link.open({ host: '127.0.0.1', port: linked })));
     const controllers = ports.map(({ controller }) => controller);
-    const cluster = { clusterId: newClusterId(), controllers, config, javaOptions };
+    const cluster = { clusterId: newClusterId(), controllers, security, advertised, config, javaOptions };
     // All at once: each waits for a majority of the controllers.
     const starts = await Promise.allSettled(
       ports.map(async (own, i) => {
@@ -67,7 +74,9 @@ export class TestKafka implements AsyncDisposable {
     try {
       for (const start of starts) if (start.status === 'rejected') throw start.reason;
       await Promise.all(nodes.map((node) => node.untilReady(nodes.map(({ id }) => id))));
-      return new TestKafka(source, await versionOf(source, nodes), { given: nodes, nodes });
+      const internals = nodes.map(({ internal }) => internal);
+      const { certificate } = security;
+      return new TestKafka(source, await versionOf(source, internals), { given: nodes, nodes, certificate });
     } catch (error) {
       await Promise.all([...nodes.map((node) => node.stop()), ...links.map((link) => link.close())]);
       throw error;
@@ -84,6 +93,21 @@ export class TestKafka implements AsyncDisposable {
     return this.nodes.map(({ link }) => addressOf(link));
   }
 
+  /** The certificate to trust, in PEM, if there is one. */
+  get ca(): string | undefined {
+    return this.certificate?.certificate;
+  }
+
+  /**
+   * Where the brokers talk among themselves, without TLS and users: who connects there may do everything.
+   *
+   * @throws {Error} for brokers that are not ours.
+   */
+  get internalBrokers(): readonly string[] {
+    if (this.nodes.length === 0) throw new Error(`Cannot enter Kafka: ${this.from} names one that is not ours`);
+    return this.nodes.map(({ internal }) => addressOf(internal));
+  }
+
   /** The links of all brokers: one fault on the way to Kafka is usually one on each of them. */
   get links(): readonly Link[] {
     return this.nodes.map(({ link }) => link);
@@ -97,6 +121,13 @@ export class TestKafka implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }
+}
+
+/** What it is made of. */
+interface Parts {
+  readonly given: readonly Address[];
+  readonly nodes: readonly TestKafkaBroker[];
+  readonly certificate: Certificate | undefined;
 }
 
 /** What the brokers are: an image, or what a variable names, may not be what it seems. */

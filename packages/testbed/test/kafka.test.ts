@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect as connectTls } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import {
   type Address,
@@ -53,20 +55,33 @@ describe.each([native, docker as KafkaOffer])('a Kafka of our own: $name', ({ na
 });
 
 describe.skipIf(native.missing !== undefined)(`a Kafka of native processes: ${native.name}`, () => {
-  test('takes lines of configuration, also those that ask clients for a password', async () => {
-    const jaas = 'org.apache.kafka.common.security.plain.PlainLoginModule required user_nq="secret";';
+  test('takes lines of configuration', async () => {
+    await using server = await native.start({ config: ['auto.create.topics.enable=false'] });
+    const [broker] = server.nodes as [TestKafkaBroker];
+    await askMetadata(broker, 'none');
+    expect((await askMetadata(broker)).topics).toEqual([]);
+  });
+
+  test('asks clients for TLS and a password, each way as it was told, and not the testbed', async () => {
     await using server = await native.start({
-      config: [
-        'listener.security.protocol.map=CLIENT:SASL_PLAINTEXT,LINKED:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT',
-        'listener.name.client.sasl.enabled.mechanisms=PLAIN',
-        `listener.name.client.plain.sasl.jaas.config=${jaas}`,
-        'auto.create.topics.enable=false',
-      ],
+      security: { client: 'SSL', linked: 'SASL_PLAINTEXT', users: { nq: 'secret' }, acls: true },
     });
     const [broker] = server.nodes as [TestKafkaBroker];
-    await expect(askMetadata(broker)).rejects.toThrow(/closed|ECONNRESET/);
-    await askMetadata(broker.link, 'none');
-    expect((await askMetadata(broker.link)).topics).toEqual([]);
+    const socket = connectTls({ host: broker.host, port: broker.port, ca: server.ca });
+    await once(socket, 'secureConnect');
+    socket.destroy();
+    expect((await askApiVersions(broker.link)).has(apiVersions)).toBe(true);
+    await expect(askMetadata(broker.link)).rejects.toThrow(/closed|ECONNRESET/);
+    expect(server.internalBrokers).toEqual([`127.0.0.1:${broker.internal.port}`]);
+    expect((await askMetadata(broker.internal)).brokers).toEqual([{ id: 1, ...broker.internal }]);
+    await broker.restart();
+    expect((await askMetadata(broker.internal)).brokers).toHaveLength(1);
+  });
+
+  test('tells clients to come back where it was told', async () => {
+    await using server = await native.start({ advertised: 'kafka.example:9092' });
+    const [broker] = server.nodes as [TestKafkaBroker];
+    expect((await askMetadata(broker)).brokers).toEqual([{ id: 1, host: 'kafka.example', port: 9092 }]);
   });
 
   test('that does not start is told with its own words', async () => {

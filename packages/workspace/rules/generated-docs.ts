@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { type ErrorCodeEntry, errorCodes } from '@nq/core';
+import { type AclRule, aclRules as kafkaRules } from '@nq/kafka';
 import { aclRules } from '@nq/redis';
 import { redisFailures } from '../../redis/src/errors.ts';
 import { root } from '../scripts/workspaces.mjs';
@@ -78,6 +79,8 @@ export function fillSections(markdown: string, make: (name: string) => string): 
 
 /** The other sections, by their name. */
 const otherSections: Readonly<Record<string, () => string>> = {
+  'kafka-acl': () => kafkaAcls(kafkaRules(kafkaNames)),
+  'kafka-acl-push': () => kafkaAcls(kafkaRules(kafkaNames, 'push')),
   'redis-acl': () => {
     const list = aclCommand(aclRules('notification:events'));
     const stream = aclCommand(aclRules('shop:events', 'stream'));
@@ -92,12 +95,37 @@ const otherSections: Readonly<Record<string, () => string>> = {
   },
 };
 
+const kafkaNames = { topic: 'notification-events', groupId: 'notifications' };
+
+/** A table of `rules`, and the commands that set them. */
+function kafkaAcls(rules: readonly AclRule[]): string {
+  const rows = rules.map(
+    ({ resource, name, operation, purpose }) => `| ${resource} | \`${name}\` | \`${operation}\` | ${purpose} |`,
+  );
+  const table = ['| Resource | Name | Operation | For |', '| --- | --- | --- | --- |', ...rows].join('\n');
+  return `${table}\n\n\`\`\`sh\n${kafkaAclCommands(rules).join('\n')}\n\`\`\``;
+}
+
+/** The commands that give `rules` to a user, one for each topic and each group, for a shell. */
+export function kafkaAclCommands(rules: readonly AclRule[]): readonly string[] {
+  const places = new Map<string, string[]>();
+  for (const { resource, name, operation } of rules) {
+    const place = `--${resource} ${quoted(name)}`;
+    places.set(place, [...(places.get(place) ?? []), `--operation ${operation}`]);
+  }
+  const add = 'kafka-acls.sh --bootstrap-server localhost:9092 --add --allow-principal User:nq';
+  return Array.from(places, ([place, operations]) => `${add} ${operations.join(' ')} ${place}`);
+}
+
 /** A command that makes a user with `rules`, for a shell. The prompt of redis-cli takes the same quotes, unless one is in a key. */
 export function aclCommand(rules: readonly string[]): string {
   const words = ['redis-cli', 'ACL', 'SETUSER', 'nq', 'on', '>secret', ...rules];
-  return words
-    .map((word) => (/^[\w+@-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`))
-    .join(' ');
+  return words.map(quoted).join(' ');
+}
+
+/** `word` as a shell takes it for one. */
+function quoted(word: string): string {
+  return /^[\w+@.-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }
 
 function section(name: string): string {

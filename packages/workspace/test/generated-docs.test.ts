@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
+import { aclRules as kafkaRules } from '@nq/kafka';
 import { aclRules } from '@nq/redis';
 import { describe, expect, test } from 'vitest';
-import { aclCommand, errorsPage, fillSections, generatedDocs } from '../rules/generated-docs.ts';
+import { aclCommand, errorsPage, fillSections, generatedDocs, kafkaAclCommands } from '../rules/generated-docs.ts';
 import { optionsOf } from '../rules/options.ts';
 import { readRepositoryFile } from '../rules/repository.ts';
 
@@ -40,6 +41,23 @@ describe('the command of the ACL', () => {
     const commands = readRepositoryFile('docs/redis.md').text.match(/^redis-cli ACL SETUSER .*$/gm);
     const rules = [aclRules('notification:events'), aclRules('shop:events', 'stream')];
     expect(commands).toEqual(rules.map(aclCommand));
+  });
+});
+
+describe('the commands of the ACLs of Kafka', () => {
+  const names = { topic: 'notification-events', groupId: 'notifications' };
+
+  test('are whole in the documentation, for everything and for pushing', () => {
+    const commands = readRepositoryFile('docs/kafka.md').text.match(/^kafka-acls\.sh .*$/gm);
+    const rules = [kafkaRules(names), kafkaRules(names, 'push')];
+    expect(commands).toEqual(rules.flatMap(kafkaAclCommands));
+  });
+
+  test('quote what a shell would read as something else', () => {
+    const rules = kafkaRules({ topic: 't', groupId: "it's $HOME", deadLetterTopic: 'dead' });
+    expect(kafkaAclCommands(rules).find((command) => command.includes('$HOME'))).toMatch(
+      / --operation Read --group 'it'\\''s \$HOME'$/,
+    );
   });
 });
 

@@ -3,6 +3,8 @@ import type { Socket } from 'node:net';
 import { NqError } from '@nq/core';
 import type { Kafka } from 'kafkajs';
 import { KafkaFailure } from '../kafka-failure.ts';
+import { tellWhyNoCoordinator } from './coordinator.ts';
+import { noteRefusals } from './refusals.ts';
 
 /**
  * What this package uses of kafkajs behind its API: its protocol, its connections, and how it joins a group. Its producer
@@ -14,11 +16,16 @@ const version = '2.2.4';
 /** A connection to one broker; each of its methods is one request. */
 export interface Broker {
   readonly nodeId: number;
+  readonly connectionPool: ConnectionPool;
+  /** The versions of requests that it understands, by their numbers; `null` before the first connection. */
+  readonly versions: Readonly<Record<string, { readonly minVersion: number; readonly maxVersion: number }>> | null;
   isConnected(): boolean;
   produce(request: object): Promise<ProduceAnswer>;
   initProducerId(request: object): Promise<{ readonly producerId: unknown; readonly producerEpoch: number }>;
   offsetCommit(request: object): Promise<unknown>;
   offsetFetch(request: object): Promise<OffsetFetchAnswer>;
+  findGroupCoordinator(request: object): Promise<unknown>;
+  createTopics(request: object): Promise<unknown>;
   fetch(request: object): Promise<FetchAnswer>;
 }
 
@@ -52,6 +59,16 @@ interface TopicOffsets {
 export interface Cluster {
   committedOffsetsByGroup: Map<string, unknown>;
   readonly connectionPoolBuilder: { build(place?: object): Promise<ConnectionPool> };
+  retrier: unknown;
+  readonly brokerPool: {
+    retrier: unknown;
+    /** The one that was connected to first, by an address of ours. */
+    readonly seedBroker: Broker | undefined;
+    readonly brokers: Readonly<Record<string, Broker>>;
+    readonly metadata: { readonly controllerId?: number } | null;
+    findBroker(node: { readonly nodeId: string | number }): Promise<Broker>;
+    findConnectedBroker(): Promise<Broker>;
+  };
   connect(): Promise<void>;
   disconnect(): Promise<void>;
   isConnected(): boolean;
@@ -62,6 +79,7 @@ export interface Cluster {
   removeBroker(place: { readonly host: string; readonly port: number }): void;
   findBroker(node: { readonly nodeId: string | number }): Promise<Broker>;
   findGroupCoordinator(group: { readonly groupId: string }): Promise<Broker>;
+  findGroupCoordinatorMetadata(group: object): Promise<unknown>;
   findTopicPartitionMetadata(topic: string): readonly { readonly partitionId: number; readonly leader: number }[];
   findLeaderForPartitions(topic: string, partitions: readonly number[]): Readonly<Record<string, readonly number[]>>;
   fetchTopicsOffset(topics: readonly object[]): Promise<readonly TopicOffsets[]>;
@@ -73,15 +91,45 @@ export interface Cluster {
   }): void;
 }
 
-interface Connection {
+/** A request, and how its answer is read. */
+interface ConnectionMessage {
+  readonly request: {
+    readonly apiKey: number;
+    readonly apiVersion: number;
+    readonly apiName: string;
+    readonly encode: () => Promise<unknown>;
+  };
+  readonly response: {
+    readonly decode: (bytes: unknown) => Promise<unknown>;
+    readonly parse: (answer: unknown) => Promise<unknown>;
+  };
+}
+
+export interface Connection {
   readonly requestQueue: RequestQueue;
   readonly socket?: Socket | null;
+  readonly host: string;
+  readonly port: number;
+  /** What TLS is spoken with, if it is. */
+  readonly ssl: object | null | undefined;
+  /** The user, if there is one. */
+  readonly sasl: object | null | undefined;
+  readonly socketFactory: (place: {
+    readonly host: string;
+    readonly port: number;
+    readonly ssl: object | undefined;
+    readonly onConnect: () => void;
+  }) => Socket;
   connect(): Promise<unknown>;
+  send(message: ConnectionMessage): Promise<unknown>;
 }
 
 /** The connections to one broker. */
-interface ConnectionPool {
-  readonly pool: readonly Connection[];
+export interface ConnectionPool {
+  readonly host: string;
+  readonly port: number;
+  readonly pool: readonly [Connection, ...Connection[]];
+  send(message: ConnectionMessage): Promise<unknown>;
 }
 
 /** The requests of one connection. */
@@ -145,6 +193,11 @@ interface BatchClass {
   new (topic: string, fetchedOffset: string, partition: object): FetchedBatch;
 }
 
+/** How often kafkajs may try things itself, the addresses of brokers one after the other among them. */
+export const retry = { initialRetryTime: 100, retries: 3, maxRetryTime: 1000 };
+
+const retrier = (require('kafkajs/src/retry') as (options: object) => unknown)(retry);
+
 /** The classes of {@link ConsumerGroup} and of {@link FetchedBatch}. */
 export const { ConsumerGroupOfKafkajs, BatchOfKafkajs } = loadInternals();
 
@@ -178,6 +231,9 @@ export function createCluster(kafka: Kafka, options: object): Cluster {
   const cluster = create(options) as Cluster;
   // kafkajs shares it among all consumers of a group that one Kafka has made, and each clears it when it joins.
   cluster.committedOffsetsByGroup = new Map();
+  // Nobody who opens a queue with a client of their own waits longer than others.
+  cluster.retrier = retrier;
+  cluster.brokerPool.retrier = retrier;
   const { connectionPoolBuilder } = cluster;
   const built = new Set<ConnectionPool>();
   connectionsOf.set(cluster, built);
@@ -186,9 +242,11 @@ export function createCluster(kafka: Kafka, options: object): Cluster {
     const connections = await build(place);
     calmTimers(connections);
     connectOnce(connections);
+    noteRefusals(connections);
     built.add(connections);
     return connections;
   };
+  tellWhyNoCoordinator(cluster);
   return cluster;
 }
 
@@ -251,6 +309,27 @@ export function protocolErrorOf(code: number): unknown {
   };
   return createErrorFromCode(code);
 }
+
+/** Bytes, as requests are made of them. */
+export function encoded(bytes: Buffer): unknown {
+  const Encoder = require('kafkajs/src/protocol/encoder') as {
+    new (): { writeBuffer(bytes: Buffer): unknown };
+  };
+  return new Encoder().writeBuffer(bytes);
+}
+
+/** Reads an answer, from its begin. */
+export interface Decoder {
+  readInt16(): number;
+  readInt32(): number;
+  readUVarInt(): number;
+  readBytes(length: number): Buffer;
+  readUVarIntString(): string | null;
+  readUVarIntArray(read: () => unknown): unknown;
+}
+
+/** The class of {@link Decoder}. */
+export const DecoderOfKafkajs = require('kafkajs/src/protocol/decoder') as { new (bytes: Buffer): Decoder };
 
 /** How members write what they know, and what they are given. */
 export const assignerProtocol = require('kafkajs/src/consumer/assignerProtocol') as {

@@ -1,6 +1,7 @@
 import type { Clock } from '@nq/core';
 import type { Kafka } from 'kafkajs';
 import type {
+  BrokerRelease,
   Committed,
   IncomingRecord,
   KafkaDriver,
@@ -21,8 +22,13 @@ import {
   endConnections,
   protocolErrorOf,
 } from './internals.ts';
+import { checkRequests, releaseOf } from './broker-release.ts';
+import { createTopic } from './create-topic.ts';
+import { diagnose } from './diagnose.ts';
 import { failureOf } from './kafkajs-failures.ts';
 import { KafkajsMember, recordOf } from './kafkajs-member.ts';
+import { reachLeaders } from './leaders.ts';
+import type { Subject } from './refusals.ts';
 
 /** The most bytes of one answer to who reads without a group. */
 const readBytes = 1024 * 1024;
@@ -51,11 +57,26 @@ export class KafkajsDriver implements KafkaDriver {
   }
 
   async open(): Promise<void> {
-    await this.#ask(() => this.#cluster.connect());
+    try {
+      await this.#cluster.connect();
+      checkRequests(await this.#cluster.brokerPool.findConnectedBroker());
+      // A broker that wants a user says so only then.
+      await this.#cluster.refreshMetadata();
+    } catch (error) {
+      throw await diagnose(this.#cluster, error);
+    }
+  }
+
+  async release(): Promise<BrokerRelease> {
+    return this.#ask({}, async () => releaseOf(await this.#cluster.brokerPool.findConnectedBroker()));
+  }
+
+  async reachLeaders(topic: string): Promise<readonly KafkaFailure[]> {
+    return this.#ask({ topic }, () => reachLeaders(this.#cluster, topic));
   }
 
   async partitionsOf(topic: string): Promise<number> {
-    return this.#ask(async () => {
+    return this.#ask({ topic }, async () => {
       await this.#connected();
       await this.#cluster.addMultipleTargetTopics([topic]);
       await this.#cluster.refreshMetadataIfNecessary();
@@ -67,19 +88,9 @@ export class KafkajsDriver implements KafkaDriver {
 
   async createTopic(
     topic: string,
-    { partitions, replicationFactor }: { readonly partitions: number; readonly replicationFactor: number },
+    options: { readonly partitions: number; readonly replicationFactor: number },
   ): Promise<void> {
-    const admin = this.#kafka.admin();
-    await this.#ask(async () => {
-      await admin.connect();
-      try {
-        // Not until it has leaders: kafkajs gives up when it asks a broker that has not heard of the topic.
-        const topics = [{ topic, numPartitions: partitions, replicationFactor }];
-        await admin.createTopics({ topics, waitForLeaders: false });
-      } finally {
-        await admin.disconnect();
-      }
-    });
+    await this.#ask({ topic }, () => createTopic(this.#cluster, topic, options));
   }
 
   async ranges(topic: string): Promise<readonly PartitionRange[]> {
@@ -100,7 +111,7 @@ export class KafkajsDriver implements KafkaDriver {
     partition: number,
     offset: number,
   ): Promise<{ readonly records: readonly IncomingRecord[]; readonly end: number }> {
-    return this.#ask(async () => {
+    return this.#ask({ topic }, async () => {
       await this.#cluster.addMultipleTargetTopics([topic]);
       const broker = await this.#leaderOf(topic, partition);
       const fetchOffset = String(offset);
@@ -120,14 +131,14 @@ export class KafkajsDriver implements KafkaDriver {
   }
 
   async committed(group: string, topic: string, partitions: readonly number[]): Promise<readonly Committed[]> {
-    return this.#ask(async () => {
+    return this.#ask({ topic, group }, async () => {
       const coordinator = await this.#cluster.findGroupCoordinator({ groupId: group });
       return readCommitted(coordinator, group, topic, partitions);
     });
   }
 
   async newIdentity(): Promise<ProducerIdentity> {
-    return this.#ask(async () => {
+    return this.#ask({}, async () => {
       await this.#connected();
       const [nodeId] = this.#cluster.getNodeIds();
       if (nodeId === undefined) throw new KafkaFailure('away', 'there is no connection to Kafka');
@@ -138,7 +149,7 @@ export class KafkajsDriver implements KafkaDriver {
   }
 
   async produce({ topic, partition, records, identity, sequence, timeoutMs }: ProduceRequest): Promise<void> {
-    const broker = await this.#ask(() => this.#leaderOf(topic, partition));
+    const broker = await this.#ask({ topic }, () => this.#leaderOf(topic, partition));
     try {
       const answer = await broker.produce({
         acks: -1,
@@ -155,7 +166,7 @@ export class KafkajsDriver implements KafkaDriver {
     } catch (error) {
       // Stored by the request before, whose answer was lost.
       if ((error as { readonly type?: unknown }).type === 'DUPLICATE_SEQUENCE_NUMBER') return;
-      throw await this.#failureOf(error, true);
+      throw await this.#failureOf(error, true, { topic });
     }
   }
 
@@ -203,17 +214,17 @@ export class KafkajsDriver implements KafkaDriver {
   }
 
   /** What `work` resolves, of which nothing is done if it fails. @throws {KafkaFailure} in place of an error of kafkajs. */
-  async #ask<Answer>(work: () => Promise<Answer>): Promise<Answer> {
+  async #ask<Answer>(about: Subject, work: () => Promise<Answer>): Promise<Answer> {
     try {
       return await work();
     } catch (error) {
-      throw await this.#failureOf(error, false);
+      throw await this.#failureOf(error, false, about);
     }
   }
 
   /** What `error` means; what may have changed is asked for again, so that the next request goes elsewhere. */
-  async #failureOf(error: unknown, sent: boolean): Promise<KafkaFailure> {
-    const failure = failureOf(error, sent);
+  async #failureOf(error: unknown, sent: boolean, about: Subject): Promise<KafkaFailure> {
+    const failure = failureOf(error, sent, about);
     await this.#forget(error, failure);
     return failure;
   }
@@ -232,7 +243,7 @@ export class KafkajsDriver implements KafkaDriver {
   }
 
   async #offsets(topic: string, from: object): Promise<ReadonlyMap<number, number>> {
-    return this.#ask(async () => {
+    return this.#ask({ topic }, async () => {
       await this.#connected();
       await this.#cluster.addMultipleTargetTopics([topic]);
       const partitions = this.#cluster.findTopicPartitionMetadata(topic).map(({ partitionId }) => ({

@@ -1,4 +1,8 @@
 import { type FailureKind, KafkaFailure } from '../kafka-failure.ts';
+import { type ConnectionError, connectionFailureOf } from './connection-failures.ts';
+import { lackOf, mechanismsOf, type Subject } from './refusals.ts';
+
+const wrongUser = 'the broker does not accept the user or the password';
 
 /** What errors of the protocol mean. What is not here is `other`. */
 const protocolFailures: readonly (readonly [FailureKind, string, readonly string[]])[] = [
@@ -35,8 +39,13 @@ const protocolFailures: readonly (readonly [FailureKind, string, readonly string
   ],
   [
     'tooLarge',
-    'it is larger than the broker takes',
-    ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'OFFSET_METADATA_TOO_LARGE', 'INVALID_COMMIT_OFFSET_SIZE'],
+    'it is larger than the broker takes: message.max.bytes of the broker, or max.message.bytes of the topic, says how much that is',
+    ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE'],
+  ],
+  [
+    'tooLarge',
+    'it is larger than the broker takes: offset.metadata.max.bytes of the broker says how much that is',
+    ['OFFSET_METADATA_TOO_LARGE', 'INVALID_COMMIT_OFFSET_SIZE'],
   ],
   ['moved', 'the group deals out its partitions anew', ['REBALANCE_IN_PROGRESS']],
   [
@@ -46,23 +55,11 @@ const protocolFailures: readonly (readonly [FailureKind, string, readonly string
   ],
   ['outOfRange', 'there is no such offset', ['OFFSET_OUT_OF_RANGE']],
   ['missing', 'there is no such topic', ['UNKNOWN_TOPIC_OR_PARTITION', 'INVALID_TOPIC_EXCEPTION']],
-  [
-    'refused',
-    'the user may not do this',
-    [
-      'TOPIC_AUTHORIZATION_FAILED',
-      'GROUP_AUTHORIZATION_FAILED',
-      'CLUSTER_AUTHORIZATION_FAILED',
-      'TRANSACTIONAL_ID_AUTHORIZATION_FAILED',
-      'SECURITY_DISABLED',
-    ],
-  ],
-  [
-    'refused',
-    'the broker does not accept the user or the password',
-    ['SASL_AUTHENTICATION_FAILED', 'UNSUPPORTED_SASL_MECHANISM', 'ILLEGAL_SASL_STATE'],
-  ],
+  ['refused', 'the user may not do this', ['TRANSACTIONAL_ID_AUTHORIZATION_FAILED', 'SECURITY_DISABLED']],
+  ['refused', wrongUser, ['SASL_AUTHENTICATION_FAILED']],
+  ['refused', 'the broker asks for no user at that port: open the queue without sasl', ['ILLEGAL_SASL_STATE']],
   ['refused', 'the members of the group do not agree on how partitions are dealt out', ['INCONSISTENT_GROUP_PROTOCOL']],
+  ['refused', 'there are fewer brokers than createTopic.replicationFactor', ['INVALID_REPLICATION_FACTOR']],
   [
     'refused',
     'the broker does not allow such settings',
@@ -72,7 +69,6 @@ const protocolFailures: readonly (readonly [FailureKind, string, readonly string
       'INVALID_REQUIRED_ACKS',
       'GROUP_MAX_SIZE_REACHED',
       'INVALID_PARTITIONS',
-      'INVALID_REPLICATION_FACTOR',
       'INVALID_CONFIG',
       'POLICY_VIOLATION',
       'UNSUPPORTED_VERSION',
@@ -86,22 +82,40 @@ const byType: ReadonlyMap<string, readonly [FailureKind, string]> = new Map(
   protocolFailures.flatMap(([kind, meaning, types]) => types.map((type) => [type, [kind, meaning]] as const)),
 );
 
-interface KafkajsError extends Error {
+interface KafkajsError extends ConnectionError {
   readonly type?: unknown;
-  readonly code?: unknown;
   readonly cause?: unknown;
+  /** Of each topic that was to be made. */
+  readonly errors?: unknown;
 }
 
 /**
  * What `error`, thrown by kafkajs, means.
  *
  * @param sent whether a request may have left: then a connection that breaks leaves it open whether it was done.
+ * @param about what was asked for.
  */
-export function failureOf(error: unknown, sent: boolean): KafkaFailure {
+export function failureOf(error: unknown, sent: boolean, about: Subject = {}): KafkaFailure {
   if (error instanceof KafkaFailure) return error;
   const root = rootOf(error);
-  const [kind, meaning] = byType.get(String(root.type)) ?? ofConnection(root, sent);
+  const [kind, meaning] = byType.get(String(root.type)) ?? ofUser(root, about) ?? ofConnection(root, sent);
   return new KafkaFailure(kind, meaning, error);
+}
+
+/** What was refused to the user, or because of it. */
+function ofUser(error: KafkajsError, about: Subject): readonly [FailureKind, string] | undefined {
+  const lack = lackOf(error, about);
+  if (lack !== undefined) return ['refused', lack];
+  if (error.type === 'UNSUPPORTED_SASL_MECHANISM') {
+    const mechanisms = mechanismsOf(error).join(', ');
+    return ['refused', `the broker takes ${mechanisms || 'another'} as sasl.mechanism, and not this one`];
+  }
+  if (error.name !== 'KafkaJSSASLAuthenticationError') return undefined;
+  // It says so too when the connection breaks meanwhile.
+  const isBroken = /failed: (?:Closed connection|Connection|Not connected|Request .* timed out|the connections)/.test(
+    error.message,
+  );
+  return isBroken ? ['away', 'the connection was lost before the broker has answered'] : ['refused', wrongUser];
 }
 
 /** The names of errors that say nothing but that a connection is none. */
@@ -118,19 +132,16 @@ const ofConnections: ReadonlySet<string> = new Set([
 ]);
 
 function ofConnection(error: KafkajsError, sent: boolean): readonly [FailureKind, string] {
-  const { name, message, code } = error;
-  if (name === 'KafkaJSSASLAuthenticationError')
-    return ['refused', 'the broker does not accept the user or the password'];
-  if (/certificate|SSL|TLS|ERR_TLS/i.test(`${String(code)} ${message}`)) return ['refused', 'TLS has failed'];
+  const { name, code } = error;
   if (name === 'KafkaJSNotImplemented') return ['refused', 'the codec of the compression is not there'];
   if (!ofConnections.has(name) && typeof code !== 'string') return ['other', 'the client has failed'];
-  if (sent && message !== 'Not connected') return ['unsure', 'the connection was lost; it may be done'];
-  return ['away', 'there is no connection to Kafka'];
+  return connectionFailureOf(error, sent);
 }
 
-/** kafkajs puts the error that counts behind those of its tries. */
-function rootOf(error: unknown): KafkajsError {
+/** kafkajs puts the error that counts behind those of its tries, and those of topics into one. */
+export function rootOf(error: unknown): KafkajsError {
   let root: KafkajsError = error instanceof Error ? error : new Error(String(error));
   while (root.type === undefined && root.cause instanceof Error) root = root.cause;
-  return root;
+  const [first] = Array.isArray(root.errors) ? (root.errors as readonly unknown[]) : [];
+  return first instanceof Error ? first : root;
 }

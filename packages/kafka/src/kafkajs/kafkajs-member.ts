@@ -2,7 +2,7 @@ import type { Clock } from '@nq/core';
 import { within } from '@nq/core/parts';
 import type { Committed, IncomingRecord, KafkaMember, MemberListener, MemberOptions } from '../kafka-driver.ts';
 import { Changes } from '../changes.ts';
-import { KafkaFailure } from '../kafka-failure.ts';
+import { type FailureKind, KafkaFailure } from '../kafka-failure.ts';
 import {
   type Cluster,
   type ConsumerGroup,
@@ -18,6 +18,12 @@ const fetchWaitMs = 500;
 /** After a failure it is tried again after so long, doubled up to the longest, in milliseconds. */
 const firstRetryMs = 100;
 const longestRetryMs = 5000;
+
+/** After how long what was refused is tried again, in milliseconds. */
+const refusedMs = 1000;
+
+/** What says of a commit that it has failed, and of the membership nothing. */
+const ofCommit: ReadonlySet<FailureKind> = new Set(['tooLarge', 'refused', 'other']);
 
 /** How long a coordinator that does not answer is waited for when a member leaves, in milliseconds. */
 const leaveMs = 500;
@@ -88,9 +94,9 @@ export class KafkajsMember implements KafkaMember {
         ],
       });
     } catch (error) {
-      const failure = failureOf(error, true);
+      const failure = failureOf(error, true, { topic, group });
       // The coordinator is elsewhere, or the membership is over: the heartbeat would find out later.
-      if (failure.kind !== 'tooLarge' && failure.kind !== 'other') this.#end(round, error);
+      if (!ofCommit.has(failure.kind)) this.#end(round, error);
       throw failure;
     }
   }
@@ -268,8 +274,14 @@ export class KafkajsMember implements KafkaMember {
 
   /** @throws what ends the round. */
   async #afterFetch(round: Round, error: unknown): Promise<void> {
-    const failure = failureOf(error, false);
+    const failure = failureOf(error, false, this.#parts.options);
     const cluster = this.#cluster as Cluster;
+    if (failure.kind === 'refused') {
+      // Nobody else is to deal out partitions for it.
+      this.#parts.listener.failed(failure);
+      await this.#ends.next(refusedMs);
+      return;
+    }
     if (failure.kind === 'outOfRange') {
       await this.#findRecords(error as { readonly partition: number });
       return;
@@ -307,7 +319,7 @@ export class KafkajsMember implements KafkaMember {
 
   /** Makes ready for another join. */
   async #recover(error: unknown): Promise<void> {
-    const failure = failureOf(error, false);
+    const failure = failureOf(error, false, this.#parts.options);
     const round = this.#round;
     if (round !== undefined) this.#end(round, error);
     const isEnded = (error as { readonly type?: unknown }).type === 'UNKNOWN_MEMBER_ID';

@@ -1,0 +1,95 @@
+import type { Connection, ConnectionPool } from './internals.ts';
+
+/** What a request is about, for who reads that it was refused. */
+export interface Subject {
+  readonly topic?: string | undefined;
+  readonly group?: string | undefined;
+}
+
+/** What a broker refuses, by the type of its error. */
+const refused: ReadonlyMap<string, 'topic' | 'group' | 'cluster'> = new Map([
+  ['TOPIC_AUTHORIZATION_FAILED', 'topic'],
+  ['GROUP_AUTHORIZATION_FAILED', 'group'],
+  ['CLUSTER_AUTHORIZATION_FAILED', 'cluster'],
+]);
+
+/** The operation that a request needs on each of these (Kafka, "Protocols and resources"). */
+const operations: Readonly<Record<string, { readonly topic?: string; readonly group?: string }>> = {
+  Metadata: { topic: 'Describe' },
+  ListOffsets: { topic: 'Describe' },
+  Produce: { topic: 'Write' },
+  Fetch: { topic: 'Read' },
+  CreateTopics: { topic: 'Create' },
+  GroupCoordinator: { group: 'Describe' },
+  OffsetFetch: { topic: 'Describe', group: 'Describe' },
+  OffsetCommit: { topic: 'Read', group: 'Read' },
+  JoinGroup: { group: 'Read' },
+  SyncGroup: { group: 'Read' },
+  Heartbeat: { group: 'Read' },
+  LeaveGroup: { group: 'Read' },
+};
+
+/** The number of `TOPIC_AUTHORIZATION_FAILED`. */
+const topicCode = 29;
+
+/** What was asked when an error came, and what more the answer says. */
+interface Note {
+  readonly api: string;
+  readonly topic: string | undefined;
+  readonly mechanisms: readonly string[] | undefined;
+}
+
+const notes = new WeakMap<object, Note>();
+
+interface Answer {
+  readonly topicMetadata?: readonly { readonly topic: string; readonly topicErrorCode: number }[];
+  readonly enabledMechanisms?: readonly string[];
+}
+
+/** The requests of whose answers more is to be known than the error that kafkajs makes of them. */
+const noted: ReadonlySet<string> = new Set(['Metadata', 'SaslHandshake']);
+
+/** Has it be remembered which request an error is the answer to: kafkajs says only that it was refused. */
+export function noteRefusals({ pool }: ConnectionPool): void {
+  for (const connection of pool) note(connection);
+}
+
+function note(connection: Connection): void {
+  const send = connection.send.bind(connection);
+  connection.send = async (message) => {
+    const { request, response } = message;
+    let answer: Answer | undefined;
+    const decode = async (bytes: unknown): Promise<unknown> => {
+      answer = (await response.decode(bytes)) as Answer;
+      return answer;
+    };
+    try {
+      return await send(noted.has(request.apiName) ? { ...message, response: { ...response, decode } } : message);
+    } catch (error) {
+      if (typeof error === 'object' && error !== null) {
+        const topic = answer?.topicMetadata?.find(({ topicErrorCode }) => topicErrorCode === topicCode)?.topic;
+        notes.set(error, { api: request.apiName, topic, mechanisms: answer?.enabledMechanisms });
+      }
+      throw error;
+    }
+  };
+}
+
+/** What the user lacks, for people, if `error` says that there is something; `about` is what was asked for. */
+export function lackOf(error: object, about: Subject): string | undefined {
+  const { type, topic: created } = error as { readonly type?: unknown; readonly topic?: unknown };
+  const what = refused.get(String(type));
+  if (what === undefined) return undefined;
+  const hint = 'aclRules() of @nq/kafka has all that it needs';
+  // It is asked for a producer: who may write somewhere may have one, from Kafka 2.8 on (KIP-679).
+  if (what === 'cluster') return `the user lacks Write on any topic, or IdempotentWrite on the cluster: ${hint}`;
+  const { api, topic } = notes.get(error) ?? {};
+  const operation = operations[typeof created === 'string' ? 'CreateTopics' : (api ?? '')]?.[what] ?? 'a permission';
+  const name = what === 'group' ? about.group : typeof created === 'string' ? created : (topic ?? about.topic);
+  return `the user lacks ${operation} on ${what}${name === undefined ? '' : ` ${JSON.stringify(name)}`}: ${hint}`;
+}
+
+/** The mechanisms of SASL that the broker takes, if `error` says that ours is none of them. */
+export function mechanismsOf(error: object): readonly string[] {
+  return notes.get(error)?.mechanisms ?? [];
+}
