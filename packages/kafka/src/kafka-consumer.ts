@@ -5,7 +5,7 @@ import type { DeadLetterTopic } from './dead-letter-topic.ts';
 import { type FlowLimits, steer } from './flow.ts';
 import { HandedOut } from './handed-out.ts';
 import { type HandOut, HeldPartition, type HeldRecord, type Order } from './held-partition.ts';
-import { isFinal, KafkaFailure } from './kafka-failure.ts';
+import { KafkaFailure, throwFinal } from './kafka-failure.ts';
 import type { Assignment, IncomingRecord, KafkaDriver, KafkaMember, MemberListener } from './kafka-driver.ts';
 import { type PartitionView, type PositionOptions, positionsOf } from './positions.ts';
 import { ReadyRecords } from './ready-records.ts';
@@ -116,7 +116,7 @@ export class KafkaConsumer implements MemberListener {
       for (;;) {
         await this.#join();
         const leases = this.#take(max);
-        if (this.#failure !== undefined && isFinal(this.#failure)) throw this.#failure;
+        if (leases.length === 0) throwFinal('pop', this.#failure);
         // What is there is not known as long as nobody has looked.
         const until = this.#isReading ? Math.max(deadline, lookUntil) : deadline;
         const leftMs = until - clock.now();
@@ -217,18 +217,18 @@ export class KafkaConsumer implements MemberListener {
     const now = this.#parts.clock.now();
     for (const record of records) this.#ready.add(partition.add(record, now));
     partition.tracker.skipTo(end);
+    this.#failure = undefined;
     this.#unread?.delete(number);
     this.#flow();
     this.#changes.tell();
   }
 
   lostRecords(number: number, position: number): void {
-    const { options, onWarning } = this.#parts;
+    const { topic, group } = this.#parts.options;
     const partition = this.#partitions.get(number);
     const from = partition?.tracker.end ?? 0;
-    onWarning(
-      `Partition ${number} of ${options.topic} has no offset ${from} any more: group ${options.group} goes on at ${position}`,
-    );
+    const warning = `Partition ${number} of ${topic} has no offset ${from} any more: group ${group} goes on at ${position}`;
+    this.#parts.onWarning(warning);
     if (partition !== undefined && position > from) partition.tracker.skipTo(position);
   }
 

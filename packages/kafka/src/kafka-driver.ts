@@ -22,7 +22,7 @@ export interface IncomingRecord {
  * made again stores nothing twice.
  */
 export interface ProducerIdentity {
-  readonly id: unknown;
+  readonly id: bigint;
   readonly epoch: number;
 }
 

@@ -3,7 +3,6 @@ import {
   type Clock,
   type Gathering,
   type LeasedEvent,
-  NqError,
   type NqErrorCode,
   type QueueDriver,
   type QueueEvent,
@@ -161,9 +160,4 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
     }
     return producer;
   }
-}
-
-/** `failure` as callers see it. */
-export function kafkaError(verb: string, failure: KafkaFailure): NqError {
-  return new NqError(failureCodes[failure.kind], `Cannot ${verb}: ${failure.meaning}`, { cause: failure });
 }

@@ -1,9 +1,9 @@
 import { type Clock, createQueue, defineCapabilities, type MessageQueue, NqError, systemClock } from '@nq/core';
 import { Kafka, logLevel } from 'kafkajs';
 import type { KafkaDriver } from './kafka-driver.ts';
-import { KafkaFailure } from './kafka-failure.ts';
+import { kafkaError, KafkaFailure } from './kafka-failure.ts';
 import { type KafkaQueueOptions, type ResolvedKafkaOptions, resolveOptions } from './kafka-options.ts';
-import { kafkaError, KafkaQueueDriver } from './kafka-queue-driver.ts';
+import { KafkaQueueDriver } from './kafka-queue-driver.ts';
 import { KafkajsDriver } from './kafkajs/kafkajs-driver.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { type Clock, NqError } from '@nq/core';
 import type { KafkaDriver, OutgoingRecord, ProducerIdentity } from './kafka-driver.ts';
-import { failureCodes, KafkaFailure } from './kafka-failure.ts';
+import { kafkaError, KafkaFailure } from './kafka-failure.ts';
 
 /** After a failure it is tried again after so long, doubled up to the longest, in milliseconds. */
 const firstRetryMs = 20;
@@ -87,7 +87,7 @@ export class PartitionProducer {
   }
 
   #verdict(failure: KafkaFailure, mayBeStored: boolean): NqError {
-    if (!mayBeStored) return pushError(failure);
+    if (!mayBeStored) return kafkaError('push', failure);
     // The next records get numbers that the broker has never seen, or it would take them for these.
     this.#forget();
     const message = 'Cannot push: Kafka has not answered in time; it may be stored';
@@ -98,8 +98,4 @@ export class PartitionProducer {
 /** Whether the same may work a little later. */
 function isPassing({ kind }: KafkaFailure): boolean {
   return kind === 'away' || kind === 'unsure' || kind === 'identity';
-}
-
-function pushError(failure: KafkaFailure): NqError {
-  return new NqError(failureCodes[failure.kind], `Cannot push: ${failure.meaning}`, { cause: failure });
 }

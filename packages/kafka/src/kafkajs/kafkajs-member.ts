@@ -1,15 +1,10 @@
 import type { Clock } from '@nq/core';
 import { within } from '@nq/core/parts';
-import type { Committed, IncomingRecord, KafkaMember, MemberListener, MemberOptions } from '../kafka-driver.ts';
+import type { Committed, KafkaMember, MemberListener, MemberOptions } from '../kafka-driver.ts';
 import { Changes } from '../changes.ts';
 import { KafkaFailure } from '../kafka-failure.ts';
-import {
-  type Cluster,
-  type ConsumerGroup,
-  ConsumerGroupOfKafkajs,
-  endConnections,
-  type FetchedBatch,
-} from './internals.ts';
+import { type FetchedPartition, fetchRecords } from './fetch-records.ts';
+import { type Cluster, type ConsumerGroup, ConsumerGroupOfKafkajs, endConnections } from './internals.ts';
 import { failureOf } from './kafkajs-failures.ts';
 import { stickyAssigner } from './sticky-assigner.ts';
 
@@ -194,10 +189,6 @@ export class KafkajsMember implements KafkaMember {
       rackId: '',
       metadataMaxAge: Infinity,
     });
-    // It would join by itself, and jump to the begin of a partition whose offset is gone.
-    group.recoverFromFetch = async (error) => {
-      throw error;
-    };
     this.#group = group;
     return { cluster, group };
   }
@@ -243,33 +234,49 @@ export class KafkajsMember implements KafkaMember {
 
   async #fetchFrom(node: string, round: Round, pass: { readonly isOver: boolean }): Promise<void> {
     const { group } = round;
+    const { topic } = this.#parts.options;
     while (round.end === undefined && !pass.isOver && !this.#closed) {
-      if (!this.#hasActive(node, group)) {
+      const partitions = this.#activeOf(node, group);
+      if (partitions.length === 0) {
         await this.#resumed.next(Infinity);
         continue;
       }
-      const batches = await group.fetch(node);
+      const batches = await this.#fetch(node, group, partitions);
       if (round.end !== undefined || this.#closed) return;
-      for (const batch of batches) this.#take(group, batch);
+      for (const batch of batches) if (!group.isPaused(topic, batch.partition)) this.#take(group, batch);
+      const failure = batches.find((batch) => batch.failure !== undefined)?.failure;
+      if (failure !== undefined) throw failure;
     }
   }
 
-  #take(group: ConsumerGroup, batch: FetchedBatch): void {
+  async #fetch(
+    node: string,
+    group: ConsumerGroup,
+    partitions: readonly number[],
+  ): Promise<readonly FetchedPartition[]> {
+    const { topic, fetchBytes } = this.#parts.options;
+    const cluster = this.#cluster as Cluster;
+    await cluster.refreshMetadataIfNecessary();
+    group.checkForStaleAssignment();
+    const positions = partitions.map((partition) => {
+      return { partition, offset: Number(String(group.offsetManager.nextOffset(topic, partition))) };
+    });
+    const broker = await cluster.findBroker({ nodeId: node });
+    return fetchRecords(broker, { topic, partitions: positions, maxBytes: fetchBytes, waitMs: fetchWaitMs });
+  }
+
+  #take(group: ConsumerGroup, { partition, records, end, failure }: FetchedPartition): void {
+    if (failure !== undefined) return;
     const { topic } = this.#parts.options;
-    const { partition } = batch;
-    if (batch.rawMessages.length === 0) {
-      this.#parts.listener.received(partition, [], 0);
-      return;
-    }
-    const last = batch.lastOffset();
-    this.#parts.listener.received(partition, batch.messages.map(recordOf), Number(last) + 1);
-    group.resolveOffset({ topic, partition, offset: last });
+    this.#parts.listener.received(partition, records, end ?? 0);
+    if (end !== undefined) group.resolveOffset({ topic, partition, offset: String(end - 1) });
   }
 
   /** @throws what ends the round. */
   async #afterFetch(round: Round, error: unknown): Promise<void> {
     const failure = failureOf(error, false);
     const cluster = this.#cluster as Cluster;
+    const { listener } = this.#parts;
     if (failure.kind === 'outOfRange') {
       await this.#findRecords(error as { readonly partition: number });
       return;
@@ -277,6 +284,12 @@ export class KafkajsMember implements KafkaMember {
     // The topic has more partitions than before.
     if ((error as Error).name === 'KafkaJSStaleTopicMetadataAssignment') {
       this.#end(round, error);
+      return;
+    }
+    if (failure.kind === 'unreadable' || failure.kind === 'codec') {
+      // The membership is as good as before, and so are the other partitions.
+      listener.failed(failure);
+      await this.#ends.next(longestRetryMs);
       return;
     }
     if (failure.kind !== 'away') throw error;
@@ -299,10 +312,12 @@ export class KafkajsMember implements KafkaMember {
     listener.lostRecords(partition, position);
   }
 
-  #hasActive(node: string, group: ConsumerGroup): boolean {
+  /** The partitions that are to be read, and that `node` leads. */
+  #activeOf(node: string, group: ConsumerGroup): readonly number[] {
     const { topic } = this.#parts.options;
     const led = (this.#cluster as Cluster).findLeaderForPartitions(topic, this.#owned)[node] ?? [];
-    return led.some((partition) => !group.isPaused(topic, partition));
+    const known = group.offsetManager.committedOffsets()[topic] ?? {};
+    return led.filter((partition) => known[partition] !== undefined && !group.isPaused(topic, partition));
   }
 
   /** Makes ready for another join. */
@@ -339,17 +354,6 @@ export class KafkajsMember implements KafkaMember {
     this.#resumed.tell();
     this.#ends.tell();
   }
-}
-
-/** A record as the rest of this package knows it. */
-export function recordOf({
-  offset,
-  key,
-  value,
-  headers = {},
-  timestamp,
-}: FetchedBatch['messages'][number]): IncomingRecord {
-  return { offset: Number(offset), key, value, headers, time: Number(timestamp) };
 }
 
 const silent = (): void => {};
