@@ -1,5 +1,6 @@
 import { type Clock, type DeadLetter, type DeadLetters, NqError } from '@nq/core';
 import { within } from '@nq/core/parts';
+import type { Compression } from './codecs/codec.ts';
 import type { HeldRecord } from './held-partition.ts';
 import type { KafkaDriver, OutgoingRecord } from './kafka-driver.ts';
 import { type Death, type Letter, letterOf, readLetter, removalOf } from './letter.ts';
@@ -15,6 +16,7 @@ export interface DeadLetterTopicParts {
     readonly topic: string;
     readonly group: string;
     readonly foreignKey: string | undefined;
+    readonly compression: Compression;
     readonly deliveryTimeoutMs: number;
     readonly sessionTimeoutMs: number;
     readonly rebalanceTimeoutMs: number;
@@ -38,8 +40,9 @@ export class DeadLetterTopic implements DeadLetters {
   constructor(parts: DeadLetterTopicParts) {
     const { driver, clock, deadTopic, options } = parts;
     this.#parts = parts;
-    const { deliveryTimeoutMs } = options;
-    this.#producer = new PartitionProducer({ driver, topic: deadTopic, partition, clock, deliveryTimeoutMs });
+    const { compression, deliveryTimeoutMs } = options;
+    const producer = { driver, topic: deadTopic, partition, clock, compression, deliveryTimeoutMs };
+    this.#producer = new PartitionProducer(producer);
   }
 
   /** Makes dead letters of records. Resolves once the topic has them: only then may they be done. */

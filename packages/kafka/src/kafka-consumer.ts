@@ -217,7 +217,6 @@ export class KafkaConsumer implements MemberListener {
     const now = this.#parts.clock.now();
     for (const record of records) this.#ready.add(partition.add(record, now));
     partition.tracker.skipTo(end);
-    this.#failure = undefined;
     this.#unread?.delete(number);
     this.#flow();
     this.#changes.tell();
@@ -232,7 +231,7 @@ export class KafkaConsumer implements MemberListener {
     if (partition !== undefined && position > from) partition.tracker.skipTo(position);
   }
 
-  failed(failure: KafkaFailure): void {
+  failed(failure: KafkaFailure | undefined): void {
     this.#failure = failure;
     this.#changes.tell();
   }

@@ -1,5 +1,6 @@
 import { type Clock, createQueue, defineCapabilities, type MessageQueue, NqError, systemClock } from '@nq/core';
 import { Kafka, logLevel } from 'kafkajs';
+import { loadCodec } from './codecs/load-codec.ts';
 import type { KafkaDriver } from './kafka-driver.ts';
 import { kafkaError, KafkaFailure } from './kafka-failure.ts';
 import { type KafkaQueueOptions, type ResolvedKafkaOptions, resolveOptions } from './kafka-options.ts';
@@ -17,7 +18,8 @@ export async function kafkaQueue<Data = unknown>(options: KafkaQueueOptions): Pr
   const clock = systemClock;
   const driver = new KafkajsDriver({ kafka: clientOf(resolved), clock });
   try {
-    const { topic, createTopic, deadLetterTopic } = resolved;
+    const { topic, createTopic, deadLetterTopic, compression } = resolved;
+    await loadCodec(compression);
     const { partitions, hasDeadLetters } = await untilOpen(resolved, clock, async () => {
       await driver.open();
       if (createTopic !== undefined) {

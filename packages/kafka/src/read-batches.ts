@@ -1,4 +1,5 @@
-import { decompress } from './codecs.ts';
+import { mostRecords } from './codecs/codec.ts';
+import { decompress } from './codecs/load-codec.ts';
 import { crc32c } from './crc32c.ts';
 import type { IncomingRecord } from './kafka-driver.ts';
 import { at, headBytes } from './record-batch.ts';
@@ -31,7 +32,7 @@ export interface SentRecords {
 /** What was sent, read. */
 export interface ReadRecords {
   readonly records: readonly IncomingRecord[];
-  /** The offset behind the last batch that is whole; `undefined` if there is none. */
+  /** The offset behind the last batch that is whole; `undefined` if there is none behind what was asked for. */
   readonly end: number | undefined;
 }
 
@@ -65,7 +66,8 @@ export async function readBatches({ bytes, from, aborted, readOld }: SentRecords
     end = head.last + 1;
     start = next;
   }
-  return { records, end };
+  // Nothing is behind what was asked for: it would be asked for the same for ever.
+  return { records, end: end !== undefined && end > from ? end : undefined };
 }
 
 /** What a batch says of all its records. */
@@ -127,6 +129,7 @@ function isAbort(batch: Buffer): boolean {
 
 async function readRecords(batch: Buffer, head: Head, from: number, records: IncomingRecord[]): Promise<void> {
   const codec = head.attributes & codecMask;
+  if (codec !== 0 && head.count > mostRecords) throw unreadable(`a record batch has more than ${mostRecords} records`);
   const plain = codec === 0 ? batch : await decompress(codec, batch.subarray(headBytes));
   const reader = new WireReader(plain, codec === 0 ? headBytes : 0);
   const names: string[] = [];
@@ -176,8 +179,12 @@ function readHeaders(reader: WireReader, names: string[]): Headers {
 
 function add(headers: Headers, name: string, value: Buffer | string): void {
   const others = Object.hasOwn(headers, name) ? headers[name] : undefined;
-  const all = others === undefined ? value : Array.isArray(others) ? [...others, value] : [others, value];
-  // Assigned, it would be the prototype of the headers.
-  if (name === '__proto__') Object.defineProperty(headers, name, { value: all, enumerable: true, configurable: true });
-  else headers[name] = all;
+  if (Array.isArray(others)) others.push(value);
+  else set(headers, name, others === undefined ? value : [others, value]);
+}
+
+/** Assigned, one of that name would be the prototype of the headers. */
+function set(headers: Headers, name: string, value: Headers[string]): void {
+  if (name !== '__proto__') headers[name] = value;
+  else Object.defineProperty(headers, name, { value, enumerable: true, configurable: true });
 }

@@ -86,7 +86,6 @@ function writeHeader(writer: WireWriter, name: string, value: Buffer | string): 
 function writeHead(bytes: Buffer, count: number, { time, identity, sequence }: BatchHead): void {
   const date = BigInt(Math.floor(time));
   bytes.writeBigInt64BE(0n, at.baseOffset);
-  bytes.writeInt32BE(bytes.length - at.leaderEpoch, at.length);
   bytes.writeInt32BE(-1, at.leaderEpoch);
   bytes.writeInt8(2, at.magic);
   bytes.writeInt16BE(0, at.attributes);
@@ -97,5 +96,12 @@ function writeHead(bytes: Buffer, count: number, { time, identity, sequence }: B
   bytes.writeInt16BE(identity.epoch, at.producerEpoch);
   bytes.writeInt32BE(sequence, at.sequence);
   bytes.writeInt32BE(count, at.count);
-  bytes.writeUInt32BE(crc32c(bytes, at.attributes), at.crc);
+  seal(bytes);
+}
+
+/** Makes the length and the checksum those of the batch as it is. @returns it. */
+export function seal(batch: Buffer): Buffer {
+  batch.writeInt32BE(batch.length - at.leaderEpoch, at.length);
+  batch.writeUInt32BE(crc32c(batch, at.attributes), at.crc);
+  return batch;
 }

@@ -1,8 +1,8 @@
 import { KafkaFailure } from './kafka-failure.ts';
 
 /** What is told of bytes that are not what they should be: a broker has sent them, or whoever stands between. */
-export function unreadable(what: string): KafkaFailure {
-  return new KafkaFailure('unreadable', `what Kafka has sent cannot be read: ${what}`);
+export function unreadable(what: string, cause?: unknown): KafkaFailure {
+  return new KafkaFailure('unreadable', `what Kafka has sent cannot be read: ${what}`, cause);
 }
 
 /**

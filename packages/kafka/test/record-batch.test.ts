@@ -5,7 +5,7 @@ import type { IncomingRecord, OutgoingRecord } from '../src/kafka-driver.ts';
 import { KafkaFailure } from '../src/kafka-failure.ts';
 import { readOldMessages } from '../src/kafkajs/internals.ts';
 import { type AbortedTransaction, readBatches, type ReadRecords } from '../src/read-batches.ts';
-import { at, encodeBatch } from '../src/record-batch.ts';
+import { at, encodeBatch, seal } from '../src/record-batch.ts';
 import { readWithKafkajs, writeOldMessages, writeWithKafkajs } from './support/kafkajs-batches.ts';
 
 type Headers = OutgoingRecord['headers'];
@@ -39,12 +39,6 @@ function read(sent: Buffer, { from = 0, aborted = [] as readonly AbortedTransact
   return readBatches({ bytes: sent, from, aborted, readOld: readOldMessages });
 }
 
-/** Makes the checksum right again. */
-function sealed(batch: Buffer): Buffer {
-  batch.writeUInt32BE(crc32c(batch, at.attributes), at.crc);
-  return batch;
-}
-
 /** `batch` with its first offset, its attributes or its number of records made others. */
 function changed(
   batch: Buffer,
@@ -54,7 +48,7 @@ function changed(
   if (first !== undefined) copy.writeBigInt64BE(BigInt(first), at.baseOffset);
   if (attributes !== undefined) copy.writeInt16BE(attributes, at.attributes);
   if (count !== undefined) copy.writeInt32BE(count, at.count);
-  return sealed(copy);
+  return seal(copy);
 }
 
 const record = (value: string): OutgoingRecord => ({ key: null, value: Buffer.from(value), headers: {} });
@@ -144,7 +138,7 @@ describe('what a broker sends', () => {
   test('is read from what was asked for, and to the end of a batch of which the last records are gone', async () => {
     const batch = batchOf('a', 'b', 'c');
     batch.writeInt32BE(9, at.lastOffsetDelta);
-    const came = await read(sealed(batch), { from: 1 });
+    const came = await read(seal(batch), { from: 1 });
     expect([valuesOf(came), came.end]).toEqual([['b', 'c'], 10]);
   });
 
@@ -167,7 +161,7 @@ describe('what a broker sends', () => {
       fc.asyncProperty(change, async (changes) => {
         const wrong = Buffer.from(batch);
         for (const [index, byte] of changes) wrong[index] = byte;
-        const error: unknown = await read(sealed(wrong)).then(
+        const error: unknown = await read(seal(wrong)).then(
           () => undefined,
           (thrown: unknown) => thrown,
         );
@@ -194,6 +188,16 @@ describe('what a broker sends', () => {
   ])('is refused if a batch is %s', async (_, sent, meaning) => {
     await expect(read(sent)).rejects.toMatchObject({ kind: 'unreadable', meaning: expect.stringContaining(meaning) });
   });
+
+  test('ends nowhere if nothing of it is behind what was asked for', async () => {
+    expect(await read(batchOf('a', 'b'), { from: 2 })).toEqual({ records: [], end: undefined });
+  });
+
+  test('may have a header so often that each time must not cost more than the last', async () => {
+    const values = Array.from({ length: 200_000 }, () => '');
+    const { records } = await read(encodeBatch([{ key: null, value: null, headers: { h: values } }], head));
+    expect(records[0]?.headers['h']).toHaveLength(values.length);
+  }, 5000);
 
   test('leaves out records of aborted transactions, and the marks at their ends', async () => {
     const transactional = 0x10;

@@ -11,6 +11,7 @@ import type {
   ProducerIdentity,
   ProduceRequest,
 } from '../kafka-driver.ts';
+import { compressBatch } from '../codecs/compress-batch.ts';
 import { KafkaFailure } from '../kafka-failure.ts';
 import { encodeBatch } from '../record-batch.ts';
 import { fetchRecords } from './fetch-records.ts';
@@ -113,11 +114,11 @@ export class KafkajsDriver implements KafkaDriver {
     });
   }
 
-  async produce({ topic, partition, records, identity, sequence, timeoutMs }: ProduceRequest): Promise<void> {
+  async produce({ topic, partition, records, compression, timeoutMs, ...numbers }: ProduceRequest): Promise<void> {
+    const plain = encodeBatch(records, { ...numbers, time: this.#clock.date() });
+    const batch = await compressBatch(plain, compression);
     const broker = await ask(false, () => this.#leaderOf(topic, partition));
     try {
-      const time = this.#clock.date();
-      const batch = encodeBatch(records, { time, identity, sequence });
       const answer = await produceBatch(broker, { topic, partition, batch, timeoutMs });
       const told = answer.topics.find(({ topicName }) => topicName === topic)?.partitions;
       const own = told?.find((one) => one.partition === partition);

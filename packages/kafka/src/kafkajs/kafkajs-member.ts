@@ -234,18 +234,27 @@ export class KafkajsMember implements KafkaMember {
 
   async #fetchFrom(node: string, round: Round, pass: { readonly isOver: boolean }): Promise<void> {
     const { group } = round;
-    const { topic } = this.#parts.options;
+    const { clock, options, listener } = this.#parts;
+    const { topic } = options;
+    /** What could not be read, and until when nobody tries again: the other partitions need not wait for that. */
+    let broken: readonly number[] = [];
+    let brokenUntil = 0;
     while (round.end === undefined && !pass.isOver && !this.#closed) {
-      const partitions = this.#activeOf(node, group);
+      const now = clock.now();
+      const active = this.#activeOf(node, group);
+      const partitions = now < brokenUntil ? active.filter((partition) => !broken.includes(partition)) : active;
       if (partitions.length === 0) {
-        await this.#resumed.next(Infinity);
+        await this.#resumed.next(active.length === 0 ? Infinity : brokenUntil - now);
         continue;
       }
       const batches = await this.#fetch(node, group, partitions);
       if (round.end !== undefined || this.#closed) return;
       for (const batch of batches) if (!group.isPaused(topic, batch.partition)) this.#take(group, batch);
-      const failure = batches.find((batch) => batch.failure !== undefined)?.failure;
-      if (failure !== undefined) throw failure;
+      const failures = batches.filter(({ failure }) => failure !== undefined);
+      if (failures.length === 0 && (now < brokenUntil || broken.length === 0)) continue;
+      broken = [...(now < brokenUntil ? broken : []), ...failures.map(({ partition }) => partition)];
+      brokenUntil = clock.now() + longestRetryMs;
+      listener.failed(failures[0]?.failure);
     }
   }
 
@@ -276,7 +285,6 @@ export class KafkajsMember implements KafkaMember {
   async #afterFetch(round: Round, error: unknown): Promise<void> {
     const failure = failureOf(error, false);
     const cluster = this.#cluster as Cluster;
-    const { listener } = this.#parts;
     if (failure.kind === 'outOfRange') {
       await this.#findRecords(error as { readonly partition: number });
       return;
@@ -284,12 +292,6 @@ export class KafkajsMember implements KafkaMember {
     // The topic has more partitions than before.
     if ((error as Error).name === 'KafkaJSStaleTopicMetadataAssignment') {
       this.#end(round, error);
-      return;
-    }
-    if (failure.kind === 'unreadable' || failure.kind === 'codec') {
-      // The membership is as good as before, and so are the other partitions.
-      listener.failed(failure);
-      await this.#ends.next(longestRetryMs);
       return;
     }
     if (failure.kind !== 'away') throw error;
