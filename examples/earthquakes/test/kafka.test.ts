@@ -21,7 +21,12 @@ describe.skipIf(missing !== undefined || !ours)(`three processes on ${name}`, { 
   afterAll(() => server?.stop());
 
   test('of which one is killed half-way account for the whole week, and handle the reports of each network in their order', async () => {
-    const extra = { brokers: server.brokers, topic: 'notification-events', group_id: 'notification-service', version: '2.8.0' };
+    const extra = {
+      brokers: server.brokers,
+      topic: 'notification-events',
+      group_id: 'notification-service',
+      version: '2.8.0',
+    };
     const queue = JSON.stringify({ type: 'kafka', bufferSize: 10_000, extra });
     const run = new ProcessesRun(['--json', '--processes', '3', '--queue', queue]);
     const pids = await run.pids(3);

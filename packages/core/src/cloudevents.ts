@@ -64,7 +64,9 @@ export function encodeEvent(event: QueueEvent, { maxBytes = Infinity }: EncodeOp
   const { key, data, headers } = event;
   const isBytes = types.isUint8Array(data);
   const isSimple = headers === undefined && !isBytes;
-  const attributes = isSimple ? simpleAttributes(event, key) : `{${JSON.stringify(attributesOf(event)).slice(1, -1)}`;
+  const attributes = isSimple
+    ? simpleAttributes(event, key)
+    : JSON.stringify(isBytes ? withBytes(event, data) : attributesOf(event)).slice(0, -1);
   const text = data === undefined || isBytes ? `${attributes}}` : `${attributes},"data":${stringifyData(event)}}`;
   // No character is more than three bytes.
   const bytes = text.length * 3 <= maxBytes ? 0 : Buffer.byteLength(text);
@@ -91,10 +93,12 @@ export interface SplitEvent {
  * @throws {NqError} `NQ_PAYLOAD` as {@link encodeEvent}, but that it knows no limit.
  */
 export function splitEvent(event: QueueEvent): SplitEvent {
-  const { data_base64: _, ...attributes } = attributesOf(event) as Readonly<Record<string, string>>;
-  if (types.isUint8Array(event.data)) return { attributes, data: event.data };
-  if (event.data === undefined) return { attributes, data: undefined };
-  return { attributes: { ...attributes, datacontenttype: 'application/json' }, data: stringifyData(event) };
+  const { data } = event;
+  const attributes = attributesOf(event);
+  if (data === undefined) return { attributes, data };
+  const isBytes = types.isUint8Array(data);
+  attributes['datacontenttype'] = isBytes ? bytesType : 'application/json';
+  return { attributes, data: isBytes ? data : stringifyData(event) };
 }
 
 /**
@@ -110,15 +114,21 @@ export function joinEvent({ attributes, data }: SplitEvent, { clock }: Pick<Deco
   return readCloudEvent(record, type, { clock });
 }
 
-function attributesOf({ id, type, key, data, headers, time }: QueueEvent): Readonly<Record<string, unknown>> {
-  const written: Record<string, unknown> = { specversion: '1.0', id, source: defaultSource, type };
+/** All but what says of the data what it is. */
+function attributesOf({ id, type, key, headers, time }: QueueEvent): Record<string, string> {
+  const written: Record<string, string> = { specversion: '1.0', id, source: defaultSource, type };
   written['time'] = formatTime(time);
   if (key !== undefined) written['partitionkey'] = key;
   if (headers !== undefined) writeHeaders(written, headers);
-  if (types.isUint8Array(data)) {
-    written['datacontenttype'] = 'application/octet-stream';
-    written['data_base64'] = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64');
-  }
+  return written;
+}
+
+const bytesType = 'application/octet-stream';
+
+function withBytes(event: QueueEvent, data: Uint8Array): Readonly<Record<string, string>> {
+  const written = attributesOf(event);
+  written['datacontenttype'] = bytesType;
+  written['data_base64'] = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64');
   return written;
 }
 
@@ -232,7 +242,7 @@ function readBase64(text: string): Uint8Array {
 }
 
 /** Headers become extension attributes where their names allow it; `source`, `subject` and `dataschema` are attributes. */
-function writeHeaders(written: Record<string, unknown>, headers: Readonly<Record<string, string>>): void {
+function writeHeaders(written: Record<string, string>, headers: Readonly<Record<string, string>>): void {
   const others: [string, string][] = [];
   for (const [header, value] of Object.entries(headers)) {
     if (isAttribute(header, value)) written[header] = value;

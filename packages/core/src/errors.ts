@@ -65,7 +65,7 @@ export const errorCodes = {
     action: 'Correct the named option; the message lists what is accepted.',
   },
   NQ_NOT_INSTALLED: {
-    meaning: 'No package for this queue type could be found. Nothing was opened.',
+    meaning: 'A package is missing: that of a queue type, or one that reads what is compressed. Nothing has changed.',
     retryable: false,
     action: 'Run the install line of the message, or register the type with `registerQueueType()`.',
   },

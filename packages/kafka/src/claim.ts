@@ -52,7 +52,7 @@ export async function whileClaimed<Result>(
       received: () => {},
       lostRecords: () => {},
       failed: (failure) => {
-        if (failure.kind === 'refused') refuse(failure);
+        if (failure?.kind === 'refused') refuse(failure);
       },
     },
   );

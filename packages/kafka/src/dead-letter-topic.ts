@@ -1,6 +1,7 @@
 import { type Clock, type DeadLetter, type DeadLetters, isNqError } from '@nq/core';
 import { lettersGroupOf } from './acl.ts';
 import { whileClaimed } from './claim.ts';
+import type { Compression } from './codecs/codec.ts';
 import type { HeldRecord } from './held-partition.ts';
 import type { KafkaDriver, OutgoingRecord } from './kafka-driver.ts';
 import { type Death, type Letter, letterOf, readLetter, removalOf } from './letter.ts';
@@ -16,6 +17,7 @@ export interface DeadLetterTopicParts {
     readonly topic: string;
     readonly group: string;
     readonly foreignKey: string | undefined;
+    readonly compression: Compression;
     readonly deliveryTimeoutMs: number;
     readonly sessionTimeoutMs: number;
     readonly rebalanceTimeoutMs: number;
@@ -42,8 +44,9 @@ export class DeadLetterTopic implements DeadLetters {
   constructor(parts: DeadLetterTopicParts) {
     const { driver, clock, deadTopic, options } = parts;
     this.#parts = parts;
-    const { deliveryTimeoutMs } = options;
-    this.#producer = new PartitionProducer({ driver, topic: deadTopic, partition, clock, deliveryTimeoutMs, verb });
+    const { compression, deliveryTimeoutMs } = options;
+    const producer = { driver, topic: deadTopic, partition, clock, compression, deliveryTimeoutMs, verb };
+    this.#producer = new PartitionProducer(producer);
   }
 
   /** Makes dead letters of records. Resolves once the topic has them: only then may they be done. */

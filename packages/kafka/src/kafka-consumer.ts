@@ -184,7 +184,7 @@ export class KafkaConsumer implements MemberListener {
       this.#partitions.set(number, partition);
     }
     this.#isGated = false;
-    this.#failure.clear();
+    this.#failure.note(undefined);
     this.#unread = new Set(partitions);
     for (const partition of this.#partitions.values()) partition.isPaused = false;
     this.#member?.resume([...this.#partitions.keys()]);
@@ -196,7 +196,7 @@ export class KafkaConsumer implements MemberListener {
 
   received(number: number, records: readonly IncomingRecord[], end: number): void {
     const [partition, now] = [this.#partitions.get(number), this.#parts.clock.now()];
-    this.#failure.clear();
+    this.#failure.note(undefined);
     if (partition === undefined) return;
     for (const record of records) this.#ready.add(partition.add(record, now));
     partition.tracker.skipTo(end);
@@ -206,15 +206,15 @@ export class KafkaConsumer implements MemberListener {
   }
 
   lostRecords(number: number, position: number): void {
-    const { options, onWarning } = this.#parts;
+    const { topic, group } = this.#parts.options;
     const partition = this.#partitions.get(number);
-    onWarning(
-      `Partition ${number} of ${options.topic} has no offset ${partition?.tracker.end ?? 0} any more: group ${options.group} goes on at ${position}`,
+    this.#parts.onWarning(
+      `Partition ${number} of ${topic} has no offset ${partition?.tracker.end ?? 0} any more: group ${group} goes on at ${position}`,
     );
     if (partition !== undefined && position > partition.tracker.end) partition.tracker.skipTo(position);
   }
 
-  failed(failure: KafkaFailure): void {
+  failed(failure: KafkaFailure | undefined): void {
     this.#failure.note(failure);
     this.#changes.tell();
   }
@@ -336,7 +336,7 @@ export class KafkaConsumer implements MemberListener {
     const { options, driver } = this.#parts;
     const { topic, group, sessionTimeoutMs, rebalanceTimeoutMs, fetchBytes } = options;
     this.#unread = undefined;
-    this.#failure.clear();
+    this.#failure.note(undefined);
     const membership = { topic, group, sessionTimeoutMs, rebalanceTimeoutMs, fetchBytes, claimsAll: false };
     this.#member = driver.join(membership, this);
   }

@@ -1,3 +1,4 @@
+import type { Compression } from './codecs/codec.ts';
 import type { KafkaFailure } from './kafka-failure.ts';
 
 /** A record on its way to a partition. */
@@ -22,7 +23,7 @@ export interface IncomingRecord {
  * made again stores nothing twice.
  */
 export interface ProducerIdentity {
-  readonly id: unknown;
+  readonly id: bigint;
   readonly epoch: number;
 }
 
@@ -34,6 +35,8 @@ export interface ProduceRequest {
   readonly identity: ProducerIdentity;
   /** The number of the first record among those of this identity in this partition, from 0. */
   readonly sequence: number;
+  /** How they are compressed on the way to the broker, and in the partition. */
+  readonly compression: Compression;
   /** How long the broker may wait for its replicas, in milliseconds. */
   readonly timeoutMs: number;
 }
@@ -81,8 +84,8 @@ export interface MemberListener {
   received(partition: number, records: readonly IncomingRecord[], end: number): void;
   /** What was asked for is not there: records of the partition come from `position` on, the first that is. */
   lostRecords(partition: number, position: number): void;
-  /** It has failed, and tries again. */
-  failed(failure: KafkaFailure): void;
+  /** It has failed, and tries again; `undefined` once that works. */
+  failed(failure: KafkaFailure | undefined): void;
 }
 
 /** A member of a group, which reads the partitions of one topic that it is given. */

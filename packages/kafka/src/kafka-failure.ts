@@ -1,4 +1,4 @@
-import type { NqErrorCode } from '@nq/core';
+import { NqError, type NqErrorCode } from '@nq/core';
 
 /**
  * What a failed request means for whoever made it:
@@ -13,6 +13,8 @@ import type { NqErrorCode } from '@nq/core';
  * - `outOfRange`: there is no such offset any more, or not yet.
  * - `missing`: there is no such topic.
  * - `refused`: the user, the settings or the version of the broker do not allow it, and no time mends that.
+ * - `unreadable`: what the broker has sent is not what it should be, such as records with a wrong checksum.
+ * - `codec`: records are compressed, and what reads them is not installed.
  * - `other`: the broker has said something else.
  */
 export type FailureKind =
@@ -25,6 +27,8 @@ export type FailureKind =
   | 'outOfRange'
   | 'missing'
   | 'refused'
+  | 'unreadable'
+  | 'codec'
   | 'other';
 
 /** The code that callers see. */
@@ -38,6 +42,8 @@ export const failureCodes: Readonly<Record<FailureKind, NqErrorCode>> = {
   outOfRange: 'NQ_BACKEND',
   missing: 'NQ_CONFIG',
   refused: 'NQ_CONFIG',
+  unreadable: 'NQ_BACKEND',
+  codec: 'NQ_NOT_INSTALLED',
   other: 'NQ_BACKEND',
 };
 

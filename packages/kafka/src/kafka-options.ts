@@ -1,6 +1,8 @@
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import { checkCount, checkFunction, checkMs, checkOneOf, checkOptions, checkText } from '@nq/core/parts';
 import type { Kafka } from 'kafkajs';
+import type { Compression } from './codecs/codec.ts';
+import { compressions } from './codecs/load-codec.ts';
 import type { Order } from './held-partition.ts';
 
 /** How a user is told to the brokers. */
@@ -45,6 +47,13 @@ export interface KafkaQueueOptions extends ServerOptions {
   readonly deadLetterTopic?: string | undefined;
   /** What is handed out one after the other: events of one key, of one partition, or none. @default 'key' */
   readonly order?: Order | undefined;
+  /**
+   * How what is pushed is compressed, many events at a time. What others have compressed is read, whatever it says here.
+   * `snappy` needs the package snappyjs, and `zstd` Node.js 22.15, 23.8 or later.
+   *
+   * @default 'none'
+   */
+  readonly compression?: Compression | undefined;
   /** Where a group begins that has committed nothing yet. @default 'earliest' */
   readonly startFrom?: 'earliest' | 'latest' | undefined;
   /** How long a delivery is ours before the event is handed out again, in milliseconds. @default 30_000 */
@@ -96,6 +105,7 @@ export interface ResolvedKafkaOptions {
   readonly createTopic: ResolvedTopicOptions | undefined;
   readonly deadLetterTopic: string;
   readonly order: Order;
+  readonly compression: Compression;
   readonly startFrom: 'earliest' | 'latest';
   readonly leaseMs: number;
   readonly capacity: number;
@@ -125,6 +135,7 @@ const known = [
   'createTopic',
   'deadLetterTopic',
   'order',
+  'compression',
   'startFrom',
   'leaseMs',
   'capacity',
@@ -150,6 +161,7 @@ export function resolveOptions(options: KafkaQueueOptions): ResolvedKafkaOptions
     createTopic,
     deadLetterTopic = `${topic}.${groupId}.dead`,
     order = 'key',
+    compression = 'none',
     startFrom = 'earliest',
     leaseMs = 30_000,
     capacity = 10_000,
@@ -170,6 +182,7 @@ export function resolveOptions(options: KafkaQueueOptions): ResolvedKafkaOptions
   if (deadLetterTopic === topic) throw new RangeError(`${action}: deadLetterTopic must be another topic than topic`);
   if (version !== undefined) checkVersion(version);
   checkOneOf(action, 'order', order, ['key', 'partition', 'none']);
+  checkOneOf(action, 'compression', compression, compressions);
   checkOneOf(action, 'startFrom', startFrom, ['earliest', 'latest']);
   checkServer(action, options);
   if (foreignKey !== undefined) checkName(action, 'foreignKey', foreignKey);
@@ -198,6 +211,7 @@ export function resolveOptions(options: KafkaQueueOptions): ResolvedKafkaOptions
     createTopic: createTopic === undefined ? undefined : resolveTopic(createTopic),
     deadLetterTopic,
     order,
+    compression,
     startFrom,
     leaseMs,
     capacity,

@@ -187,8 +187,8 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
     let producer = this.#producers.get(partition);
     if (producer === undefined) {
       const { driver, options, clock } = this.#parts;
-      const { topic, deliveryTimeoutMs } = options;
-      producer = new PartitionProducer({ driver, topic, partition, clock, deliveryTimeoutMs });
+      const { topic, compression, deliveryTimeoutMs } = options;
+      producer = new PartitionProducer({ driver, topic, partition, clock, compression, deliveryTimeoutMs });
       this.#producers.set(partition, producer);
     }
     return producer;

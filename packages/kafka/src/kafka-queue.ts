@@ -1,4 +1,5 @@
 import { createQueue, type MessageQueue, systemClock } from '@nq/core';
+import { loadCodec } from './codecs/load-codec.ts';
 import { capabilitiesOf } from './kafka-capabilities.ts';
 import type { KafkaDriver } from './kafka-driver.ts';
 import { openError } from './kafka-error.ts';
@@ -13,11 +14,12 @@ import { type PreparedTopics, prepareTopics } from './prepare-topics.ts';
  * `aclRules()` gives what it needs.
  *
  * @throws {TypeError} {RangeError} if an option is not as it should be. @throws {NqError} `NQ_CONFIG` if there is no such
- * topic, the brokers are too old, or they refuse us; `NQ_UNAVAILABLE` if none answers within `openTimeoutMs`. Nothing is open
+ * topic, the brokers are too old, or they refuse us; `NQ_NOT_INSTALLED` if the codec of `compression` is not here; `NQ_UNAVAILABLE` if none answers within `openTimeoutMs`. Nothing is open
  * then.
  */
 export async function kafkaQueue<Data = unknown>(options: KafkaQueueOptions): Promise<MessageQueue<Data>> {
   const resolved = resolveOptions(options);
+  await loadCodec(resolved.compression);
   const clock = systemClock;
   const prepare = (opened: KafkaDriver): Promise<PreparedTopics> => prepareTopics(opened, resolved);
   const { driver, prepared } = await openDriver(resolved, clock, prepare).catch((error: unknown) => {

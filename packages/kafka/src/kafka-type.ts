@@ -1,4 +1,5 @@
 import { NqError, type QueueType } from '@nq/core';
+import { compressions } from './codecs/load-codec.ts';
 import type { KafkaQueueOptions } from './kafka-options.ts';
 import { kafkaQueue } from './kafka-queue.ts';
 
@@ -20,6 +21,7 @@ export const queueType: QueueType = {
     createTopic: 'value',
     deadLetterTopic: 'text',
     order: ['key', 'partition', 'none'],
+    compression: compressions,
     startFrom: ['earliest', 'latest'],
     leaseMs: 'ms',
     prefetch: 'count',

@@ -1,4 +1,5 @@
 import { type Clock, NqError } from '@nq/core';
+import type { Compression } from './codecs/codec.ts';
 import type { KafkaDriver, OutgoingRecord, ProducerIdentity } from './kafka-driver.ts';
 import { kafkaError } from './kafka-error.ts';
 import { KafkaFailure } from './kafka-failure.ts';
@@ -16,6 +17,7 @@ export interface PartitionProducerParts {
   readonly topic: string;
   readonly partition: number;
   readonly clock: Clock;
+  readonly compression: Compression;
   /** How long a batch may be under way, in milliseconds. */
   readonly deliveryTimeoutMs: number;
   /** What it is that cannot be done then. @default 'push' */
@@ -49,7 +51,7 @@ export class PartitionProducer {
   }
 
   async #push(records: readonly OutgoingRecord[]): Promise<void> {
-    const { driver, topic, partition, clock, deliveryTimeoutMs } = this.#parts;
+    const { driver, topic, partition, clock, compression, deliveryTimeoutMs } = this.#parts;
     const deadline = clock.now() + deliveryTimeoutMs;
     let retryMs = firstRetryMs;
     let mayBeStored = false;
@@ -64,6 +66,7 @@ export class PartitionProducer {
           records,
           identity: this.#identity,
           sequence: this.#sequence,
+          compression,
           timeoutMs,
         });
         this.#sequence = (this.#sequence + records.length) % sequences;

@@ -1,5 +1,8 @@
 import type { Clock } from '@nq/core';
-import type { KafkaFailure } from './kafka-failure.ts';
+import type { FailureKind, KafkaFailure } from './kafka-failure.ts';
+
+/** What time alone does not mend, or may not for long: whoever waits is told. */
+const finalKinds: ReadonlySet<FailureKind> = new Set(['refused', 'missing', 'unreadable', 'codec']);
 
 /** Why a membership is none at the moment, and whether it is worth waiting for another one. */
 export class StandingFailure {
@@ -14,19 +17,16 @@ export class StandingFailure {
     this.#patienceMs = patienceMs;
   }
 
-  note(failure: KafkaFailure): void {
-    if (this.#failure?.kind !== failure.kind) this.#since = this.#clock.now();
+  /** @param failure `undefined` if it is over. */
+  note(failure: KafkaFailure | undefined): void {
+    if (this.#failure?.kind !== failure?.kind) this.#since = this.#clock.now();
     this.#failure = failure;
   }
 
-  clear(): void {
-    this.#failure = undefined;
-  }
-
-  /** What no time mends; `undefined` if there is no such thing. */
+  /** What has to be told; `undefined` if there is nothing. */
   get final(): KafkaFailure | undefined {
+    if (this.#failure === undefined || !finalKinds.has(this.#failure.kind)) return undefined;
     const isOld = this.#clock.now() - this.#since >= this.#patienceMs;
-    const kind = this.#failure?.kind;
-    return kind === 'refused' || (kind === 'missing' && isOld) ? this.#failure : undefined;
+    return this.#failure.kind !== 'missing' || isOld ? this.#failure : undefined;
   }
 }

@@ -42,6 +42,7 @@ describe('kafkaQueue() refuses, before it connects', () => {
     ],
     ['createTopic.partitions must be a whole number', { ...valid, createTopic: { partitions: 0 } }, RangeError],
     ['order must be one of', { ...valid, order: 'fifo' }, RangeError],
+    ['compression must be one of', { ...valid, compression: 'brotli' }, RangeError],
     ['leaseMs must be finite', { ...valid, leaseMs: Infinity }, RangeError],
     ['deliveryTimeoutMs must be finite', { ...valid, deliveryTimeoutMs: Infinity }, RangeError],
     ['capacity must be a whole number', { ...valid, capacity: 0 }, RangeError],

@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
 import { NqError } from '@nq/core';
 import type { Kafka } from 'kafkajs';
+import type { IncomingRecord } from '../kafka-driver.ts';
 import { KafkaFailure } from '../kafka-failure.ts';
 import { tellWhyNoCoordinator } from './coordinator.ts';
 import { noteRefusals } from './refusals.ts';
@@ -20,26 +21,34 @@ export interface Broker {
   /** The versions of requests that it understands, by their numbers; `null` before the first connection. */
   readonly versions: Readonly<Record<string, { readonly minVersion: number; readonly maxVersion: number }>> | null;
   isConnected(): boolean;
+  /** Its way to make requests, in the version that both sides know. */
+  readonly lookupRequest: (apiKey: number, definition: object) => RequestProtocol;
   produce(request: object): Promise<ProduceAnswer>;
-  initProducerId(request: object): Promise<{ readonly producerId: unknown; readonly producerEpoch: number }>;
+  initProducerId(request: object): Promise<{ readonly producerId: string; readonly producerEpoch: number }>;
   offsetCommit(request: object): Promise<unknown>;
   offsetFetch(request: object): Promise<OffsetFetchAnswer>;
   findGroupCoordinator(request: object): Promise<unknown>;
   createTopics(request: object): Promise<unknown>;
-  fetch(request: object): Promise<FetchAnswer>;
+  fetch(request: object): Promise<unknown>;
 }
 
-interface ProduceAnswer {
+/** Makes a request, and reads its answer. */
+type RequestProtocol = (request: object) => {
+  readonly request: {
+    readonly apiName: string;
+    readonly apiVersion: number;
+    encode(): Promise<unknown>;
+  };
+  readonly response: {
+    decode(answer: Buffer): Promise<unknown>;
+    parse(decoded: unknown): Promise<unknown>;
+  };
+};
+
+export interface ProduceAnswer {
   readonly topics: readonly {
     readonly topicName: string;
     readonly partitions: readonly { readonly partition: number; readonly errorCode: number }[];
-  }[];
-}
-
-interface FetchAnswer {
-  readonly responses: readonly {
-    readonly topicName: string;
-    readonly partitions: readonly { readonly partition: number }[];
   }[];
 }
 
@@ -140,21 +149,6 @@ interface RequestQueue {
   destroy(): void;
 }
 
-/** Records of a partition, as one answer to a fetch has them. */
-export interface FetchedBatch {
-  readonly partition: number;
-  readonly messages: readonly {
-    readonly offset: string;
-    readonly key: Buffer | null;
-    readonly value: Buffer | null;
-    readonly headers?: Readonly<Record<string, Buffer | string | (Buffer | string)[] | undefined>>;
-    readonly timestamp: string;
-  }[];
-  /** Those that are no messages, such as the ends of transactions, included. */
-  readonly rawMessages: readonly unknown[];
-  lastOffset(): string;
-}
-
 /** A membership in a group. */
 export interface ConsumerGroup {
   readonly coordinator: Broker;
@@ -163,8 +157,13 @@ export interface ConsumerGroup {
   joinAndSync(): Promise<void>;
   leave(): Promise<void>;
   heartbeat(options: { readonly interval: number }): Promise<void>;
-  fetch(nodeId: string): Promise<readonly FetchedBatch[]>;
-  recoverFromFetch(error: unknown): Promise<void>;
+  /** Where the next record of each partition is. */
+  readonly offsetManager: {
+    committedOffsets(): Readonly<Record<string, Readonly<Record<number, unknown>>>>;
+    nextOffset(topic: string, partition: number): unknown;
+  };
+  /** @throws if the topic has more partitions than those that were dealt out. */
+  checkForStaleAssignment(): void;
   assigned(): readonly { readonly topic: string; readonly partitions: readonly number[] }[];
   isPaused(topic: string, partition: number): boolean;
   pause(parts: readonly { readonly topic: string; readonly partitions: readonly number[] }[]): void;
@@ -189,19 +188,15 @@ interface ConsumerGroupClass {
 
 const require = createRequire(import.meta.url);
 
-interface BatchClass {
-  new (topic: string, fetchedOffset: string, partition: object): FetchedBatch;
-}
+/** The class of {@link ConsumerGroup}. */
+export const ConsumerGroupOfKafkajs = loadConsumerGroup();
 
 /** How often kafkajs may try things itself, the addresses of brokers one after the other among them. */
 export const retry = { initialRetryTime: 100, retries: 3, maxRetryTime: 1000 };
 
 const retrier = (require('kafkajs/src/retry') as (options: object) => unknown)(retry);
 
-/** The classes of {@link ConsumerGroup} and of {@link FetchedBatch}. */
-export const { ConsumerGroupOfKafkajs, BatchOfKafkajs } = loadInternals();
-
-function loadInternals(): { readonly ConsumerGroupOfKafkajs: ConsumerGroupClass; readonly BatchOfKafkajs: BatchClass } {
+function loadConsumerGroup(): ConsumerGroupClass {
   const found = (require('kafkajs/package.json') as { readonly version: string }).version;
   if (found !== version) {
     throw new NqError(
@@ -209,10 +204,7 @@ function loadInternals(): { readonly ConsumerGroupOfKafkajs: ConsumerGroupClass;
       `Cannot use kafkajs ${found}: @nq/kafka needs kafkajs ${version}, of which it uses what is no API`,
     );
   }
-  return {
-    ConsumerGroupOfKafkajs: require('kafkajs/src/consumer/consumerGroup') as ConsumerGroupClass,
-    BatchOfKafkajs: require('kafkajs/src/consumer/batch') as BatchClass,
-  };
+  return require('kafkajs/src/consumer/consumerGroup') as ConsumerGroupClass;
 }
 
 /**
@@ -284,6 +276,26 @@ function connectOnce({ pool }: ConnectionPool): void {
   }
 }
 
+type Adapt = (protocol: ReturnType<RequestProtocol>) => ReturnType<RequestProtocol>;
+
+/** `broker`, whose requests and answers are as `adapt` makes them of those of kafkajs. */
+export function adapted(broker: Broker, adapt: Adapt): Broker {
+  const lookupRequest = (apiKey: number, definition: object): RequestProtocol => {
+    const protocol = broker.lookupRequest(apiKey, definition);
+    return (request) => adapt(protocol(request));
+  };
+  return Object.create(broker, { lookupRequest: { value: lookupRequest } }) as Broker;
+}
+
+/** @throws {KafkaFailure} `refused` if the broker does not know a request in the `needed` version. */
+export function refuseBefore(needed: number, { request: { apiName, apiVersion } }: ReturnType<RequestProtocol>): void {
+  if (apiVersion >= needed) return;
+  throw new KafkaFailure(
+    'refused',
+    `the broker is too old: it knows ${apiName} in version ${apiVersion}, not ${needed}`,
+  );
+}
+
 const calm = Symbol('calm');
 
 /**
@@ -301,6 +313,29 @@ function calmTimers({ pool }: ConnectionPool): void {
     prototype[calm] = true;
   }
 }
+
+/** A message of the formats that Kafka had before 0.11. */
+interface OldMessage {
+  readonly offset: string;
+  /** Not in the first of them. */
+  readonly timestamp?: string;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+}
+
+/** Reads messages of the formats that Kafka had before 0.11, which are in partitions that have not been written since. */
+export async function readOldMessages(bytes: Buffer): Promise<readonly IncomingRecord[]> {
+  const messages = await decodeMessageSet(new Decoder(bytes), bytes.length);
+  return messages.map(({ offset, timestamp = -1, key, value }) => {
+    return { offset: Number(offset), key, value, headers: {}, time: Number(timestamp) };
+  });
+}
+
+const Decoder = require('kafkajs/src/protocol/decoder') as new (bytes: Buffer) => object;
+const decodeMessageSet = require('kafkajs/src/protocol/messageSet/decoder') as (
+  decoder: object,
+  bytes: number,
+) => Promise<readonly OldMessage[]>;
 
 /** The name of an error of the protocol, by its number. */
 export function protocolErrorOf(code: number): unknown {

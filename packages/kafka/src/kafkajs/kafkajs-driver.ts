@@ -8,30 +8,28 @@ import type {
   KafkaMember,
   MemberListener,
   MemberOptions,
-  OutgoingRecord,
   PartitionRange,
   ProducerIdentity,
   ProduceRequest,
 } from '../kafka-driver.ts';
+import { compressBatch } from '../codecs/compress-batch.ts';
 import { KafkaFailure } from '../kafka-failure.ts';
-import {
-  BatchOfKafkajs,
-  type Broker,
-  type Cluster,
-  createCluster,
-  endConnections,
-  protocolErrorOf,
-} from './internals.ts';
+import { encodeBatch } from '../record-batch.ts';
 import { checkRequests, releaseOf } from './broker-release.ts';
 import { createTopic } from './create-topic.ts';
 import { diagnose } from './diagnose.ts';
+import { fetchRecords } from './fetch-records.ts';
+import { type Broker, type Cluster, createCluster, endConnections, protocolErrorOf } from './internals.ts';
 import { failureOf } from './kafkajs-failures.ts';
-import { KafkajsMember, recordOf } from './kafkajs-member.ts';
+import { KafkajsMember } from './kafkajs-member.ts';
 import { reachLeaders } from './leaders.ts';
+import { produceBatch } from './produce-batch.ts';
 import type { Subject } from './refusals.ts';
 
 /** The most bytes of one answer to who reads without a group. */
 const readBytes = 1024 * 1024;
+/** How long a broker waits for a record before it answers, in milliseconds. */
+const readWaitMs = 100;
 
 /** What the driver needs to know. */
 export interface KafkajsDriverOptions {
@@ -114,19 +112,10 @@ export class KafkajsDriver implements KafkaDriver {
     return this.#ask({ topic }, async () => {
       await this.#cluster.addMultipleTargetTopics([topic]);
       const broker = await this.#leaderOf(topic, partition);
-      const fetchOffset = String(offset);
-      const { responses } = await broker.fetch({
-        isolationLevel: 1,
-        maxWaitTime: 100,
-        minBytes: 1,
-        maxBytes: readBytes,
-        topics: [{ topic, partitions: [{ partition, fetchOffset, maxBytes: readBytes }] }],
-      });
-      const [data] = responses.find(({ topicName }) => topicName === topic)?.partitions ?? [];
-      if (data === undefined) return { records: [], end: offset };
-      const batch = new BatchOfKafkajs(topic, fetchOffset, data);
-      if (batch.rawMessages.length === 0) return { records: [], end: offset };
-      return { records: batch.messages.map(recordOf), end: Number(batch.lastOffset()) + 1 };
+      const partitions = [{ partition, offset }];
+      const [fetched] = await fetchRecords(broker, { topic, partitions, maxBytes: readBytes, waitMs: readWaitMs });
+      if (fetched?.failure !== undefined) throw fetched.failure;
+      return { records: fetched?.records ?? [], end: fetched?.end ?? offset };
     });
   }
 
@@ -144,20 +133,16 @@ export class KafkajsDriver implements KafkaDriver {
       if (nodeId === undefined) throw new KafkaFailure('away', 'there is no connection to Kafka');
       const broker = await this.#cluster.findBroker({ nodeId });
       const { producerId, producerEpoch } = await broker.initProducerId({ transactionTimeout: 60_000 });
-      return { id: producerId, epoch: producerEpoch };
+      return { id: BigInt(producerId), epoch: producerEpoch };
     });
   }
 
-  async produce({ topic, partition, records, identity, sequence, timeoutMs }: ProduceRequest): Promise<void> {
+  async produce({ topic, partition, records, compression, timeoutMs, ...numbers }: ProduceRequest): Promise<void> {
+    const plain = encodeBatch(records, { ...numbers, time: this.#clock.date() });
+    const batch = await compressBatch(plain, compression);
     const broker = await this.#ask({ topic }, () => this.#leaderOf(topic, partition));
     try {
-      const answer = await broker.produce({
-        acks: -1,
-        timeout: timeoutMs,
-        producerId: identity.id,
-        producerEpoch: identity.epoch,
-        topicData: [{ topic, partitions: [{ partition, firstSequence: sequence, messages: records.map(messageOf) }] }],
-      });
+      const answer = await produceBatch(broker, { topic, partition, batch, timeoutMs });
       const told = answer.topics.find(({ topicName }) => topicName === topic)?.partitions;
       const own = told?.find((one) => one.partition === partition);
       // An answer that does not speak of the partition says nothing of what was sent (kafkajs #1303).
@@ -274,8 +259,4 @@ async function readCommitted(
 /** `offset`, or `end` where Kafka has found none, which it tells as -1. */
 function foundOr(offset: number, end: number): number {
   return offset < 0 ? end : offset;
-}
-
-function messageOf({ key, value, headers }: OutgoingRecord): object {
-  return { key, value, headers };
 }

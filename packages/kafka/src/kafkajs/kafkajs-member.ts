@@ -1,15 +1,10 @@
 import type { Clock } from '@nq/core';
 import { within } from '@nq/core/parts';
-import type { Committed, IncomingRecord, KafkaMember, MemberListener, MemberOptions } from '../kafka-driver.ts';
+import type { Committed, KafkaMember, MemberListener, MemberOptions } from '../kafka-driver.ts';
 import { Changes } from '../changes.ts';
 import { type FailureKind, KafkaFailure } from '../kafka-failure.ts';
-import {
-  type Cluster,
-  type ConsumerGroup,
-  ConsumerGroupOfKafkajs,
-  endConnections,
-  type FetchedBatch,
-} from './internals.ts';
+import { type FetchedPartition, fetchRecords } from './fetch-records.ts';
+import { type Cluster, type ConsumerGroup, ConsumerGroupOfKafkajs, endConnections } from './internals.ts';
 import { failureOf } from './kafkajs-failures.ts';
 import { stickyAssigner } from './sticky-assigner.ts';
 
@@ -200,10 +195,6 @@ export class KafkajsMember implements KafkaMember {
       rackId: '',
       metadataMaxAge: Infinity,
     });
-    // It would join by itself, and jump to the begin of a partition whose offset is gone.
-    group.recoverFromFetch = async (error) => {
-      throw error;
-    };
     this.#group = group;
     return { cluster, group };
   }
@@ -249,27 +240,51 @@ export class KafkajsMember implements KafkaMember {
 
   async #fetchFrom(node: string, round: Round, pass: { readonly isOver: boolean }): Promise<void> {
     const { group } = round;
+    const { clock, options, listener } = this.#parts;
+    const { topic } = options;
+    /** What could not be read, and until when nobody tries again: the other partitions need not wait for that. */
+    let broken: readonly number[] = [];
+    let brokenUntil = 0;
     while (round.end === undefined && !pass.isOver && !this.#closed) {
-      if (!this.#hasActive(node, group)) {
-        await this.#resumed.next(Infinity);
+      const now = clock.now();
+      const active = this.#activeOf(node, group);
+      const partitions = now < brokenUntil ? active.filter((partition) => !broken.includes(partition)) : active;
+      if (partitions.length === 0) {
+        await this.#resumed.next(active.length === 0 ? Infinity : brokenUntil - now);
         continue;
       }
-      const batches = await group.fetch(node);
+      const batches = await this.#fetch(node, group, partitions);
       if (round.end !== undefined || this.#closed) return;
-      for (const batch of batches) this.#take(group, batch);
+      for (const batch of batches) if (!group.isPaused(topic, batch.partition)) this.#take(group, batch);
+      const failures = batches.filter(({ failure }) => failure !== undefined);
+      if (failures.length === 0 && (now < brokenUntil || broken.length === 0)) continue;
+      broken = [...(now < brokenUntil ? broken : []), ...failures.map(({ partition }) => partition)];
+      brokenUntil = clock.now() + longestRetryMs;
+      listener.failed(failures[0]?.failure);
     }
   }
 
-  #take(group: ConsumerGroup, batch: FetchedBatch): void {
+  async #fetch(
+    node: string,
+    group: ConsumerGroup,
+    partitions: readonly number[],
+  ): Promise<readonly FetchedPartition[]> {
+    const { topic, fetchBytes } = this.#parts.options;
+    const cluster = this.#cluster as Cluster;
+    await cluster.refreshMetadataIfNecessary();
+    group.checkForStaleAssignment();
+    const positions = partitions.map((partition) => {
+      return { partition, offset: Number(String(group.offsetManager.nextOffset(topic, partition))) };
+    });
+    const broker = await cluster.findBroker({ nodeId: node });
+    return fetchRecords(broker, { topic, partitions: positions, maxBytes: fetchBytes, waitMs: fetchWaitMs });
+  }
+
+  #take(group: ConsumerGroup, { partition, records, end, failure }: FetchedPartition): void {
+    if (failure !== undefined) return;
     const { topic } = this.#parts.options;
-    const { partition } = batch;
-    if (batch.rawMessages.length === 0) {
-      this.#parts.listener.received(partition, [], 0);
-      return;
-    }
-    const last = batch.lastOffset();
-    this.#parts.listener.received(partition, batch.messages.map(recordOf), Number(last) + 1);
-    group.resolveOffset({ topic, partition, offset: last });
+    this.#parts.listener.received(partition, records, end ?? 0);
+    if (end !== undefined) group.resolveOffset({ topic, partition, offset: String(end - 1) });
   }
 
   /** @throws what ends the round. */
@@ -311,10 +326,12 @@ export class KafkajsMember implements KafkaMember {
     listener.lostRecords(partition, position);
   }
 
-  #hasActive(node: string, group: ConsumerGroup): boolean {
+  /** The partitions that are to be read, and that `node` leads. */
+  #activeOf(node: string, group: ConsumerGroup): readonly number[] {
     const { topic } = this.#parts.options;
     const led = (this.#cluster as Cluster).findLeaderForPartitions(topic, this.#owned)[node] ?? [];
-    return led.some((partition) => !group.isPaused(topic, partition));
+    const known = group.offsetManager.committedOffsets()[topic] ?? {};
+    return led.filter((partition) => known[partition] !== undefined && !group.isPaused(topic, partition));
   }
 
   /** Makes ready for another join. */
@@ -353,17 +370,6 @@ export class KafkajsMember implements KafkaMember {
     this.#resumed.tell();
     this.#ends.tell();
   }
-}
-
-/** A record as the rest of this package knows it. */
-export function recordOf({
-  offset,
-  key,
-  value,
-  headers = {},
-  timestamp,
-}: FetchedBatch['messages'][number]): IncomingRecord {
-  return { offset: Number(offset), key, value, headers, time: Number(timestamp) };
 }
 
 const silent = (): void => {};

@@ -1,0 +1,190 @@
+import { mostRecords } from './codecs/codec.ts';
+import { decompress } from './codecs/load-codec.ts';
+import { crc32c } from './crc32c.ts';
+import type { IncomingRecord } from './kafka-driver.ts';
+import { at, headBytes } from './record-batch.ts';
+import { unreadable, WireReader } from './wire-reader.ts';
+
+/** What `attributes` of a batch say: how it is compressed, and three facts about it. */
+const codecMask = 0x07;
+const hasBrokerTime = 0x08;
+const isTransactional = 0x10;
+const isControl = 0x20;
+
+/** A transaction whose records are none. */
+export interface AbortedTransaction {
+  readonly producerId: bigint;
+  /** Of its first record in the partition. */
+  readonly firstOffset: number;
+}
+
+/** What a broker has sent of one partition. */
+export interface SentRecords {
+  /** Batches one behind the other, the last of which may be cut off. */
+  readonly bytes: Buffer;
+  /** What was asked for: a batch may begin before. */
+  readonly from: number;
+  readonly aborted: readonly AbortedTransaction[];
+  /** Reads what is left of `bytes` where it is in the formats of Kafka before 0.11. */
+  readonly readOld: (bytes: Buffer) => Promise<readonly IncomingRecord[]>;
+}
+
+/** What was sent, read. */
+export interface ReadRecords {
+  readonly records: readonly IncomingRecord[];
+  /** The offset behind the last batch that is whole; `undefined` if there is none behind what was asked for. */
+  readonly end: number | undefined;
+}
+
+/**
+ * Reads record batches. Records of aborted transactions, those that mark the end of one, and those before `from` are left
+ * out; a batch that is cut off at the end is ignored, for the next fetch begins with it.
+ *
+ * @throws {KafkaFailure} `unreadable` if something else is cut off, or a checksum is wrong.
+ */
+export async function readBatches({ bytes, from, aborted, readOld }: SentRecords): Promise<ReadRecords> {
+  const records: IncomingRecord[] = [];
+  const transactions = new Transactions(aborted);
+  let end: number | undefined;
+  for (let start = 0; start + at.crc <= bytes.length;) {
+    const magic = bytes[start + at.magic] as number;
+    if (magic < 2) {
+      const old = await readOld(bytes.subarray(start));
+      records.push(...old.filter(({ offset }) => offset >= from));
+      end = old.at(-1) === undefined ? end : (old.at(-1) as IncomingRecord).offset + 1;
+      break;
+    }
+    if (magic > 2) throw unreadable(`a record batch is of the format ${magic}`);
+    const length = bytes.readInt32BE(start + at.length);
+    const next = start + at.leaderEpoch + length;
+    if (next - start < headBytes) throw unreadable('a record batch is shorter than its head');
+    if (next > bytes.length) break;
+    const batch = bytes.subarray(start, next);
+    const head = readHead(batch);
+    if (head.first < (end ?? 0)) throw unreadable('record batches are not in order');
+    if (!transactions.leaveOut(head, batch)) await readRecords(batch, head, from, records);
+    end = head.last + 1;
+    start = next;
+  }
+  // Nothing is behind what was asked for: it would be asked for the same for ever.
+  return { records, end: end !== undefined && end > from ? end : undefined };
+}
+
+/** What a batch says of all its records. */
+interface Head {
+  readonly attributes: number;
+  readonly first: number;
+  readonly last: number;
+  readonly baseTime: number;
+  /** The time of all of its records, if the broker gave them one. */
+  readonly brokerTime: number | undefined;
+  readonly producerId: bigint;
+  readonly count: number;
+}
+
+function readHead(batch: Buffer): Head {
+  if (batch.readUInt32BE(at.crc) !== crc32c(batch, at.attributes))
+    throw unreadable('a record batch has a wrong checksum');
+  const first = new WireReader(batch, at.baseOffset).int64();
+  const reader = new WireReader(batch, at.attributes);
+  const attributes = reader.int16();
+  const last = first + reader.int32();
+  const baseTime = reader.int64();
+  const lastTime = reader.int64();
+  const producerId = reader.bigInt64();
+  const count = batch.readInt32BE(at.count);
+  if (first < 0 || last < first || count < 0) throw unreadable('a record batch has impossible numbers');
+  const brokerTime = (attributes & hasBrokerTime) === 0 ? undefined : lastTime;
+  return { attributes, first, last, baseTime, brokerTime, producerId, count };
+}
+
+/** Tells what is to be left out because of transactions, batch by batch. */
+class Transactions {
+  /** Those that have not begun yet, the next one last. */
+  readonly #coming: AbortedTransaction[];
+  readonly #aborted = new Set<bigint>();
+
+  constructor(aborted: readonly AbortedTransaction[]) {
+    this.#coming = aborted.toSorted((a, b) => b.firstOffset - a.firstOffset);
+  }
+
+  leaveOut({ attributes, last, producerId, count }: Head, batch: Buffer): boolean {
+    for (let next = this.#coming.at(-1); next !== undefined && next.firstOffset <= last; next = this.#coming.at(-1)) {
+      this.#aborted.add(next.producerId);
+      this.#coming.pop();
+    }
+    if ((attributes & isControl) !== 0) {
+      if (count > 0 && isAbort(batch)) this.#aborted.delete(producerId);
+      return true;
+    }
+    return (attributes & isTransactional) !== 0 && this.#aborted.has(producerId);
+  }
+}
+
+/** Whether the first record of a control batch ends a transaction with everything undone: its key is a version, and then 0. */
+function isAbort(batch: Buffer): boolean {
+  const { key } = readRecord(new WireReader(batch, headBytes), { first: 0, baseTime: 0, brokerTime: undefined }, []);
+  return key !== null && key.length >= 4 && key.readInt16BE(2) === 0;
+}
+
+async function readRecords(batch: Buffer, head: Head, from: number, records: IncomingRecord[]): Promise<void> {
+  const codec = head.attributes & codecMask;
+  if (codec !== 0 && head.count > mostRecords) throw unreadable(`a record batch has more than ${mostRecords} records`);
+  const plain = codec === 0 ? batch : await decompress(codec, batch.subarray(headBytes));
+  const reader = new WireReader(plain, codec === 0 ? headBytes : 0);
+  const names: string[] = [];
+  let before = head.first - 1;
+  for (let index = 0; index < head.count; index++) {
+    const record = readRecord(reader, head, names);
+    if (record.offset <= before || record.offset > head.last) throw unreadable('records are not in order');
+    before = record.offset;
+    if (record.offset >= from) records.push(record);
+  }
+  if (reader.position !== plain.length) throw unreadable('a record batch is longer than its records');
+}
+
+/** @param names of the headers of the record before, for the next one mostly has the same. */
+function readRecord(
+  reader: WireReader,
+  { first, baseTime, brokerTime }: Pick<Head, 'first' | 'baseTime' | 'brokerTime'>,
+  names: string[],
+): IncomingRecord {
+  const length = reader.varint();
+  const end = reader.position + length;
+  reader.int8();
+  const time = brokerTime ?? baseTime + reader.varlong();
+  if (brokerTime !== undefined) reader.varlong();
+  const offset = first + reader.varint();
+  const key = reader.varintBytes();
+  const value = reader.varintBytes();
+  const headers = readHeaders(reader, names);
+  if (reader.position !== end) throw unreadable('a record is not as long as it says');
+  return { offset, key, value, headers, time };
+}
+
+type Headers = Record<string, Buffer | string | (Buffer | string)[]>;
+
+function readHeaders(reader: WireReader, names: string[]): Headers {
+  const headers: Headers = {};
+  const count = reader.varint();
+  for (let index = 0; index < count; index++) {
+    const name = reader.varintText(names[index]);
+    names[index] = name;
+    // A header may have no value, which says as much as one that is not there.
+    const value = reader.varintTextOrBytes();
+    if (value !== null) add(headers, name, value);
+  }
+  return headers;
+}
+
+function add(headers: Headers, name: string, value: Buffer | string): void {
+  const others = Object.hasOwn(headers, name) ? headers[name] : undefined;
+  if (Array.isArray(others)) others.push(value);
+  else set(headers, name, others === undefined ? value : [others, value]);
+}
+
+/** Assigned, one of that name would be the prototype of the headers. */
+function set(headers: Headers, name: string, value: Headers[string]): void {
+  if (name !== '__proto__') headers[name] = value;
+  else Object.defineProperty(headers, name, { value, enumerable: true, configurable: true });
+}

@@ -1,0 +1,107 @@
+import { crc32c } from './crc32c.ts';
+import type { OutgoingRecord, ProducerIdentity } from './kafka-driver.ts';
+import { WireWriter } from './wire-writer.ts';
+
+/** The bytes in front of the records: the format of Kafka's documentation, "Record Batch", magic 2. */
+export const headBytes = 61;
+
+/** Where the fields of a batch begin. */
+export const at = {
+  baseOffset: 0,
+  length: 8,
+  leaderEpoch: 12,
+  magic: 16,
+  crc: 17,
+  attributes: 21,
+  lastOffsetDelta: 23,
+  baseTime: 27,
+  lastTime: 35,
+  producerId: 43,
+  producerEpoch: 51,
+  sequence: 53,
+  count: 57,
+} as const;
+
+/** What a batch says of all its records. */
+export interface BatchHead {
+  /** When they are written, in milliseconds since the Unix epoch. */
+  readonly time: number;
+  readonly identity: ProducerIdentity;
+  /** The number of the first record among those of this identity in the partition. */
+  readonly sequence: number;
+}
+
+/** How much room a record is given at first, in bytes, besides its key and its value. */
+const usualHeaders = 256;
+
+/** The record batch of `records`, of which there is at least one, as a broker stores it. */
+export function encodeBatch(records: readonly OutgoingRecord[], head: BatchHead): Buffer {
+  let capacity = headBytes;
+  for (const { key, value } of records) capacity += (key?.length ?? 0) + (value?.length ?? 0) + usualHeaders;
+  const writer = new WireWriter(capacity);
+  writer.skip(headBytes);
+  for (let index = 0; index < records.length; index++) {
+    const record = records[index] as OutgoingRecord;
+    writer.varintSized(() => writeRecord(writer, index, record));
+  }
+  const { bytes } = writer;
+  writeHead(bytes, records.length, head);
+  return bytes;
+}
+
+/** All records have the time of the batch. */
+function writeRecord(writer: WireWriter, index: number, { key, value, headers }: OutgoingRecord): void {
+  const attributes = 0;
+  const timeDelta = 0;
+  writer.int8(attributes);
+  writer.varint(timeDelta);
+  writer.varint(index);
+  writer.varintBytes(key);
+  writer.varintBytes(value);
+  writeHeaders(writer, headers);
+}
+
+function writeHeaders(writer: WireWriter, headers: OutgoingRecord['headers']): void {
+  const names = Object.keys(headers);
+  let count = 0;
+  for (const name of names) {
+    const value = headers[name];
+    if (value !== undefined) count += Array.isArray(value) ? value.length : 1;
+  }
+  writer.varint(count);
+  for (const name of names) {
+    const value = headers[name];
+    if (value === undefined) continue;
+    if (!Array.isArray(value)) writeHeader(writer, name, value as Buffer | string);
+    else for (const one of value as readonly (Buffer | string)[]) writeHeader(writer, name, one);
+  }
+}
+
+function writeHeader(writer: WireWriter, name: string, value: Buffer | string): void {
+  writer.varintText(name);
+  if (typeof value === 'string') writer.varintText(value);
+  else writer.varintBytes(value);
+}
+
+function writeHead(bytes: Buffer, count: number, { time, identity, sequence }: BatchHead): void {
+  const date = BigInt(Math.floor(time));
+  bytes.writeBigInt64BE(0n, at.baseOffset);
+  bytes.writeInt32BE(-1, at.leaderEpoch);
+  bytes.writeInt8(2, at.magic);
+  bytes.writeInt16BE(0, at.attributes);
+  bytes.writeInt32BE(count - 1, at.lastOffsetDelta);
+  bytes.writeBigInt64BE(date, at.baseTime);
+  bytes.writeBigInt64BE(date, at.lastTime);
+  bytes.writeBigInt64BE(identity.id, at.producerId);
+  bytes.writeInt16BE(identity.epoch, at.producerEpoch);
+  bytes.writeInt32BE(sequence, at.sequence);
+  bytes.writeInt32BE(count, at.count);
+  seal(bytes);
+}
+
+/** Makes the length and the checksum those of the batch as it is. @returns it. */
+export function seal(batch: Buffer): Buffer {
+  batch.writeInt32BE(batch.length - at.leaderEpoch, at.length);
+  batch.writeUInt32BE(crc32c(batch, at.attributes), at.crc);
+  return batch;
+}

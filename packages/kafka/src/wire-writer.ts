@@ -1,0 +1,158 @@
+/** Up to this length, a text is copied character by character: a call of Node.js costs more. */
+const shortText = 48;
+
+/** Writes values as Kafka's protocol has them, one behind the other, into a buffer that grows. */
+export class WireWriter {
+  #bytes: Buffer;
+  #length = 0;
+
+  /** @param capacity how many bytes there is room for at first. */
+  constructor(capacity: number) {
+    this.#bytes = Buffer.allocUnsafeSlow(Math.max(capacity, 64));
+  }
+
+  /** How much is written. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** What is written. The same bytes: not a copy. */
+  get bytes(): Buffer {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  /** Leaves room for `count` bytes that are written later. */
+  skip(count: number): void {
+    this.#reserve(count);
+    this.#length += count;
+  }
+
+  int8(value: number): void {
+    this.#reserve(1);
+    this.#bytes[this.#length++] = value;
+  }
+
+  int16(value: number): void {
+    this.#reserve(2);
+    this.#length = this.#bytes.writeInt16BE(value, this.#length);
+  }
+
+  int32(value: number): void {
+    this.#reserve(4);
+    this.#length = this.#bytes.writeInt32BE(value, this.#length);
+  }
+
+  /** A text behind its length in bytes, as an int16; -1 for none. */
+  string(text: string | null): void {
+    if (text === null) {
+      this.int16(-1);
+      return;
+    }
+    this.#reserve(2 + 3 * text.length);
+    const written = this.#bytes.write(text, this.#length + 2);
+    this.#bytes.writeInt16BE(written, this.#length);
+    this.#length += 2 + written;
+  }
+
+  raw(bytes: Uint8Array): void {
+    this.#reserve(bytes.length);
+    this.#bytes.set(bytes, this.#length);
+    this.#length += bytes.length;
+  }
+
+  /** A number of 32 bits, in as few bytes as it takes: one for -64 to 63. */
+  varint(value: number): void {
+    this.#reserve(5);
+    this.#varint(value);
+  }
+
+  /** Bytes behind their length, as a varint; -1 for none. */
+  varintBytes(bytes: Uint8Array | null): void {
+    if (bytes === null) {
+      this.varint(-1);
+      return;
+    }
+    this.varint(bytes.length);
+    this.raw(bytes);
+  }
+
+  /** A text in UTF-8 behind its length in bytes, as a varint. */
+  varintText(text: string): void {
+    const { length } = text;
+    this.#reserve(5 + 3 * length);
+    const start = this.#length;
+    if (length <= shortText) {
+      this.#varint(length);
+      if (this.#ascii(text)) return;
+      this.#length = start;
+    }
+    this.#varint(Buffer.byteLength(text));
+    this.#length += this.#bytes.write(text, this.#length);
+  }
+
+  /**
+   * Writes what `write` does behind its length, as a varint. Nearly always that takes as many bytes as are left for it at
+   * first, so the length need not be known before.
+   */
+  varintSized(write: () => void): void {
+    const start = this.#length;
+    this.skip(usualSize);
+    write();
+    const size = this.#length - start - usualSize;
+    const end = this.#length;
+    this.#length = start;
+    const sizeOfSize = varintSize(size);
+    if (sizeOfSize !== usualSize) {
+      this.#length = end;
+      this.#reserve(5);
+      this.#bytes.copyWithin(start + sizeOfSize, start + usualSize, end);
+      this.#length = start;
+    }
+    this.#varint(size);
+    this.#length += size;
+  }
+
+  #varint(value: number): void {
+    const bytes = this.#bytes;
+    let at = this.#length;
+    let rest = (value << 1) ^ (value >> 31);
+    while ((rest & ~0x7f) !== 0) {
+      bytes[at++] = (rest & 0x7f) | 0x80;
+      rest >>>= 7;
+    }
+    bytes[at++] = rest;
+    this.#length = at;
+  }
+
+  /** @returns whether all of `text` is ASCII: only then it is written. */
+  #ascii(text: string): boolean {
+    const bytes = this.#bytes;
+    const at = this.#length;
+    const { length } = text;
+    for (let index = 0; index < length; index++) {
+      const code = text.charCodeAt(index);
+      if (code > 0x7f) return false;
+      bytes[at + index] = code;
+    }
+    this.#length = at + length;
+    return true;
+  }
+
+  #reserve(count: number): void {
+    const needed = this.#length + count;
+    if (needed <= this.#bytes.length) return;
+    const grown = Buffer.allocUnsafeSlow(Math.max(needed, 2 * this.#bytes.length));
+    this.#bytes.copy(grown, 0, 0, this.#length);
+    this.#bytes = grown;
+  }
+}
+
+/** How many bytes the length of a record takes, which is 64 to 8191 for most. */
+const usualSize = 2;
+
+/** How many bytes a varint of `value` takes, which is not below 0. */
+function varintSize(value: number): number {
+  let size = 1;
+  for (let rest = value >>> 6; rest !== 0; rest >>>= 7) size++;
+  return size;
+}
