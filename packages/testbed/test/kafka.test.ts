@@ -4,12 +4,14 @@ import {
   kafka,
   kafkaOffer,
   type KafkaOffer,
+  kafkaTools,
   kafkaVersions,
   type Link,
   type TestKafka,
   type TestKafkaBroker,
   until,
 } from '../src/index.ts';
+import { runProgram } from '../src/find-program.ts';
 import { askApiVersions, askMetadata } from '../src/kafka-wire.ts';
 import { Client } from './client.ts';
 
@@ -53,6 +55,12 @@ describe.each([native, docker as KafkaOffer])('a Kafka of our own: $name', ({ na
 });
 
 describe.skipIf(native.missing !== undefined)(`a Kafka of native processes: ${native.name}`, () => {
+  test('comes with its tools, which run', async () => {
+    const { java, classPath } = await kafkaTools('4.1.0');
+    const said = await runProgram(java, ['-cp', classPath, 'org.apache.kafka.tools.TopicCommand', '--version']);
+    expect(said).toContain('4.1.0');
+  });
+
   test('takes lines of configuration, also those that ask clients for a password', async () => {
     const jaas = 'org.apache.kafka.common.security.plain.PlainLoginModule required user_nq="secret";';
     await using server = await native.start({
