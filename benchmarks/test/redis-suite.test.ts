@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { redisOffer } from 'nq-testbed';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { casesOf } from '../src/harness/targets.ts';
-import { indexOf, makeNotifications, notificationBytes } from '../src/redis/notification.ts';
+import { indexOf, makeNotifications, notificationBytes } from '../src/harness/notification.ts';
 import { redisSuite } from '../src/redis/suite.ts';
 
 const { cases, targets } = redisSuite;

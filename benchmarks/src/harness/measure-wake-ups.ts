@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Budget } from './budget.ts';
 import type { Column, Readings } from './case.ts';
 import { formatNumber } from './format.ts';
-import type { Put } from './measure-latency.ts';
+import type { Put } from './arrivals.ts';
 import { percentile } from './statistics.ts';
 
 /** What {@link wakeUps} reads, in microseconds. */

@@ -1,6 +1,6 @@
 import type BeeQueue from 'bee-queue';
 import { type Contender, together } from './contender.ts';
-import type { Notification } from './notification.ts';
+import type { Notification } from '../harness/notification.ts';
 
 const name = 'bench';
 /**

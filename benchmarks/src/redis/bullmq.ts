@@ -1,6 +1,6 @@
 import type { Worker } from 'bullmq';
 import { type Contender, type Receive, together } from './contender.ts';
-import { notificationType, type Notification } from './notification.ts';
+import { notificationType, type Notification } from '../harness/notification.ts';
 
 const name = 'bench';
 

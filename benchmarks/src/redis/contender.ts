@@ -1,4 +1,6 @@
-import type { Notification } from './notification.ts';
+import { concurrently } from '../harness/concurrently.ts';
+import { inBatchesOf } from '../harness/in-batches-of.ts';
+import type { Notification } from '../harness/notification.ts';
 import type { Control } from './control.ts';
 
 /** How calls follow one another. */
@@ -40,19 +42,15 @@ export interface Contender {
 }
 
 /** Calls `each` so often, in that way, where a call is for one message. */
-export async function inWay(
+export function inWay(
   way: Exclude<Way, 'batches of 100'>,
   count: number,
   each: (index: number) => unknown,
 ): Promise<void> {
-  let next = 0;
-  const caller = async (): Promise<void> => {
-    while (next < count) await each(next++);
-  };
-  await Promise.all(Array.from({ length: way === 'one at a time' ? 1 : together }, caller));
+  return concurrently(way === 'one at a time' ? 1 : together, count, each);
 }
 
 /** Calls `each` for one batch after the other. */
-export async function inBatches(count: number, each: (from: number, end: number) => Promise<unknown>): Promise<void> {
-  for (let from = 0; from < count; from += together) await each(from, Math.min(count, from + together));
+export function inBatches(count: number, each: (from: number, end: number) => Promise<unknown>): Promise<void> {
+  return inBatchesOf(together, count, each);
 }

@@ -2,7 +2,7 @@ import type { Delivery, Dispatcher, MessageQueue } from '@nq/core';
 import type { Consumer, Contender, Receive, Way } from './contender.ts';
 import { inBatches, inWay, together } from './contender.ts';
 import type { Control } from './control.ts';
-import { type Notification, notificationType } from './notification.ts';
+import { type Notification, notificationType } from '../harness/notification.ts';
 
 type Mode = 'list' | 'stream';
 type Queue = MessageQueue<Notification>;

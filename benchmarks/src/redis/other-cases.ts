@@ -1,5 +1,6 @@
 import type { Case } from '../harness/case.ts';
-import { latency, type Put } from '../harness/measure-latency.ts';
+import type { Put } from '../harness/arrivals.ts';
+import { latency } from '../harness/measure-latency.ts';
 import { wakeUps } from '../harness/measure-wake-ups.ts';
 import { beeQueue } from './bee-queue.ts';
 import { bullMq } from './bullmq.ts';
@@ -7,7 +8,7 @@ import { type Contender, inBatches, type Receive } from './contender.ts';
 import { openControl } from './control.ts';
 import { latencies, memory, slowRounds, wakeUpsWhenIdle } from './groups.ts';
 import { queuedMemory } from './measure-server.ts';
-import { indexOf, makeNotification, makeNotifications } from './notification.ts';
+import { indexOf, makeNotification, makeNotifications } from '../harness/notification.ts';
 import { fillWithElements, nqList, nqStream } from './nq-redis.ts';
 import { rawIoredis } from './raw-ioredis.ts';
 

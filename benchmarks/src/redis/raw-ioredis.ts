@@ -1,6 +1,6 @@
 import type { Contender, Producer } from './contender.ts';
 import { inBatches, inWay, together } from './contender.ts';
-import type { Notification } from './notification.ts';
+import type { Notification } from '../harness/notification.ts';
 
 const key = 'bench';
 

@@ -4,7 +4,7 @@ import { bullMq } from './bullmq.ts';
 import { type Contender, inBatches, inWay, type Way } from './contender.ts';
 import { consumptions, pushes } from './groups.ts';
 import { type ServerOperation, serverThroughput } from './measure-server.ts';
-import { indexOf, makeNotification, makeNotifications, type Notification } from './notification.ts';
+import { indexOf, makeNotification, makeNotifications, type Notification } from '../harness/notification.ts';
 import { nqDispatcher, nqList, nqStream } from './nq-redis.ts';
 import { rawIoredis, rawReliable } from './raw-ioredis.ts';
 

@@ -1,4 +1,4 @@
-import { NqError, type NqErrorCode } from '@nq/core';
+import type { NqErrorCode } from '@nq/core';
 
 /**
  * What a failed request means for whoever made it:

@@ -15,3 +15,4 @@ export type { KafkaVersion } from './kafka-source.ts';
 export { type KafkaOffer, type KafkaStartOptions, kafkaVersions, type KafkaVersionsOptions } from './kafka-versions.ts';
 export type { TestKafka } from './test-kafka.ts';
 export type { TestKafkaBroker } from './test-kafka-broker.ts';
+export { kafkaTools, type KafkaTools } from './kafka-tools.ts';

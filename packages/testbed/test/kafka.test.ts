@@ -6,12 +6,14 @@ import {
   kafka,
   kafkaOffer,
   type KafkaOffer,
+  kafkaTools,
   kafkaVersions,
   type Link,
   type TestKafka,
   type TestKafkaBroker,
   until,
 } from '../src/index.ts';
+import { runProgram } from '../src/find-program.ts';
 import { askApiVersions, askMetadata } from '../src/kafka-wire.ts';
 import { Client } from './client.ts';
 
@@ -55,6 +57,12 @@ describe.each([native, docker as KafkaOffer])('a Kafka of our own: $name', ({ na
 });
 
 describe.skipIf(native.missing !== undefined)(`a Kafka of native processes: ${native.name}`, () => {
+  test('comes with its tools, which run', async () => {
+    const { java, classPath } = await kafkaTools('4.1.0');
+    const said = await runProgram(java, ['-cp', classPath, 'org.apache.kafka.tools.TopicCommand', '--version']);
+    expect(said).toContain('4.1.0');
+  });
+
   test('takes lines of configuration', async () => {
     await using server = await native.start({ config: ['auto.create.topics.enable=false'] });
     const [broker] = server.nodes as [TestKafkaBroker];

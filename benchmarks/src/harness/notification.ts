@@ -14,7 +14,7 @@ export const notificationBytes = 200;
 
 /** Numbers of the same length, so that all messages are of the same size. */
 const firstNumber = 100_000_000;
-const accounts = 900;
+const accounts = 100;
 
 const title = 'Your parcel has arrived';
 const sentence = 'It waits for you at the counter until Saturday; please bring this number with you.';
