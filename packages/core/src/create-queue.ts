@@ -19,6 +19,7 @@ import { NqError } from './errors.ts';
 import { createEvent, type EventInput } from './event.ts';
 import { goneWith } from './gone-with.ts';
 import { deliveriesOf } from './iterate.ts';
+import { PassingMap } from './passing-map.ts';
 import { type LeaseOwner, PopLine } from './pop-line.ts';
 import { PushLanes } from './push-lanes.ts';
 import type {
@@ -76,7 +77,7 @@ class DriverQueue<Data> implements MessageQueue<Data>, DeliveryOwner, LeaseOwner
   readonly #acks: SettleLine<unknown>;
   readonly #nacks: SettleLine<ReturnedLease>;
   readonly #limits: WaitLimits;
-  readonly #open = new Map<unknown, DriverDelivery>();
+  readonly #open = new PassingMap<unknown, DriverDelivery>();
   /** Times the leases, if they have an end and the driver does not watch them itself. */
   readonly #ticker: Ticker | undefined;
   #closing: Promise<CloseReport> | undefined;

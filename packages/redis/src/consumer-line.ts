@@ -174,7 +174,7 @@ export class ConsumerLine {
         losses = this.#connection.losses;
         this.#mayBeDone = true;
         const answer = await this.#connection.answerOf(client, runScript(client, script, keys, args));
-        const [late, nextMs, ...elements] = answer as [Buffer, number, ...(Buffer | null)[]];
+        const [late, nextMs, elements] = answer as [Buffer, number, (Buffer | null)[]];
         return { late: late.toString(), nextMs, elements };
       } catch (error) {
         const code = error instanceof NqError ? error.code : failureOf(error)?.code;

@@ -34,6 +34,7 @@ export const listConsume = consumeScript({
   lua: `
 local leasesTell = true
 local function elementOf(record) return record end
+local function elementsOf(records) return records end
 local counted = handedOut
 local function giveBack(records)
   -- What has woken somebody is younger, and is taken first from its own place.
@@ -46,12 +47,17 @@ end
 local function take(batch, hold)
   local function fillFrom(key)
     return fill(batch, function(from, count)
-      local youngestFirst, oldestFirst = redis.call('LRANGE', key, -from - count, -from - 1), {}
-      for place = #youngestFirst, 1, -1 do oldestFirst[#oldestFirst + 1] = youngestFirst[place] end
-      return oldestFirst
+      local elements = redis.call('LRANGE', key, -from - count, -from - 1)
+      -- The youngest comes first there.
+      local left, right = 1, #elements
+      while left < right do
+        elements[left], elements[right] = elements[right], elements[left]
+        left, right = left + 1, right - 1
+      end
+      return elements
     end)
   end
-  local fromStaged = fillFrom(staged)
+  local fromStaged = redis.call('LLEN', staged) > 0 and fillFrom(staged) or 0
   local fromReady = fillFrom(ready)
   hold(batch)
   if fromStaged > 0 then redis.call('LTRIM', staged, 0, -1 - fromStaged) end

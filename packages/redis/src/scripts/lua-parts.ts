@@ -43,18 +43,22 @@ local function add(batch, element)
   batch.size = batch.size + #element
 end
 local function fill(batch, look)
-  local from, step = 0, 16
-  while not isFull(batch) do
-    local count = math.min(step, batch.max - #batch)
+  local from, step, filled, size = 0, 16, #batch, batch.size
+  while filled < batch.max and size < mostBytes do
+    local count = math.min(step, batch.max - filled)
     local elements = look(from, count)
-    for place = 1, #elements do
-      if isFull(batch) then return from + place - 1 end
-      add(batch, elements[place])
+    local found = #elements
+    for place = 1, found do
+      if size >= mostBytes then found = place - 1 break end
+      filled = filled + 1
+      batch[filled] = elements[place]
+      size = size + #elements[place]
     end
-    from = from + #elements
-    if #elements < count then break end
+    from = from + found
+    if found < count then break end
     step = 2 * step
   end
+  batch.size = size
   return from
 end
 `;

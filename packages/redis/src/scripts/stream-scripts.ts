@@ -114,6 +114,10 @@ local function elementOf(record)
   local _, element = partsOf(record)
   return element
 end
+local function elementsOf(records)
+  for place = 1, #records do records[place] = records[place] and elementOf(records[place]) end
+  return records
+end
 local function counted(record)
   local id, element = partsOf(record)
   return id .. ' ' .. handedOut(element)
