@@ -109,6 +109,8 @@ export class KafkaConsumer implements MemberListener {
 
   /** What the partitions that are ours say of themselves: more than was committed of them. */
   notes(): ReadonlyMap<number, PartitionView> {
+    // While they are dealt out, whoever commits knows more.
+    if (this.#isGated) return new Map();
     return new Map(
       Array.from(this.#partitions, ([number, partition]) => [
         number,
@@ -191,12 +193,14 @@ export class KafkaConsumer implements MemberListener {
     this.#flow();
     this.#committer.changed();
     this.#changes.tell();
+    // Who popped may have given up meanwhile, and what was in hand may be lost.
+    this.#idle.look();
     return new Map(Array.from(this.#partitions, ([number, { tracker }]) => [number, tracker.end]));
   }
 
   received(number: number, records: readonly IncomingRecord[], end: number): void {
     const [partition, now] = [this.#partitions.get(number), this.#parts.clock.now()];
-    this.#failure.note(undefined);
+    this.#failure.noteReading();
     if (partition === undefined) return;
     for (const record of records) this.#ready.add(partition.add(record, now));
     partition.tracker.skipTo(end);

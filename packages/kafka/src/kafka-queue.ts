@@ -1,7 +1,6 @@
 import { createQueue, type MessageQueue, systemClock } from '@nq/core';
 import { loadCodec } from './codecs/load-codec.ts';
 import { capabilitiesOf } from './kafka-capabilities.ts';
-import type { KafkaDriver } from './kafka-driver.ts';
 import { openError } from './kafka-error.ts';
 import { type KafkaQueueOptions, resolveOptions } from './kafka-options.ts';
 import { KafkaQueueDriver } from './kafka-queue-driver.ts';
@@ -14,15 +13,17 @@ import { type PreparedTopics, prepareTopics } from './prepare-topics.ts';
  * `aclRules()` gives what it needs.
  *
  * @throws {TypeError} {RangeError} if an option is not as it should be. @throws {NqError} `NQ_CONFIG` if there is no such
- * topic, the brokers are too old, or they refuse us; `NQ_NOT_INSTALLED` if the codec of `compression` is not here; `NQ_UNAVAILABLE` if none answers within `openTimeoutMs`. Nothing is open
- * then.
+ * topic, the brokers are too old, or they refuse us; `NQ_NOT_INSTALLED` if the codec of `compression` is not here;
+ * `NQ_UNAVAILABLE` if none answers within `openTimeoutMs`. Nothing is open then.
  */
 export async function kafkaQueue<Data = unknown>(options: KafkaQueueOptions): Promise<MessageQueue<Data>> {
   const resolved = resolveOptions(options);
-  await loadCodec(resolved.compression);
   const clock = systemClock;
-  const prepare = (opened: KafkaDriver): Promise<PreparedTopics> => prepareTopics(opened, resolved);
-  const { driver, prepared } = await openDriver(resolved, clock, prepare).catch((error: unknown) => {
+  const open = async (): Promise<Awaited<ReturnType<typeof openDriver<PreparedTopics>>>> => {
+    await loadCodec(resolved.compression);
+    return openDriver(resolved, clock, (opened) => prepareTopics(opened, resolved));
+  };
+  const { driver, prepared } = await open().catch((error: unknown) => {
     throw openError('Cannot open a Kafka queue', resolved.topic, error);
   });
   const { partitions, hasDeadLetters } = prepared;

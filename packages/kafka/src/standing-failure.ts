@@ -23,6 +23,11 @@ export class StandingFailure {
     this.#failure = failure;
   }
 
+  /** Records have come: nothing that keeps them all away stands any more; that some are unreadable may. */
+  noteReading(): void {
+    if (this.#failure?.kind !== 'unreadable' && this.#failure?.kind !== 'codec') this.#failure = undefined;
+  }
+
   /** What has to be told; `undefined` if there is nothing. */
   get final(): KafkaFailure | undefined {
     if (this.#failure === undefined || !finalKinds.has(this.#failure.kind)) return undefined;
