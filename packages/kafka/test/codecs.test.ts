@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Codec, type Compression, mostBytes } from '../src/codecs/codec.ts';
 import { compressBatch } from '../src/codecs/compress-batch.ts';
+import { compressBlock, worstBlock } from '../src/codecs/lz4-block.ts';
 import { compressions, decompress, loadCodec } from '../src/codecs/load-codec.ts';
 import { loadZstd } from '../src/codecs/zlib.ts';
 import { KafkaFailure } from '../src/kafka-failure.ts';
@@ -27,6 +28,29 @@ function snappyBlock(length: number): Buffer {
   let left = length;
   for (; left > 0x7f; left = Math.floor(left / 0x80)) bytes.push((left % 0x80) | 0x80);
   return Buffer.from([...bytes, left, 4, 1, 2]);
+}
+
+/** Where the matches of a short block of LZ4 are in what it stands for. */
+function matchesOf(block: Buffer): readonly { readonly start: number; readonly end: number }[] {
+  const matches: { readonly start: number; readonly end: number }[] = [];
+  let next = 0;
+  let place = 0;
+  const lengthOf = (half: number): number => {
+    let length = half;
+    for (let byte = half === 15 ? 255 : 0; byte === 255; length += byte) byte = block[next++] as number;
+    return length;
+  };
+  for (;;) {
+    const token = block[next++] as number;
+    const literals = lengthOf(token >> 4);
+    next += literals;
+    place += literals;
+    if (next >= block.length) return matches;
+    next += 2;
+    const start = place;
+    place += lengthOf(token & 15) + 4;
+    matches.push({ start, end: place });
+  }
 }
 
 describe.each(codecs)('records compressed with %s', (compression) => {
@@ -93,15 +117,39 @@ describe('records that are compressed', () => {
   });
 
   test.each([
-    ['longer than what there is of it', 'ffffff7f'],
-    ['longer than what there is of it, and not compressed', 'ffffffff'],
-    ['a match with nothing before it', '04000000 00 0100 50'],
-    ['a match of itself', '05000000 1061 0000 50'],
-    ['literals that are cut off', '02000000 5061'],
-    ['a length that is cut off', '02000000 f0ff'],
-  ])('are refused if a block of LZ4 is %s', async (_, block) => {
-    const frame = Buffer.from(`04224d18604082${block.replaceAll(' ', '')}00000000`, 'hex');
+    ['a match with nothing before it', '00 0100 1061'],
+    ['a match of itself', '1061 0000 1062'],
+    ['a match that is longer than a block', `1f61 0100 ${'ff'.repeat(300)}00 1062`],
+    ['a match that is cut off', '1061 01'],
+    ['literals that are longer than a block', `f0${'ff'.repeat(300)}00 ${'61'.repeat(76_515)}`],
+    ['literals that are cut off', '5061'],
+    ['a length that is cut off', 'f0ff'],
+  ])('are refused if a block of LZ4 is %s', async (_, text) => {
+    const block = Buffer.from(text.replaceAll(' ', ''), 'hex');
+    const length = Buffer.alloc(4);
+    length.writeUInt32LE(block.length);
+    const frame = Buffer.concat([Buffer.from('04224d18604082', 'hex'), length, block, Buffer.alloc(4)]);
     await expect(unpack('lz4', frame)).rejects.toMatchObject({ kind: 'unreadable' });
+  });
+
+  test.each(['ffffff7f', 'ffffffff'])('are refused if a block of LZ4 says that it has %s bytes', async (length) => {
+    const frame = Buffer.from(`04224d18604082${length}00000000`, 'hex');
+    await expect(unpack('lz4', frame)).rejects.toMatchObject({ kind: 'unreadable' });
+  });
+
+  test('have no match near the end of a block of LZ4, as the format demands', () => {
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom(97, 98), { minLength: 20, maxLength: 60, size: 'max' }), (bytes) => {
+        const block = Buffer.from(bytes);
+        const target = Buffer.alloc(worstBlock(block.length));
+        const matches = matchesOf(target.subarray(0, compressBlock(block, target)));
+        for (const { start, end } of matches) {
+          expect(start).toBeLessThanOrEqual(block.length - 12);
+          expect(end).toBeLessThanOrEqual(block.length - 5);
+        }
+      }),
+      { numRuns: 1000 },
+    );
   });
 
   test.each([0, 1, 11, 12, 13, 65_535, 65_536, 65_537, 200_000])('with LZ4 may be of %i bytes', async (length) => {
