@@ -22,7 +22,8 @@ const execArgv = ['--conditions=@nq/source'];
 const common: Partial<KafkaQueueOptions> = {
   // A busy machine sends its heartbeats late.
   sessionTimeoutMs: 2000,
-  idleMs: 500,
+  // Longer than it takes until it is its turn again, where several pop in turns.
+  idleMs: 1500,
   requestTimeoutMs: 1500,
   deliveryTimeoutMs: 5000,
 };
@@ -77,7 +78,8 @@ function kafkaHarness(
   let server: TestKafka | undefined;
   return {
     name: `@nq/kafka on ${name}`,
-    timing: { quietMs: 300 },
+    // A first pop joins a group, and a busy machine takes its time for that.
+    timing: { quietMs: 500, patienceMs: 10_000, reclaimMs: 10_000 },
     async start() {
       server = await start();
     },
