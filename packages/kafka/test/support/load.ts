@@ -28,6 +28,8 @@ export class Load {
         await queue.push({ id, type: 'load', key });
         this.stored.push(id);
       } catch (error) {
+        // The test is over.
+        if (isNqError(error, 'NQ_CLOSED')) return;
         this.refused.push(isNqError(error) ? error.code : String(error));
       }
       const now = performance.now();
@@ -62,7 +64,10 @@ export class Handling {
   async #loop(): Promise<void> {
     const { signal } = this.#ending;
     while (!signal.aborted) {
-      const delivery = await this.#queue.pop({ signal }).catch(() => undefined);
+      const delivery = await this.#queue.pop({ signal }).catch((error: unknown) => {
+        // The test is over.
+        if (isNqError(error, 'NQ_CLOSED')) this.#ending.abort();
+      });
       if (delivery === undefined) continue;
       const { id } = delivery.event;
       this.seen.push(id);
