@@ -33,7 +33,7 @@ export {
 } from './queue.ts';
 export { type Gathering, type LeasedEvent, type QueueDriver, type ReturnedLease } from './driver.ts';
 export { createQueue, type CreateQueueOptions } from './create-queue.ts';
-export { type OptionKind } from './queue-option.ts';
+export { type OptionKind, type ValueFromText } from './queue-option.ts';
 export { openQueue, type QueueConfig, type QueueType, registerQueueType } from './registry.ts';
 export { createDispatcher } from './dispatcher.ts';
 export { type DispatcherSource } from './dispatcher-source.ts';

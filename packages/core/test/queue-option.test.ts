@@ -4,6 +4,7 @@ import { type OptionKind, readOption, readParameter } from '../src/queue-option.
 
 const action = 'Cannot open';
 const modes: readonly string[] = ['list', 'stream'];
+const names: OptionKind = { fromText: (text) => text.split(',') };
 
 describe('readOption()', () => {
   test.for<[unknown, OptionKind]>([
@@ -18,6 +19,8 @@ describe('readOption()', () => {
     ['list', modes],
     [{ any: 'thing' }, 'value'],
     [undefined, 'value'],
+    [['a'], names],
+    ['a,b', names],
   ])('answers %o as it is for %o', ([value, kind]) => {
     expect(readOption(action, 'n', value, kind)).toBe(value);
   });
@@ -53,6 +56,10 @@ describe('readParameter()', () => {
     ['stream', modes, 'stream'],
   ])('reads %o for %o as %o', ([text, kind, value]) => {
     expect(readParameter(action, 'n', text, kind)).toBe(value);
+  });
+
+  test('reads what its kind makes of a text', () => {
+    expect(readParameter(action, 'n', 'a,b', names)).toEqual(['a', 'b']);
   });
 
   test.for(['', ' ', '1e3', '0x10', '+1', '.5', '5.', '1_000', '1,5', 'NaN', '-Infinity', 'infinity', '5 ', '٣'])(

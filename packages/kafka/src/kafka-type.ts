@@ -11,14 +11,15 @@ import { kafkaQueue } from './kafka-queue.ts';
 export const queueType: QueueType = {
   type: 'kafka',
   options: {
-    brokers: 'value',
+    brokers: { fromText: (text) => text.split(',') },
     client: 'value',
     topic: 'text',
     groupId: 'text',
     tls: 'value',
     sasl: 'value',
     version: 'text',
-    createTopic: 'value',
+    // A topic is made with so many partitions; what is no number, `kafkaQueue()` refuses.
+    createTopic: { fromText: (text) => (/^\d+$/.test(text) ? Number(text) : text) },
     deadLetterTopic: 'text',
     order: ['key', 'partition', 'none'],
     compression: compressions,
@@ -47,15 +48,5 @@ export const queueType: QueueType = {
       ...(pathname === '' || pathname === '/' ? {} : { topic: decodeURIComponent(pathname.slice(1)) }),
     };
   },
-  open: (options) => kafkaQueue(readTexts(options) as unknown as KafkaQueueOptions),
+  open: (options) => kafkaQueue(options as unknown as KafkaQueueOptions),
 };
-
-/** What a URL holds as text: `brokers=a:9092,b:9092`, and `createTopic=12`. */
-function readTexts({ brokers, createTopic, ...others }: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const isNumber = typeof createTopic === 'string' && /^\d+$/.test(createTopic);
-  return {
-    ...others,
-    ...(brokers === undefined ? {} : { brokers: typeof brokers === 'string' ? brokers.split(',') : brokers }),
-    ...(createTopic === undefined ? {} : { createTopic: isNumber ? Number(createTopic) : createTopic }),
-  };
-}

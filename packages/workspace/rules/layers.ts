@@ -19,7 +19,16 @@ const anyQueue = {
 const coreLayers: readonly Layer[] = [
   {
     name: 'leaves',
-    files: ['bounded.ts', 'check.ts', 'clock.ts', 'errors.ts', 'heap.ts', 'histogram.ts', 'random.ts'],
+    files: [
+      'bounded.ts',
+      'check.ts',
+      'clock.ts',
+      'errors.ts',
+      'heap.ts',
+      'histogram.ts',
+      'passing-map.ts',
+      'random.ts',
+    ],
   },
   { name: 'what travels', files: ['capabilities.ts', 'cloudevents.ts', 'event.ts', 'queue-option.ts'] },
   { name: 'the contract of queues', files: ['queue.ts'] },

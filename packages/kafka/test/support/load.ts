@@ -1,4 +1,4 @@
-import { isNqError, type MessageQueue } from '@nq/core';
+import { type Delivery, isNqError, type MessageQueue } from '@nq/core';
 
 /** Callers that push one event after the other, each with a key of its own, until they are stopped. */
 export class Load {
@@ -72,11 +72,18 @@ export class Handling {
       const { id } = delivery.event;
       this.seen.push(id);
       await this.#handle();
+      if (await this.#settles(delivery)) this.done.push(id);
+    }
+  }
+
+  /** Whether it is acknowledged: who does not know asks again. What is lost comes again, to whoever has its partition then. */
+  async #settles(delivery: Delivery): Promise<boolean> {
+    for (;;) {
       try {
         await delivery.ack();
-        this.done.push(id);
-      } catch {
-        // It comes again, to whoever has its partition then.
+        return true;
+      } catch (error) {
+        if (!isNqError(error, 'NQ_OUTCOME_UNKNOWN')) return false;
       }
     }
   }

@@ -221,7 +221,7 @@ async function rewinds(trial: Trial): Promise<void> {
   const after = await trial.push(queue, 4, { key });
 
   // The last two are still ready.
-  for (const delivery of await trial.takeMany(queue, 2)) await delivery.ack();
+  for (const what of ['first', 'second']) await (await trial.take(queue, `the ${what} of one key`)).ack();
   await queue.rewind({ time });
   trial.verifySame(await trial.collect(queue, after.length), after, inOrder);
 
