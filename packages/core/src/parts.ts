@@ -23,5 +23,6 @@ export { joinEvent, type SplitEvent, splitEvent } from './cloudevents.ts';
 export { Heap } from './heap.ts';
 export { noDeadLetters, unsupported } from './unsupported.ts';
 export { deliveriesOf } from './iterate.ts';
+export { PassingMap } from './passing-map.ts';
 export { Ticker } from './ticker.ts';
 export { done, Waiter, WaitingLine, WaitLimits } from './waiting.ts';

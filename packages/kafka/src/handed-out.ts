@@ -10,11 +10,15 @@ export interface HandedOutParts {
   readonly onExpired: (handOuts: readonly HandOut[]) => void;
 }
 
-/** What is handed out, and until when. All leases are equally long, so the first to be handed out is the first to end. */
+/**
+ * What is handed out, and until when. All leases are equally long, so the first to be handed out is the first to end. It is
+ * a list that goes through the hand-outs themselves: thousands pass in a second, and a `Set` keeps what has passed alive.
+ */
 export class HandedOut {
   readonly #parts: HandedOutParts;
-  /** In the order in which they were handed out. */
-  readonly #out = new Set<HandOut>();
+  #first: HandOut | undefined;
+  #last: HandOut | undefined;
+  #size = 0;
   /** Those whose lease was made to end at another time, which may be done by now. */
   readonly #extended = new Heap<{ readonly at: number; readonly handOut: HandOut }>((a, b) => a.at - b.at);
   #timer: Timer | undefined;
@@ -25,19 +29,19 @@ export class HandedOut {
   }
 
   get size(): number {
-    return this.#out.size;
+    return this.#size;
   }
 
   /** Whether it is the hand-out under way of a record that is ours. */
   has(handOut: HandOut): boolean {
-    return this.#out.has(handOut);
+    return handOut.isOut;
   }
 
   /** Hands `held` out. */
   begin(held: HeldRecord): HandOut {
     const handOut = new HandOut(held, this.#parts.clock.now() + this.#parts.leaseMs);
     held.partition.begin(held, handOut);
-    this.#out.add(handOut);
+    this.#append(handOut);
     this.#armFor(handOut.expiresAt);
     return handOut;
   }
@@ -45,7 +49,7 @@ export class HandedOut {
   /** Ends `handOut`: it is settled, or lost. */
   end(handOut: HandOut): void {
     handOut.held.handOut = undefined;
-    this.#out.delete(handOut);
+    this.#remove(handOut);
   }
 
   /** Makes its lease end `ms` from now. */
@@ -58,13 +62,38 @@ export class HandedOut {
 
   /** Ends what is handed out of `partition`. @returns it. */
   endAllOf(partition: HeldPartition): readonly HandOut[] {
-    const lost = [...this.#out].filter(({ held }) => held.partition === partition);
+    const lost: HandOut[] = [];
+    for (let handOut = this.#first; handOut !== undefined; handOut = handOut.after) {
+      if (handOut.held.partition === partition) lost.push(handOut);
+    }
     for (const handOut of lost) this.end(handOut);
     return lost;
   }
 
   close(): void {
     this.#timer?.cancel();
+  }
+
+  #append(handOut: HandOut): void {
+    handOut.isOut = true;
+    handOut.before = this.#last;
+    if (this.#last === undefined) this.#first = handOut;
+    else this.#last.after = handOut;
+    this.#last = handOut;
+    this.#size++;
+  }
+
+  #remove(handOut: HandOut): void {
+    if (!handOut.isOut) return;
+    const { before, after } = handOut;
+    if (before === undefined) this.#first = after;
+    else before.after = after;
+    if (after === undefined) this.#last = before;
+    else after.before = before;
+    handOut.isOut = false;
+    handOut.before = undefined;
+    handOut.after = undefined;
+    this.#size--;
   }
 
   #armFor(at: number): void {
@@ -80,7 +109,7 @@ export class HandedOut {
     const now = this.#parts.clock.now();
     const expired: HandOut[] = [];
     let next = Infinity;
-    for (const handOut of this.#out) {
+    for (let handOut = this.#first; handOut !== undefined; handOut = handOut.after) {
       if (handOut.isExtended) continue;
       next = handOut.expiresAt;
       if (next > now) break;
@@ -90,7 +119,7 @@ export class HandedOut {
     for (let first = this.#extended.peek(); first !== undefined; first = this.#extended.peek()) {
       const { at, handOut } = first;
       // It is settled, or was extended once more.
-      const isOver = !this.#out.has(handOut) || handOut.expiresAt !== at;
+      const isOver = !handOut.isOut || handOut.expiresAt !== at;
       if (!isOver && at > now) break;
       this.#extended.take();
       if (!isOver) expired.push(handOut);

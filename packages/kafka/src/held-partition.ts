@@ -1,3 +1,4 @@
+import { PassingMap } from '@nq/core/parts';
 import type { IncomingRecord } from './kafka-driver.ts';
 import { KeyChains, type Link } from './key-chains.ts';
 import type { NotedRecord, PartitionNote } from './partition-note.ts';
@@ -25,6 +26,10 @@ export class HandOut {
   expiresAt: number;
   /** The version of the partition in which it is done; `undefined` as long as it is not. */
   doneIn: number | undefined;
+  /** Whether it is under way: neither settled nor lost. Of {@link HandedOut} alone, as its neighbours in time are. */
+  isOut = false;
+  before: HandOut | undefined;
+  after: HandOut | undefined;
   /** Whether its lease was made to end at another time. */
   isExtended = false;
   /** Whether it is being given back. */
@@ -48,7 +53,7 @@ export class HeldPartition {
   /** What whoever had the partition before has left to say of records that are still to come. */
   readonly #noted: Map<number, NotedRecord>;
   /** What was handed out, by us or before, and is not done. */
-  readonly #begun = new Map<number, HeldRecord>();
+  readonly #begun = new PassingMap<number, HeldRecord>();
   /** How many records are here and not done, and how large they are together. */
   held = 0;
   bytes = 0;

@@ -1,3 +1,5 @@
+import { PassingMap } from '@nq/core/parts';
+
 /** What can stand in a chain. */
 export interface Link<Self> {
   /** What comes after it in its chain. Of the chains alone. */
@@ -9,7 +11,7 @@ export interface Link<Self> {
  * Other keys go on meanwhile. Everything costs the same however long a chain is.
  */
 export class KeyChains<Item extends Link<Item>> {
-  readonly #last = new Map<string, Item>();
+  readonly #last = new PassingMap<string, Item>();
 
   /** How many keys have something that is not done. */
   get size(): number {
