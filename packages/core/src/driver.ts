@@ -41,6 +41,8 @@ export interface Gathering<Encoded = unknown> {
   readonly requestBytes: number;
   /** How many events may be on their way: one more that is not to wait (`timeoutMs: 0`) is refused with `NQ_FULL`. */
   readonly most: number;
+  /** The same in bytes, unless nothing is on its way. */
+  readonly mostBytes: number;
   /** How long a push may take that has no limit of its own, in milliseconds; it rejects `NQ_TIMEOUT` if it was not sent. */
   readonly timeoutMs: number;
 }

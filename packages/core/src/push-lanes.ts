@@ -22,8 +22,9 @@ export class PushLanes {
   readonly #parts: PushLanesParts;
   readonly #gathering: Gathering | undefined;
   readonly #lanes = new Map<number, PushLine>();
-  /** How many events are on their way. */
+  /** How many events are on their way, and how large they are together. */
   #underWay = 0;
+  #underWayBytes = 0;
 
   constructor(parts: PushLanesParts) {
     this.#parts = parts;
@@ -34,16 +35,19 @@ export class PushLanes {
   push(events: readonly unknown[], many: boolean, options: WaitOptions): Promise<void> {
     const gathering = this.#gathering;
     if (gathering === undefined) return this.#laneOf(0).push(events, many, options);
-    if (options.timeoutMs === 0 && this.#underWay + events.length > gathering.most) {
+    const bytes = events.reduce<number>((sum, event) => sum + gathering.sizeOf(event), 0);
+    if (options.timeoutMs === 0 && !this.#hasRoom(events.length, bytes, gathering)) {
       return Promise.reject(refusedAtOnce(events, many));
     }
     this.#underWay += events.length;
+    this.#underWayBytes += bytes;
     const pushed =
       events.length === 1
         ? this.#laneOf(gathering.laneOf(events[0])).push(events, many, options)
         : this.#spread(events, gathering, options);
     const forget = (): void => {
       this.#underWay -= events.length;
+      this.#underWayBytes -= bytes;
     };
     pushed.then(forget, forget);
     return pushed;
@@ -62,6 +66,10 @@ export class PushLanes {
   /** Resolves once the requests that are under way have their answers: never, if the backend does not answer. */
   async idle(): Promise<void> {
     await Promise.all(Array.from(this.#lanes.values(), (lane) => lane.idle()));
+  }
+
+  #hasRoom(count: number, bytes: number, { most, mostBytes }: Gathering): boolean {
+    return this.#underWay + count <= most && (this.#underWay === 0 || this.#underWayBytes + bytes <= mostBytes);
   }
 
   #laneOf(number: number): PushLine {

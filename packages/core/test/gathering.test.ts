@@ -12,6 +12,7 @@ const gathering: Gathering<string> = {
   sizeOf: (encoded) => encoded.length,
   requestBytes: 1_000_000,
   most: 4,
+  mostBytes: 1_000_000,
   timeoutMs: 1000,
 };
 
@@ -109,5 +110,24 @@ describe('pushes to a backend of several places', () => {
     const { queue, callsOf } = open(undefined, { sizeOf: () => 400, requestBytes: 1000 });
     await queue.pushMany(['a1', 'a2', 'a3', 'a4', 'a5'].map(event));
     expect(callsOf('push').map(([events]) => (events as unknown[]).length)).toEqual([2, 2, 1]);
+  });
+
+  test('that are not to wait are refused when too many bytes are under way, and one that is alone never', async () => {
+    const held = deferred<void>();
+    const { queue, clock } = open(
+      async (backend, events) => {
+        await held.promise;
+        return backend.push(events);
+      },
+      { mostBytes: 1 },
+    );
+    const first = watch(queue.push(event('a1'), { timeoutMs: 0 }));
+    await clock.settle();
+    expect(await rejection(queue.push(event('b1'), { timeoutMs: 0 }))).toMatchObject({ code: 'NQ_FULL' });
+    held.resolve();
+    await clock.settle();
+    expect(first.state).toBe('resolved');
+    await queue.push(event('b2'), { timeoutMs: 0 });
+    expect((await drain(queue)).toSorted()).toEqual(['a1', 'b2']);
   });
 });

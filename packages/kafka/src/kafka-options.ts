@@ -60,6 +60,8 @@ export interface KafkaQueueOptions extends ServerOptions {
   readonly leaseMs?: number | undefined;
   /** How many pushes may be on their way to the brokers: one more that is not to wait is refused. A topic has no limit. @default 10_000 */
   readonly capacity?: number | undefined;
+  /** The same in bytes, with headers. @default 67_108_864 */
+  readonly capacityBytes?: number | undefined;
   /** How many events are fetched before somebody asks for them, of all partitions together. @default 1000 */
   readonly prefetch?: number | undefined;
   /** After how long without a heartbeat the partitions of a process go to others, in milliseconds. @default 10_000 */
@@ -109,6 +111,7 @@ export interface ResolvedKafkaOptions {
   readonly startFrom: 'earliest' | 'latest';
   readonly leaseMs: number;
   readonly capacity: number;
+  readonly capacityBytes: number;
   readonly prefetch: number;
   readonly prefetchBytes: number;
   readonly sessionTimeoutMs: number;
@@ -139,6 +142,7 @@ const known = [
   'startFrom',
   'leaseMs',
   'capacity',
+  'capacityBytes',
   'prefetch',
   'sessionTimeoutMs',
   'idleMs',
@@ -165,6 +169,7 @@ export function resolveOptions(options: KafkaQueueOptions): ResolvedKafkaOptions
     startFrom = 'earliest',
     leaseMs = 30_000,
     capacity = 10_000,
+    capacityBytes = 64 * 1024 * 1024,
     prefetch = 1000,
     sessionTimeoutMs = 10_000,
     idleMs = 3000,
@@ -187,6 +192,7 @@ export function resolveOptions(options: KafkaQueueOptions): ResolvedKafkaOptions
   checkServer(action, options);
   if (foreignKey !== undefined) checkName(action, 'foreignKey', foreignKey);
   checkCount(action, 'capacity', capacity, 1);
+  checkCount(action, 'capacityBytes', capacityBytes, 1);
   checkCount(action, 'prefetch', prefetch, 1);
   const times = {
     leaseMs,
@@ -215,6 +221,7 @@ export function resolveOptions(options: KafkaQueueOptions): ResolvedKafkaOptions
     startFrom,
     leaseMs,
     capacity,
+    capacityBytes,
     prefetch,
     prefetchBytes: 64 * 1024 * 1024,
     sessionTimeoutMs,

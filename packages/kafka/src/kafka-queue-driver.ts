@@ -72,6 +72,7 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
         return largest();
       },
       most: options.capacity,
+      mostBytes: options.capacityBytes,
       timeoutMs: options.deliveryTimeoutMs,
     };
     const { topic, onWarning, metadataMaxAgeMs: maxAgeMs } = options;

@@ -25,6 +25,7 @@ export const queueType: QueueType = {
     compression: compressions,
     startFrom: ['earliest', 'latest'],
     leaseMs: 'ms',
+    capacityBytes: 'count',
     prefetch: 'count',
     sessionTimeoutMs: 'ms',
     idleMs: 'ms',
