@@ -8,8 +8,10 @@ import { type Cluster, type ConsumerGroup, ConsumerGroupOfKafkajs, endConnection
 import { failureOf } from './kafkajs-failures.ts';
 import { stickyAssigner } from './sticky-assigner.ts';
 
-/** How long a broker waits for a record before it answers that there is none, in milliseconds: what a pause takes to act. */
+/** How long a broker waits for a record before it answers that there is none, in milliseconds: what a join waits for, too. */
 const fetchWaitMs = 500;
+/** The same while partitions of that broker are left out: one that is to be read again waits for the answer. */
+const fetchWaitAmongPausedMs = 20;
 /** After a failure it is tried again after so long, doubled up to the longest, in milliseconds. */
 const firstRetryMs = 100;
 const longestRetryMs = 5000;
@@ -247,13 +249,15 @@ export class KafkajsMember implements KafkaMember {
     let brokenUntil = 0;
     while (round.end === undefined && !pass.isOver && !this.#closed) {
       const now = clock.now();
-      const active = this.#activeOf(node, group);
+      const led = this.#ledBy(node, group);
+      const active = led.filter((partition) => !group.isPaused(topic, partition));
       const partitions = now < brokenUntil ? active.filter((partition) => !broken.includes(partition)) : active;
       if (partitions.length === 0) {
         await this.#resumed.next(active.length === 0 ? Infinity : brokenUntil - now);
         continue;
       }
-      const batches = await this.#fetch(node, group, partitions);
+      const waitMs = partitions.length < led.length ? fetchWaitAmongPausedMs : fetchWaitMs;
+      const batches = await this.#fetch(node, group, { partitions, waitMs });
       if (round.end !== undefined || this.#closed) return;
       for (const batch of batches) if (!group.isPaused(topic, batch.partition)) this.#take(group, batch);
       const failures = batches.filter(({ failure }) => failure !== undefined);
@@ -267,7 +271,7 @@ export class KafkajsMember implements KafkaMember {
   async #fetch(
     node: string,
     group: ConsumerGroup,
-    partitions: readonly number[],
+    { partitions, waitMs }: { readonly partitions: readonly number[]; readonly waitMs: number },
   ): Promise<readonly FetchedPartition[]> {
     const { topic, fetchBytes } = this.#parts.options;
     const cluster = this.#cluster as Cluster;
@@ -277,7 +281,7 @@ export class KafkajsMember implements KafkaMember {
       return { partition, offset: Number(String(group.offsetManager.nextOffset(topic, partition))) };
     });
     const broker = await cluster.findBroker({ nodeId: node });
-    return fetchRecords(broker, { topic, partitions: positions, maxBytes: fetchBytes, waitMs: fetchWaitMs });
+    return fetchRecords(broker, { topic, partitions: positions, maxBytes: fetchBytes, waitMs });
   }
 
   #take(group: ConsumerGroup, { partition, records, end, failure }: FetchedPartition): void {
@@ -326,12 +330,12 @@ export class KafkajsMember implements KafkaMember {
     listener.lostRecords(partition, position);
   }
 
-  /** The partitions that are to be read, and that `node` leads. */
-  #activeOf(node: string, group: ConsumerGroup): readonly number[] {
+  /** Our partitions that `node` leads, of which it is known where they are to be read. */
+  #ledBy(node: string, group: ConsumerGroup): readonly number[] {
     const { topic } = this.#parts.options;
     const led = (this.#cluster as Cluster).findLeaderForPartitions(topic, this.#owned)[node] ?? [];
     const known = group.offsetManager.committedOffsets()[topic] ?? {};
-    return led.filter((partition) => known[partition] !== undefined && !group.isPaused(topic, partition));
+    return led.filter((partition) => known[partition] !== undefined);
   }
 
   /** Makes ready for another join. */
