@@ -1,6 +1,5 @@
 import { mergeConfig } from 'vitest/config';
 import base from '../workspace/vitest.base.ts';
 
-// Most of the time these tests wait for a lease, a delay or a server that is away: more of them than there are cores do so
-// at once.
-export default mergeConfig(base, { test: { maxWorkers: 4 } });
+// Each has brokers of its own, up to three of them, and sees how they are killed: more at once would see each other's work.
+export default mergeConfig(base, { test: { maxWorkers: 2 } });

@@ -38,7 +38,7 @@ describe('a wrong call', () => {
     ['--processes 0', 'must be a whole number >= 1'],
     [
       '--queue nosuchqueue://',
-      'which is not here; types here are channel, redis. If it is a package, run: npm install @nq/nosuchqueue',
+      'which is not here; types here are channel, kafka, redis. If it is a package, run: npm install @nq/nosuchqueue',
     ],
   ];
 

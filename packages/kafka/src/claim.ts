@@ -18,6 +18,8 @@ export interface ClaimParts {
 export interface Claim {
   /** Commits for the group. @throws {KafkaFailure} if it cannot, `fenced` also if the claim was lost meanwhile. */
   commit(offsets: readonly Committed[]): Promise<void>;
+  /** @throws {NqError} `NQ_UNAVAILABLE` if somebody else has them now, for we have not been heard of for too long. */
+  check(): void;
 }
 
 /**
@@ -44,7 +46,7 @@ export async function whileClaimed<Result>(
       leaving: async () => {},
       async joined(assignment) {
         const { partitions } = assignment;
-        generation = assignment.generation;
+        generation = partitions.length > 0 ? assignment.generation : undefined;
         if (partitions.length > 0) begin();
         member.pause(partitions);
         return new Map(partitions.map((one) => [one, 0]));
@@ -58,7 +60,12 @@ export async function whileClaimed<Result>(
   );
   try {
     if (!(await within(turn, limitMs, false, clock))) throw new NqError('NQ_UNAVAILABLE', busy);
-    return await work({ commit: (offsets) => member.commit(generation, offsets) });
+    return await work({
+      commit: (offsets) => member.commit(generation, offsets),
+      check() {
+        if (generation === undefined) throw new NqError('NQ_UNAVAILABLE', busy);
+      },
+    });
   } finally {
     await member.close();
   }

@@ -1,6 +1,6 @@
 import { type Clock, type DeadLetter, type DeadLetters, isNqError } from '@nq/core';
 import { lettersGroupOf } from './acl.ts';
-import { whileClaimed } from './claim.ts';
+import { type Claim, whileClaimed } from './claim.ts';
 import type { Compression } from './codecs/codec.ts';
 import type { HeldRecord } from './held-partition.ts';
 import type { KafkaDriver, OutgoingRecord } from './kafka-driver.ts';
@@ -67,6 +67,11 @@ export class DeadLetterTopic implements DeadLetters {
     }
   }
 
+  /** Ends what is being written. */
+  close(): void {
+    this.#producer.close();
+  }
+
   async count(): Promise<number> {
     return (await this.#read()).size;
   }
@@ -88,10 +93,11 @@ export class DeadLetterTopic implements DeadLetters {
   async #use(ids: readonly string[] | undefined, work: (letter: Letter) => Promise<void>): Promise<number> {
     if (ids?.length === 0) return 0;
     const wanted = ids === undefined ? undefined : new Set(ids);
-    return this.#alone(async () => {
+    return this.#alone(async (claim) => {
       let count = 0;
       for (const letter of (await this.#read()).values()) {
         if (wanted !== undefined && !wanted.has(letter.shown.event.id)) continue;
+        claim.check();
         await work(letter);
         await this.#producer.push([removalOf(letter.name)]);
         count++;
@@ -119,7 +125,7 @@ export class DeadLetterTopic implements DeadLetters {
   }
 
   /** Does `work` while no other process does: two who replay at the same time would replay everything twice. */
-  #alone<Result>(work: () => Promise<Result>): Promise<Result> {
+  #alone<Result>(work: (claim: Claim) => Promise<Result>): Promise<Result> {
     const { driver, clock, deadTopic, options } = this.#parts;
     const { group, sessionTimeoutMs, rebalanceTimeoutMs, fetchBytes, deliveryTimeoutMs } = options;
     const membership = {

@@ -23,8 +23,9 @@ export function dealOut(members: readonly Member[], partitions: ReadonlyMap<stri
   for (const topic of [...partitions.keys()].toSorted()) {
     const all = sorted.filter(({ topics }) => topics.includes(topic));
     if (all.length === 0) continue;
-    // The first of those who claim all, for it keeps its name as long as it is a member.
-    const claimant = all.find(({ claimsAll }) => claimsAll);
+    // Whoever has them already keeps them.
+    const claimants = all.filter(({ claimsAll }) => claimsAll);
+    const claimant = claimants.find(({ owned }) => (owned.get(topic) ?? []).length > 0) ?? claimants[0];
     const readers = claimant === undefined ? all : [claimant];
     deal(topic, partitions.get(topic) ?? [], readers, { dealt, counts });
   }

@@ -6,8 +6,8 @@ export interface FlowLimits {
   readonly prefetchBytes: number;
 }
 
-/** The most offsets between the watermark of a partition and its end: what is done of them fits into what is committed. */
-const longestSpan = 20_000;
+/** The most runs that are done behind the watermark of a partition: so many fit into what is committed with it. */
+const mostRuns = 700;
 
 /**
  * Which partitions are to be read no further, for they have their share, and which are to be read again, for half of it is
@@ -22,7 +22,7 @@ export function steer(
   const resuming: number[] = [];
   for (const [number, partition] of partitions) {
     const { held, bytes, tracker, isPaused } = partition;
-    const fill = Math.max((held * count) / prefetch, (bytes * count) / prefetchBytes, tracker.span / longestSpan);
+    const fill = Math.max((held * count) / prefetch, (bytes * count) / prefetchBytes, tracker.runs / mostRuns);
     if (!isPaused && fill >= 1) pausing.push(number);
     else if (isPaused && fill <= 0.5) resuming.push(number);
     else continue;

@@ -1,48 +1,24 @@
-import type { Clock, LeasedEvent, ReturnedLease, Timer } from '@nq/core';
+import type { LeasedEvent, ReturnedLease } from '@nq/core';
 import { within } from '@nq/core/parts';
 import { Changes } from './changes.ts';
 import { Committer } from './committer.ts';
-import type { DeadLetterTopic } from './dead-letter-topic.ts';
-import { type FlowLimits, steer } from './flow.ts';
+import type { ConsumerParts } from './consumer-parts.ts';
+import { DelayRefresh } from './delay-refresh.ts';
+import { steer } from './flow.ts';
 import { GivenUp } from './given-up.ts';
 import { HandedOut } from './handed-out.ts';
-import { type HandOut, HeldPartition, type HeldRecord, type Order } from './held-partition.ts';
+import { type HandOut, HeldPartition, type HeldRecord } from './held-partition.ts';
 import { KafkaFailure } from './kafka-failure.ts';
-import type { Assignment, IncomingRecord, KafkaDriver, KafkaMember, MemberListener } from './kafka-driver.ts';
+import type { Assignment, IncomingRecord, KafkaMember, MemberListener } from './kafka-driver.ts';
 import { IdleWatch } from './idle-watch.ts';
-import { isDone, type PartitionView, type PositionOptions, positionsOf } from './positions.ts';
+import { emptyNote } from './partition-note.ts';
+import { isDone, type PartitionView, positionsOf } from './positions.ts';
 import { ReadyRecords } from './ready-records.ts';
 import { decodeRecord } from './record.ts';
 import { StandingFailure } from './standing-failure.ts';
 
-/** What a consumer needs to know. */
-interface ConsumerOptions extends FlowLimits, PositionOptions {
-  readonly order: Order;
-  readonly leaseMs: number;
-  readonly sessionTimeoutMs: number;
-  readonly rebalanceTimeoutMs: number;
-  readonly fetchBytes: number;
-  readonly requestTimeoutMs: number;
-  readonly openTimeoutMs: number;
-  /** After how long without a pop, and with nothing handed out, partitions are left to others, in milliseconds. */
-  readonly idleMs: number;
-  readonly foreignKey: string | undefined;
-}
-
-/** What a consumer is made of. */
-export interface ConsumerParts {
-  readonly options: ConsumerOptions;
-  readonly driver: KafkaDriver;
-  readonly clock: Clock;
-  /** Where what is given up goes; `undefined` if nothing is. */
-  readonly deadLetters: DeadLetterTopic | undefined;
-  readonly onWarning: (warning: string) => void;
-}
-
 /** How long a pop that does not wait for events waits for the first look at the partitions, in milliseconds. */
 const firstLookMs = 900;
-/** How often it is committed how long delays still last, in milliseconds: so much longer are those of a process that dies. */
-const refreshMs = 5000;
 /** How long deliveries have to be settled before partitions go to others, in parts of the session. */
 const drainPart = 1 / 5;
 
@@ -64,7 +40,7 @@ export class KafkaConsumer implements MemberListener {
   /** The partitions of which nobody has said yet what is in them. */
   #unread: Set<number> | undefined;
   readonly #idle: IdleWatch;
-  #refreshing: Timer | undefined;
+  readonly #delays: DelayRefresh;
   /** The end of a membership that was given up. */
   #left: Promise<void> | undefined;
   #closed = false;
@@ -89,6 +65,11 @@ export class KafkaConsumer implements MemberListener {
         this.#idle.look();
       },
     });
+    const commitDelays = (): void => {
+      for (const partition of this.#partitions.values()) partition.version++;
+      this.#committer.mark();
+    };
+    this.#delays = new DelayRefresh(parts.clock, () => this.#ready.delayed > 0 && !this.#closed, commitDelays);
     this.#idle = new IdleWatch({
       clock: parts.clock,
       idleMs: parts.options.idleMs,
@@ -148,7 +129,7 @@ export class KafkaConsumer implements MemberListener {
   async close(): Promise<void> {
     this.#closed = true;
     this.#idle.cancel();
-    this.#refreshing?.cancel();
+    this.#delays.close();
     this.#ready.close();
     this.#out.close();
     this.#changes.tell();
@@ -205,6 +186,7 @@ export class KafkaConsumer implements MemberListener {
     for (const record of records) this.#ready.add(partition.add(record, now));
     partition.tracker.skipTo(end);
     this.#unread?.delete(number);
+    this.#delays.look();
     this.#flow();
     this.#changes.tell();
   }
@@ -215,7 +197,16 @@ export class KafkaConsumer implements MemberListener {
     this.#parts.onWarning(
       `Partition ${number} of ${topic} has no offset ${partition?.tracker.end ?? 0} any more: group ${group} goes on at ${position}`,
     );
-    if (partition !== undefined && position > partition.tracker.end) partition.tracker.skipTo(position);
+    if (partition === undefined) return;
+    if (position > partition.tracker.end) partition.tracker.skipTo(position);
+    else if (position < partition.tracker.end) this.#beginAnew(partition, position);
+  }
+
+  /** The log has become shorter than what was read, or is another one: nothing that is known of its offsets holds. */
+  #beginAnew(partition: HeldPartition, position: number): void {
+    this.#drop(partition);
+    const anew = new HeldPartition(partition.partition, this.#parts.options.order, position, emptyNote);
+    this.#partitions.set(anew.partition, anew);
   }
 
   failed(failure: KafkaFailure | undefined): void {
@@ -230,13 +221,15 @@ export class KafkaConsumer implements MemberListener {
     const deadline = clock.now() + waitMs;
     const lookUntil = clock.now() + firstLookMs;
     for (;;) {
+      if (signal.aborted) return [];
       await this.#join();
+      if (signal.aborted) return [];
       const leases = this.#take(max);
       if (leases.length === 0 && this.#failure.final !== undefined) throw this.#failure.final;
       // What is there is not known as long as nobody has looked.
       const until = this.#isReading ? Math.max(deadline, lookUntil) : deadline;
       const leftMs = until - clock.now();
-      if (leases.length > 0 || leftMs <= 0 || signal.aborted || this.#closed) return leases;
+      if (leases.length > 0 || leftMs <= 0 || this.#closed) return leases;
       await this.#changes.next(leftMs, signal);
     }
   }
@@ -285,7 +278,7 @@ export class KafkaConsumer implements MemberListener {
     for (const held of back) this.#out.end(held.handOut as HandOut);
     this.#ready.giveBack(back);
     this.#changes.tell();
-    this.#refreshSoon();
+    this.#delays.look();
     const ends = buried.values();
     return returns.map(({ deadLetter }, index) => (deadLetter ? ends.next().value === true : answers[index] === true));
   }
@@ -350,19 +343,6 @@ export class KafkaConsumer implements MemberListener {
     return this.#unread === undefined || this.#unread.size > 0;
   }
 
-  /** Commits again how long delays still last: whoever has the partition next begins with what was committed. */
-  #refreshSoon(): void {
-    if (this.#ready.delayed === 0 || this.#refreshing !== undefined || this.#closed) return;
-    const refresh = (): void => {
-      this.#refreshing = undefined;
-      if (this.#ready.delayed === 0) return;
-      for (const partition of this.#partitions.values()) partition.version++;
-      this.#committer.mark();
-      this.#refreshSoon();
-    };
-    this.#refreshing = this.#parts.clock.schedule(refresh, refreshMs, { keepAlive: false });
-  }
-
   /** Never rejects. */
   async #leave(): Promise<void> {
     await this.#left;
@@ -388,6 +368,7 @@ export class KafkaConsumer implements MemberListener {
   #drop(partition: HeldPartition): void {
     partition.isOurs = false;
     this.#partitions.delete(partition.partition);
+    this.#ready.forget(partition);
     for (const handOut of this.#out.endAllOf(partition)) this.#onLost(handOut);
   }
 

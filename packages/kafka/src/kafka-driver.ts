@@ -144,8 +144,11 @@ export interface KafkaDriver {
     topic: string,
     options: { readonly partitions: number; readonly replicationFactor: number },
   ): Promise<void>;
-  /** Where the partitions of the topic begin and end. */
-  ranges(topic: string): Promise<readonly PartitionRange[]>;
+  /**
+   * Where the partitions of the topic begin and end. There may be more than are known here: brokers are asked anew if these
+   * are fewer than `count`.
+   */
+  ranges(topic: string, count?: number): Promise<readonly PartitionRange[]>;
   /**
    * The offset in each partition of the first record that was written at `time` or later, in milliseconds since the Unix
    * epoch; where there is none, the one that the next record gets.

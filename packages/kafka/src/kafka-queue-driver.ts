@@ -172,6 +172,8 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
   }
 
   async close(): Promise<void> {
+    for (const producer of this.#producers.values()) producer.close();
+    this.deadLetters.close();
     await this.#consumer.close();
     await this.#parts.driver.close();
   }

@@ -34,6 +34,7 @@ export class PartitionProducer {
   #identity: ProducerIdentity | undefined;
   #sequence = 0;
   #last: Promise<unknown> = Promise.resolve();
+  #closed = false;
 
   constructor(parts: PartitionProducerParts) {
     this.#parts = parts;
@@ -48,6 +49,11 @@ export class PartitionProducer {
     const pushed = this.#last.then(() => this.#push(records));
     this.#last = pushed.catch(() => {});
     return pushed;
+  }
+
+  /** What is under way ends with its next failure, and nothing is tried again. */
+  close(): void {
+    this.#closed = true;
   }
 
   async #push(records: readonly OutgoingRecord[]): Promise<void> {
@@ -77,7 +83,7 @@ export class PartitionProducer {
         mayBeStored ||= failure.kind === 'unsure';
         // The numbers of what may be stored are known to the broker; a new identity would store it again.
         if (failure.kind === 'identity' && !mayBeStored) this.#forget();
-        const isOver = clock.now() + retryMs >= deadline;
+        const isOver = this.#closed || clock.now() + retryMs >= deadline;
         if (isOver || !isPassing(failure)) throw this.#verdict(failure, mayBeStored);
       }
       await new Promise<void>((resolve) => {
@@ -94,9 +100,9 @@ export class PartitionProducer {
 
   #verdict(failure: KafkaFailure, mayBeStored: boolean): NqError {
     const { verb = 'push' } = this.#parts;
-    if (!mayBeStored) return kafkaError(verb, failure);
-    // The next records get numbers that the broker has never seen, or it would take them for these.
+    // The next records get numbers that the broker has never seen, or it would take them for these if it has them after all.
     this.#forget();
+    if (!mayBeStored) return kafkaError(verb, failure);
     const message = `Cannot ${verb}: Kafka has not answered in time; it may be stored`;
     return new NqError('NQ_OUTCOME_UNKNOWN', message, { cause: failure });
   }

@@ -41,9 +41,9 @@ export class PartitionTracker {
     return this.#end;
   }
 
-  /** How many offsets are between the watermark and the end. */
-  get span(): number {
-    return this.#end - this.#watermark;
+  /** How many runs are done behind the watermark. */
+  get runs(): number {
+    return this.#ends.size + this.#before.length;
   }
 
   /** Notes a record. @returns whether it is to be handled: it was neither received nor done before. */

@@ -1,4 +1,4 @@
-import type { Committed, KafkaDriver } from './kafka-driver.ts';
+import type { Committed, KafkaDriver, PartitionRange } from './kafka-driver.ts';
 import { KafkaFailure } from './kafka-failure.ts';
 import { decodeNote, emptyNote, type PartitionNote } from './partition-note.ts';
 
@@ -37,6 +37,10 @@ export async function positionsOf(
   partitions: readonly number[],
 ): Promise<Positions> {
   if (partitions.length === 0) return { views: new Map(), starts: [] };
+  const least = Math.max(...partitions) + 1;
+  const read = (): Promise<readonly PartitionRange[]> => driver.ranges(topic, least);
+  // Before it is asked what is committed: whatever comes after this look is behind the end that was seen.
+  const ends = startFrom === 'latest' ? await read() : undefined;
   const committed = await driver.committed(group, topic, [...new Set([first, ...partitions])]);
   const views = new Map(
     committed
@@ -47,15 +51,18 @@ export async function positionsOf(
       ]),
   );
   if (views.size === partitions.length) return { views, starts: [] };
-  const ranges = await driver.ranges(topic);
+  const ranges = ends ?? (await read());
   const isBegun = committed.some(({ partition }) => partition === first);
   const fromEnd = startFrom === 'latest' && !isBegun;
   for (const { partition, low, high } of ranges) {
     if (views.has(partition) || !partitions.includes(partition)) continue;
     views.set(partition, { offset: fromEnd ? high : low, note: emptyNote, isNew: true });
   }
+  if (views.size < partitions.length) throw new KafkaFailure('away', 'the brokers do not know all partitions yet');
   if (!fromEnd || !partitions.includes(first)) return { views, starts: [] };
-  const known = new Set(committed.map(({ partition }) => partition));
+  // Others of the group may have begun meanwhile.
+  const numbers = ranges.map(({ partition }) => partition);
+  const known = new Set((await driver.committed(group, topic, numbers)).map(({ partition }) => partition));
   const starts = ranges.filter(({ partition }) => !known.has(partition));
   return { views, starts: starts.map(({ partition, high }) => ({ partition, offset: high, metadata: '' })) };
 }

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '@nq/core';
 import { Heap } from '@nq/core/parts';
-import type { HeldRecord } from './held-partition.ts';
+import type { HeldPartition, HeldRecord } from './held-partition.ts';
 
 /** A record that waits for the end of its delay. */
 interface Delayed {
@@ -21,7 +21,7 @@ export class ReadyRecords {
   #fresh: (HeldRecord | undefined)[] = [];
   #from = 0;
   #returned: HeldRecord[] = [];
-  readonly #delayed = new Heap<Delayed>((a, b) => a.at - b.at);
+  #delayed = newHeap();
   #timer: Timer | undefined;
 
   constructor(clock: Clock, onReady: () => void) {
@@ -55,6 +55,15 @@ export class ReadyRecords {
       const held = this.#returned.shift() ?? this.#takeFresh();
       if (held === undefined || held.partition.isOurs) return held;
     }
+  }
+
+  /** Forgets what is delayed of a partition that is not ours any more: whoever has it next knows the delay. */
+  forget(partition: HeldPartition): void {
+    const kept = newHeap();
+    for (let delayed = this.#delayed.take(); delayed !== undefined; delayed = this.#delayed.take()) {
+      if (delayed.held.partition !== partition) kept.add(delayed);
+    }
+    this.#delayed = kept;
   }
 
   close(): void {
@@ -103,6 +112,8 @@ export class ReadyRecords {
     return held;
   }
 }
+
+const newHeap = (): Heap<Delayed> => new Heap((a, b) => a.at - b.at);
 
 /** How many places in front are left empty before what is behind them is moved. */
 const shiftAfter = 1024;

@@ -23,7 +23,7 @@ describe.skipIf(missing !== undefined)(
   () => {
     test(
       'lose nothing, store nothing twice, keep the order of each key, and repeat only what has a reason',
-      { timeout: (seconds + 240) * 1000 },
+      { timeout: (seconds + 400) * 1000 },
       async () => {
         const folder = mkdtempSync(join(tmpdir(), 'nq-chaos-'));
         await using server = await start({ config: ['min.insync.replicas=2', 'group.min.session.timeout.ms=1000'] });
@@ -43,7 +43,7 @@ describe.skipIf(missing !== undefined)(
             const { ready, inFlight, delayed } = await observer.size();
             return ready + inFlight + delayed === 0;
           };
-          await until('everything to be done', isEmpty, { deadlineMs: 90_000, everyMs: 200 });
+          await until('everything to be done', isEmpty, { deadlineMs: 240_000, everyMs: 200 });
           await cast.leave(cast.of('consumer'));
           const history = cast.history();
           const verdict = checkHistory(history, {

@@ -120,9 +120,12 @@ describe.skipIf(offer.missing !== undefined)(`a queue on three brokers of ${offe
     const ends = await Promise.allSettled(ids.map((id) => queue.push({ id, type: 'during', key: id })));
     await broker.start();
     const codes = ends.map((end) => (end.status === 'rejected' ? (end.reason as NqError).code : 'stored'));
-    expect(new Set(codes)).toEqual(new Set(['stored', 'NQ_UNAVAILABLE']));
+    expect(codes).toEqual(expect.arrayContaining(['stored', 'NQ_UNAVAILABLE']));
     const counts = await countsIn(topic);
-    expect(ids.map((id) => counts.get(id) ?? 0)).toEqual(codes.map((code) => (code === 'stored' ? 1 : 0)));
+    // Of one whose leader went in the middle, nobody knows.
+    const known = ids.filter((_, index) => codes[index] !== 'NQ_OUTCOME_UNKNOWN');
+    const expected = codes.filter((code) => code !== 'NQ_OUTCOME_UNKNOWN').map((code) => (code === 'stored' ? 1 : 0));
+    expect(known.map((id) => counts.get(id) ?? 0)).toEqual(expected);
   });
 
   test('shares its events among members that join and leave under load, each handled, those of a key in order', async () => {

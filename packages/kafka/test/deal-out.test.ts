@@ -107,4 +107,12 @@ describe('partitions', () => {
       ]),
     );
   });
+
+  test('stay with the one that has claimed them, whoever claims them too', () => {
+    const one = (id: string, owned: readonly number[]) => {
+      return { id, topics: ['orders'], owned: new Map([['orders', owned]]), claimsAll: true };
+    };
+    const dealt = dealOut([one('a', []), one('b', [0, 1, 2])], listed({ orders: 3, invoices: 0 }));
+    expect(dealt.get('b')?.get('orders')).toEqual([0, 1, 2]);
+  });
 });

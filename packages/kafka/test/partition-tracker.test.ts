@@ -28,7 +28,7 @@ describe('a partition tracker', () => {
     expect(tracker.watermark).toBe(1_000_000_000);
     tracker.complete(1_000_000_000);
     tracker.skipTo(2_000_000_000);
-    expect([tracker.watermark, tracker.span]).toEqual([2_000_000_000, 0]);
+    expect([tracker.watermark, tracker.runs]).toEqual([2_000_000_000, 0]);
   });
 
   test('leaves out what was done before it had the partition', () => {

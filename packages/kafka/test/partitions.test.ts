@@ -39,6 +39,22 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`the partitions of a
     expect(seen.filter((type) => type !== 'noise').toSorted()).toEqual(keys.toSorted());
   });
 
+  test('that are added are read by a process that only consumes', async () => {
+    const topic = newTopic();
+    const options = { topic, metadataMaxAgeMs: 200 };
+    await using consumer = await openQueue(server, {
+      ...options,
+      createTopic: { partitions: 1, replicationFactor: 1 },
+    });
+    await using other = await openQueue(server, { ...options, createTopic: undefined, groupId: 'other' });
+    await other.push({ type: 'before' });
+    expect(await takeAll(consumer, 1)).toEqual(['before']);
+    await addPartitions(topic, 4);
+    await using producer = await openQueue(server, { topic, createTopic: undefined, groupId: 'other' });
+    await producer.pushMany(keys.map((key) => ({ type: key, key })));
+    expect((await takeAll(consumer, keys.length)).toSorted()).toEqual(keys.toSorted());
+  });
+
   test('are all read from the end by a group that begins there, and those that are added later from their begin', async () => {
     const topic = newTopic();
     const latest = { topic, startFrom: 'latest', groupId: 'late', metadataMaxAgeMs: 200 } as const;

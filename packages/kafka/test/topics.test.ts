@@ -104,6 +104,24 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`a topic on ${offer.
     await until('nothing to be left', async () => (await again.size()).ready === 0);
   });
 
+  test('that ends before what its group has committed is read from its begin, and that is told', async () => {
+    const topic = await createTopic();
+    const warnings: string[] = [];
+    const options = { topic, createTopic: undefined, onWarning: (warning: string) => warnings.push(warning) };
+    const producer = await openQueue(server, { ...options, groupId: 'other' });
+    await producer.pushMany(['a', 'b'].map((type) => ({ type })));
+    const admin = kafka.admin();
+    await admin.connect();
+    await admin.setOffsets({ groupId: 'tests', topic, partitions: [{ partition: 0, offset: '50' }] });
+    await admin.disconnect();
+    await using queue = await openQueue(server, options);
+    expect(await takeAll(queue, 2)).toEqual(['a', 'b']);
+    expect(warnings).toEqual([`Partition 0 of ${topic} has no offset 50 any more: group tests goes on at 0`]);
+    await producer.push({ type: 'c' });
+    expect(await takeAll(queue, 1)).toEqual(['c']);
+    await producer.close();
+  });
+
   test('that is deleted and made anew while the queue is open is used again', async () => {
     const topic = await createTopic();
     await using queue = await openQueue(server, { topic, createTopic: undefined });

@@ -27,16 +27,19 @@ const connectionFailures: readonly ConnectionFailure[] = [
   },
   {
     signs: ['ERR_TLS_CERT_ALTNAME_INVALID'],
+    isUnsent: true,
     kind: 'refused',
     meaning: (broker) => `the certificate of ${broker} is for another name`,
   },
   {
     signs: ['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID'],
+    isUnsent: true,
     kind: 'refused',
     meaning: (broker) => `the certificate of ${broker} is not valid now`,
   },
   {
     signs: ['DEPTH_ZERO_SELF_SIGNED_CERT', 'SELF_SIGNED_CERT', 'UNABLE_TO_GET_ISSUER', 'UNABLE_TO_VERIFY', 'CERT_'],
+    isUnsent: true,
     kind: 'refused',
     meaning: (broker) => `the certificate of ${broker} is not trusted: give who has signed it as tls.ca`,
   },
@@ -95,7 +98,7 @@ export function connectionFailureOf(error: ConnectionError, sent: boolean): read
     signs.some((sign) => texts.some((text) => text.startsWith(sign))),
   );
   const { kind = 'away', isUnsent = false, meaning = () => 'there is no connection to Kafka' } = failure ?? {};
-  if (kind === 'away' && sent && !isUnsent) return ['unsure', 'the connection was lost; it may be done'];
+  if (sent && !isUnsent) return ['unsure', 'the connection was lost; it may be done'];
   const { broker } = error;
   // What is no address may hold a password.
   const isAddress = typeof broker === 'string' && /^[\w.:[\]-]+:\d+$/.test(broker);

@@ -91,7 +91,8 @@ export class KafkajsDriver implements KafkaDriver {
     await this.#ask({ topic }, () => createTopic(this.#cluster, topic, options));
   }
 
-  async ranges(topic: string): Promise<readonly PartitionRange[]> {
+  async ranges(topic: string, count = 0): Promise<readonly PartitionRange[]> {
+    await this.#ask({ topic }, () => this.#knowPartitions(topic, count));
     const low = await this.#offsets(topic, { fromBeginning: true });
     const high = await this.#offsets(topic, { fromBeginning: false });
     return Array.from(low, ([partition, offset]) => ({ partition, low: offset, high: high.get(partition) ?? offset }));
@@ -129,9 +130,8 @@ export class KafkajsDriver implements KafkaDriver {
   async newIdentity(): Promise<ProducerIdentity> {
     return this.#ask({}, async () => {
       await this.#connected();
-      const [nodeId] = this.#cluster.getNodeIds();
-      if (nodeId === undefined) throw new KafkaFailure('away', 'there is no connection to Kafka');
-      const broker = await this.#cluster.findBroker({ nodeId });
+      // Whichever can be reached: any of them gives one.
+      const broker = await this.#cluster.brokerPool.findConnectedBroker();
       const { producerId, producerEpoch } = await broker.initProducerId({ transactionTimeout: 60_000 });
       return { id: BigInt(producerId), epoch: producerEpoch };
     });
@@ -227,10 +227,17 @@ export class KafkajsDriver implements KafkaDriver {
     }
   }
 
+  /** Asks brokers what they know of the topic, if that was long ago, or fewer than `count` partitions are known. */
+  async #knowPartitions(topic: string, count: number): Promise<void> {
+    await this.#connected();
+    await this.#cluster.addMultipleTargetTopics([topic]);
+    await this.#cluster.refreshMetadataIfNecessary();
+    if (this.#cluster.findTopicPartitionMetadata(topic).length < count) await this.#cluster.refreshMetadata();
+  }
+
   async #offsets(topic: string, from: object): Promise<ReadonlyMap<number, number>> {
     return this.#ask({ topic }, async () => {
-      await this.#connected();
-      await this.#cluster.addMultipleTargetTopics([topic]);
+      await this.#knowPartitions(topic, 0);
       const partitions = this.#cluster.findTopicPartitionMetadata(topic).map(({ partitionId }) => ({
         partition: partitionId,
       }));

@@ -78,6 +78,18 @@ const protocolFailures: readonly (readonly [FailureKind, string, readonly string
   ],
 ];
 
+/**
+ * Answers that a broker may give after it has done what it was asked: its log has it, and it leads no more, or is no
+ * coordinator any more, when the replicas should confirm it.
+ */
+const mayBeDone: ReadonlySet<string> = new Set([
+  'UNKNOWN',
+  'NOT_LEADER_FOR_PARTITION',
+  'KAFKA_STORAGE_ERROR',
+  'GROUP_COORDINATOR_NOT_AVAILABLE',
+  'NOT_COORDINATOR_FOR_GROUP',
+]);
+
 const byType: ReadonlyMap<string, readonly [FailureKind, string]> = new Map(
   protocolFailures.flatMap(([kind, meaning, types]) => types.map((type) => [type, [kind, meaning]] as const)),
 );
@@ -92,12 +104,15 @@ interface KafkajsError extends ConnectionError {
 /**
  * What `error`, thrown by kafkajs, means.
  *
- * @param sent whether a request may have left: then a connection that breaks leaves it open whether it was done.
+ * @param sent whether a request may have left that changes something: then it may be done, also if it is not said so.
  * @param about what was asked for.
  */
 export function failureOf(error: unknown, sent: boolean, about: Subject = {}): KafkaFailure {
   if (error instanceof KafkaFailure) return error;
   const root = rootOf(error);
+  if (sent && mayBeDone.has(String(root.type))) {
+    return new KafkaFailure('unsure', 'the broker cannot say whether it is done', error);
+  }
   const [kind, meaning] = byType.get(String(root.type)) ?? ofUser(root, about) ?? ofConnection(root, sent);
   return new KafkaFailure(kind, meaning, error);
 }
@@ -134,7 +149,12 @@ const ofConnections: ReadonlySet<string> = new Set([
 function ofConnection(error: KafkajsError, sent: boolean): readonly [FailureKind, string] {
   const { name, code } = error;
   if (name === 'KafkaJSNotImplemented') return ['refused', 'the codec of the compression is not there'];
-  if (!ofConnections.has(name) && typeof code !== 'string') return ['other', 'the client has failed'];
+  if (!ofConnections.has(name) && typeof code !== 'string') {
+    // Of an answer that cannot be read, too, nobody knows what it says.
+    return sent && error.type === undefined
+      ? ['unsure', 'the answer of the broker cannot be read; it may be done']
+      : ['other', 'the client has failed'];
+  }
   return connectionFailureOf(error, sent);
 }
 

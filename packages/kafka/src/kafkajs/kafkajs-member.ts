@@ -1,11 +1,11 @@
-import type { Clock } from '@nq/core';
 import { within } from '@nq/core/parts';
-import type { Committed, KafkaMember, MemberListener, MemberOptions } from '../kafka-driver.ts';
+import type { Committed, KafkaMember } from '../kafka-driver.ts';
 import { Changes } from '../changes.ts';
 import { type FailureKind, KafkaFailure } from '../kafka-failure.ts';
 import { type FetchedPartition, fetchRecords } from './fetch-records.ts';
 import { type Cluster, type ConsumerGroup, ConsumerGroupOfKafkajs, endConnections } from './internals.ts';
 import { failureOf } from './kafkajs-failures.ts';
+import type { MemberParts } from './member-parts.ts';
 import { stickyAssigner } from './sticky-assigner.ts';
 
 /** How long a broker waits for a record before it answers that there is none, in milliseconds: what a join waits for, too. */
@@ -25,13 +25,10 @@ const ofCommit: ReadonlySet<FailureKind> = new Set(['tooLarge', 'refused', 'othe
 /** How long a coordinator that does not answer is waited for when a member leaves, in milliseconds. */
 const leaveMs = 500;
 
-/** What a member is made of. */
-export interface MemberParts {
-  readonly options: MemberOptions;
-  readonly listener: MemberListener;
-  readonly clock: Clock;
-  readonly newCluster: () => Cluster;
-  readonly onClosed: () => void;
+/** As long as the same brokers lead our partitions. */
+interface FetchPass {
+  isOver: boolean;
+  readonly leaders: string;
 }
 
 /** A time between two joins. */
@@ -114,11 +111,12 @@ export class KafkajsMember implements KafkaMember {
     if (round !== undefined) this.#end(round, undefined);
     this.#resumed.tell();
     this.#ends.tell();
-    const cluster = this.#cluster;
     // Before the round has ended in peace: a fetch may be under way that takes its time.
     await this.#leave();
-    if (cluster !== undefined) endConnections(cluster);
+    this.#endCluster();
     await this.#lived;
+    // One that was made since.
+    this.#endCluster();
     this.#parts.onClosed();
   }
 
@@ -155,8 +153,9 @@ export class KafkajsMember implements KafkaMember {
     const { generationId: generation, memberId } = group;
     const round: Round = { group, generation, memberId, end: undefined };
     this.#round = round;
-    const continues =
-      this.#last !== undefined && this.#last.memberId === memberId && generation === this.#last.generation + 1;
+    // The same generation is answered to who joins again while nothing has changed for the others.
+    const passed = this.#last?.memberId === memberId ? generation - this.#last.generation : Infinity;
+    const continues = passed === 0 || passed === 1;
     this.#last = { memberId, generation };
     this.#owned = [...partitions];
     void this.#beat(round);
@@ -170,6 +169,7 @@ export class KafkajsMember implements KafkaMember {
 
   async #connected(): Promise<{ readonly cluster: Cluster; readonly group: ConsumerGroup }> {
     if (this.#cluster !== undefined && this.#group !== undefined) return { cluster: this.#cluster, group: this.#group };
+    if (this.#closed) throw new KafkaFailure('away', 'the member is closed');
     const { options, newCluster } = this.#parts;
     const { topic, group: groupId, sessionTimeoutMs, rebalanceTimeoutMs, fetchBytes, claimsAll } = options;
     const cluster = newCluster();
@@ -218,16 +218,17 @@ export class KafkajsMember implements KafkaMember {
   /** Fetches until the round is over. @throws why. */
   async #fetchAll(): Promise<void> {
     const round = this.#round as Round;
-    const { topic } = this.#parts.options;
     while (round.end === undefined && !this.#closed) {
       const cluster = this.#cluster as Cluster;
-      const nodes = Object.keys(cluster.findLeaderForPartitions(topic, this.#owned)).filter((node) => node !== '-1');
+      const leaders = this.#leaders();
+      const nodes = Object.keys(leaders).filter((node) => node !== '-1');
       if (nodes.length === 0) {
         await this.#ends.next(fetchWaitMs);
         if (this.#owned.length > 0) await cluster.refreshMetadata();
         continue;
       }
-      const pass = { isOver: false };
+      // Until somebody else leads any of them: then others may have to be asked.
+      const pass = { isOver: false, leaders: JSON.stringify(leaders) };
       const fetches = nodes.map((node) =>
         this.#fetchFrom(node, round, pass).finally(() => {
           pass.isOver = true;
@@ -240,7 +241,7 @@ export class KafkajsMember implements KafkaMember {
     if (round.end?.error !== undefined) throw round.end.error;
   }
 
-  async #fetchFrom(node: string, round: Round, pass: { readonly isOver: boolean }): Promise<void> {
+  async #fetchFrom(node: string, round: Round, pass: FetchPass): Promise<void> {
     const { group } = round;
     const { clock, options, listener } = this.#parts;
     const { topic } = options;
@@ -248,12 +249,13 @@ export class KafkajsMember implements KafkaMember {
     let broken: readonly number[] = [];
     let brokenUntil = 0;
     while (round.end === undefined && !pass.isOver && !this.#closed) {
+      if (JSON.stringify(this.#leaders()) !== pass.leaders) return;
       const now = clock.now();
       const led = this.#ledBy(node, group);
       const active = led.filter((partition) => !group.isPaused(topic, partition));
       const partitions = now < brokenUntil ? active.filter((partition) => !broken.includes(partition)) : active;
       if (partitions.length === 0) {
-        await this.#resumed.next(active.length === 0 ? Infinity : brokenUntil - now);
+        await this.#resumed.next(active.length === 0 ? longestRetryMs : brokenUntil - now);
         continue;
       }
       const waitMs = partitions.length < led.length ? fetchWaitAmongPausedMs : fetchWaitMs;
@@ -330,10 +332,14 @@ export class KafkajsMember implements KafkaMember {
     listener.lostRecords(partition, position);
   }
 
+  #leaders(): Readonly<Record<string, readonly number[]>> {
+    return (this.#cluster as Cluster).findLeaderForPartitions(this.#parts.options.topic, this.#owned);
+  }
+
   /** Our partitions that `node` leads, of which it is known where they are to be read. */
   #ledBy(node: string, group: ConsumerGroup): readonly number[] {
     const { topic } = this.#parts.options;
-    const led = (this.#cluster as Cluster).findLeaderForPartitions(topic, this.#owned)[node] ?? [];
+    const led = this.#leaders()[node] ?? [];
     const known = group.offsetManager.committedOffsets()[topic] ?? {};
     return led.filter((partition) => known[partition] !== undefined);
   }
@@ -358,15 +364,22 @@ export class KafkajsMember implements KafkaMember {
 
   /** Begins with connections that are new, but as the same member. */
   async #reconnect(): Promise<void> {
-    const cluster = this.#cluster;
     const memberId = this.#group?.memberId ?? null;
-    this.#cluster = undefined;
+    this.#endCluster();
     this.#group = undefined;
-    if (cluster !== undefined) endConnections(cluster);
     if (this.#closed) return;
     const { group } = await this.#connected().catch(() => ({ group: undefined }));
-    if (group !== undefined) group.memberId = memberId;
-    else this.#cluster = undefined;
+    if (group !== undefined) {
+      group.memberId = memberId;
+      return;
+    }
+    // It was connected, and is of no use: the topic is not there, for example.
+    this.#endCluster();
+  }
+
+  #endCluster(): void {
+    if (this.#cluster !== undefined) endConnections(this.#cluster);
+    this.#cluster = undefined;
   }
 
   #end(round: Round, error: unknown): void {
