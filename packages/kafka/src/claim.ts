@@ -52,6 +52,7 @@ export async function whileClaimed<Result>(
         return new Map(partitions.map((one) => [one, 0]));
       },
       received: () => {},
+      inHand: () => [],
       lostRecords: () => {},
       failed: (failure) => {
         if (failure?.kind === 'refused') refuse(failure);

@@ -3,7 +3,7 @@ export interface Member {
   readonly id: string;
   /** What it reads. */
   readonly topics: readonly string[];
-  /** What it had until now, by topic. */
+  /** What it had until now, by topic: what it would give up last comes first. */
   readonly owned: ReadonlyMap<string, readonly number[]>;
   /** Whether it wants all partitions of its topics for itself. */
   readonly claimsAll: boolean;

@@ -60,6 +60,15 @@ export class HandedOut {
     this.#armFor(handOut.expiresAt);
   }
 
+  /** The partitions of which something is handed out. */
+  partitions(): readonly number[] {
+    const numbers = new Set<number>();
+    for (let handOut = this.#first; handOut !== undefined; handOut = handOut.after) {
+      numbers.add(handOut.held.partition.partition);
+    }
+    return [...numbers];
+  }
+
   /** Ends what is handed out of `partition`. @returns it. */
   endAllOf(partition: HeldPartition): readonly HandOut[] {
     const lost: HandOut[] = [];

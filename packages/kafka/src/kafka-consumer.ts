@@ -209,6 +209,10 @@ export class KafkaConsumer implements MemberListener {
     this.#partitions.set(anew.partition, anew);
   }
 
+  inHand(): readonly number[] {
+    return this.#out.partitions();
+  }
+
   failed(failure: KafkaFailure | undefined): void {
     this.#failure.note(failure);
     this.#changes.tell();

@@ -84,6 +84,8 @@ export interface MemberListener {
   received(partition: number, records: readonly IncomingRecord[], end: number): void;
   /** What was asked for is not there: records of the partition come from `position` on, the first that is. */
   lostRecords(partition: number, position: number): void;
+  /** The partitions of which something is in hand: if not all can be kept, these are to be. */
+  inHand(): readonly number[];
   /** It has failed, and tries again; `undefined` once that works. */
   failed(failure: KafkaFailure | undefined): void;
 }

@@ -78,6 +78,15 @@ describe('partitions', () => {
     );
   });
 
+  test('stay as they are named: of those that a member has, it gives up the last ones', () => {
+    const owned = new Map([['orders', [3, 1, 0, 2]]]);
+    const one = (id: string, had: ReadonlyMap<string, readonly number[]>) => {
+      return { id, topics: ['orders'], owned: had, claimsAll: false };
+    };
+    const dealt = dealOut([one('old', owned), one('new', new Map())], listed({ orders: 4, invoices: 0 }));
+    expect(dealt.get('old')?.get('orders')).toEqual([3, 1]);
+  });
+
   test('move from a member to one that joins only as far as is fair', () => {
     const owned = new Map([['orders', [0, 1, 2, 3, 4, 5]]]);
     const dealt = dealOut(

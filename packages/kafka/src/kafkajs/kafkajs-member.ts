@@ -15,7 +15,6 @@ const fetchWaitAmongPausedMs = 20;
 /** After a failure it is tried again after so long, doubled up to the longest, in milliseconds. */
 const firstRetryMs = 100;
 const longestRetryMs = 5000;
-
 /** After how long what was refused is tried again, in milliseconds. */
 const refusedMs = 1000;
 
@@ -185,7 +184,7 @@ export class KafkajsMember implements KafkaMember {
       topicConfigurations: { [topic]: { fromBeginning: true } },
       logger: quiet,
       instrumentationEmitter: { emit: () => {} },
-      assigners: [stickyAssigner(cluster, () => ({ owned: new Map([[topic, this.#owned]]), claimsAll }))],
+      assigners: [stickyAssigner(cluster, () => ({ owned: new Map([[topic, this.#wanted()]]), claimsAll }))],
       sessionTimeout: sessionTimeoutMs,
       rebalanceTimeout: rebalanceTimeoutMs,
       maxBytesPerPartition: fetchBytes,
@@ -334,6 +333,12 @@ export class KafkajsMember implements KafkaMember {
 
   #leaders(): Readonly<Record<string, readonly number[]>> {
     return (this.#cluster as Cluster).findLeaderForPartitions(this.#parts.options.topic, this.#owned);
+  }
+
+  /** What we have, and want to keep: first that of which something is in hand. */
+  #wanted(): readonly number[] {
+    const inHand = new Set(this.#parts.listener.inHand());
+    return [...this.#owned.filter((one) => inHand.has(one)), ...this.#owned.filter((one) => !inHand.has(one))];
   }
 
   /** Our partitions that `node` leads, of which it is known where they are to be read. */
