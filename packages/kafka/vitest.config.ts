@@ -2,4 +2,4 @@ import { mergeConfig } from 'vitest/config';
 import base from '../workspace/vitest.base.ts';
 
 // Each has brokers of its own, up to three of them, and sees how they are killed: more at once would see each other's work.
-export default mergeConfig(base, { test: { maxWorkers: 2 } });
+export default mergeConfig(base, { test: { maxWorkers: 3 } });

@@ -128,6 +128,28 @@ describe.skipIf(offer.missing !== undefined)(`a queue on three brokers of ${offe
     expect(known.map((id) => counts.get(id) ?? 0)).toEqual(expected);
   });
 
+  test('goes on with the others while one partition has no leader, and with that one when it has', async () => {
+    const topic = newTopic();
+    const createTopic = { partitions: 3, replicationFactor: 1 };
+    const options = { createTopic, topic, deliveryTimeoutMs: 60_000, requestTimeoutMs: 2000, metadataMaxAgeMs: 200 };
+    await using queue = await openQueue(server, options);
+    const keys = Array.from({ length: 30 }, (_, index) => `key-${index}`);
+    await queue.pushMany(keys.map((key) => ({ id: key, type: 'before', key })));
+    const handling = new Handling(queue, 30);
+    await until('all to be handled', () => areIn(new Set(keys), handling.done));
+    const [broker] = server.nodes as readonly [TestKafkaBroker, ...TestKafkaBroker[]];
+    await broker.kill();
+    const pushes = keys.map((key) => queue.push({ id: `${key}-during`, type: 'during', key }));
+    const during = (): readonly string[] => handling.done.filter((id) => id.endsWith('-during'));
+    // Two of three partitions, or nearly.
+    await until('those of the other partitions', () => during().length >= 10, { deadlineMs: 30_000 });
+    expect(during().length).toBeLessThan(keys.length);
+    await broker.start();
+    await Promise.all(pushes);
+    await until('the rest', () => during().length === keys.length, { deadlineMs: 60_000 });
+    await handling.stop();
+  });
+
   test('shares its events among members that join and leave under load, each handled, those of a key in order', async () => {
     const topic = newTopic();
     const open = (): Promise<MessageQueue> => openQueue(server, { ...replicated, topic });

@@ -20,7 +20,7 @@ describe.skipIf(offer.missing !== undefined)(`what is held on ${offer.name}`, ()
   test('an event whose ack was not sent comes again, although those it was handed out with were acknowledged', async () => {
     const queueKey = newKey();
     const link = await server().link();
-    await using queue = await openQueue(link, { queueKey, leaseMs: 1500, requestTimeoutMs: 100 });
+    await using queue = await openQueue(link, { queueKey, leaseMs: 4000, requestTimeoutMs: 1000 });
     await queue.pushMany(three);
     const [a, b, c] = await queue.popMany(3);
     link.cut();
@@ -147,7 +147,7 @@ describe.skipIf(offer.missing !== undefined)(`what is held on ${offer.name}`, ()
     const element = '{"type":"twin"}';
     await server().command('LPUSH', queueKey, element, element, element);
     const deliveries = await queue.popMany(3);
-    await Promise.all(deliveries.map((delivery) => delivery.nack({ delayMs: 100 })));
+    await Promise.all(deliveries.map((delivery) => delivery.nack({ delayMs: 1000 })));
     expect(await countsOf(server(), queueKey)).toEqual({ ...nothing, delayed: 3 });
     const again = [await take(queue), await take(queue), await take(queue)];
     expect(again.map(({ attempt }) => attempt)).toEqual([2, 2, 2]);

@@ -3,10 +3,10 @@ import type { Committed, KafkaMember } from '../kafka-driver.ts';
 import { Changes } from '../changes.ts';
 import { type FailureKind, KafkaFailure } from '../kafka-failure.ts';
 import { type FetchedPartition, fetchRecords } from './fetch-records.ts';
-import { type Cluster, type ConsumerGroup, ConsumerGroupOfKafkajs, endConnections } from './internals.ts';
+import { type Cluster, type ConsumerGroup, endConnections } from './internals.ts';
 import { failureOf } from './kafkajs-failures.ts';
 import type { MemberParts } from './member-parts.ts';
-import { stickyAssigner } from './sticky-assigner.ts';
+import { newGroup } from './new-group.ts';
 
 /** How long a broker waits for a record before it answers that there is none, in milliseconds: what a join waits for, too. */
 const fetchWaitMs = 500;
@@ -56,6 +56,8 @@ export class KafkajsMember implements KafkaMember {
   readonly #ends: Changes;
   readonly #lived: Promise<void>;
   #closed = false;
+  /** When it may be asked again who leads a partition that has no leader. */
+  #refreshAt = 0;
   #retryMs = firstRetryMs;
 
   constructor(parts: MemberParts) {
@@ -170,32 +172,11 @@ export class KafkajsMember implements KafkaMember {
     if (this.#cluster !== undefined && this.#group !== undefined) return { cluster: this.#cluster, group: this.#group };
     if (this.#closed) throw new KafkaFailure('away', 'the member is closed');
     const { options, newCluster } = this.#parts;
-    const { topic, group: groupId, sessionTimeoutMs, rebalanceTimeoutMs, fetchBytes, claimsAll } = options;
     const cluster = newCluster();
     this.#cluster = cluster;
     await cluster.connect();
-    await cluster.addMultipleTargetTopics([topic]);
-    const group = new ConsumerGroupOfKafkajs({
-      // Each try is ours.
-      retry: { retries: 0 },
-      cluster,
-      groupId,
-      topics: [topic],
-      topicConfigurations: { [topic]: { fromBeginning: true } },
-      logger: quiet,
-      instrumentationEmitter: { emit: () => {} },
-      assigners: [stickyAssigner(cluster, () => ({ owned: new Map([[topic, this.#wanted()]]), claimsAll }))],
-      sessionTimeout: sessionTimeoutMs,
-      rebalanceTimeout: rebalanceTimeoutMs,
-      maxBytesPerPartition: fetchBytes,
-      minBytes: 1,
-      maxBytes: fetchBytes,
-      maxWaitTimeInMs: fetchWaitMs,
-      autoCommit: false,
-      isolationLevel: 1,
-      rackId: '',
-      metadataMaxAge: Infinity,
-    });
+    await cluster.addMultipleTargetTopics([options.topic]);
+    const group = newGroup(cluster, options, () => this.#wanted());
     this.#group = group;
     return { cluster, group };
   }
@@ -276,7 +257,7 @@ export class KafkajsMember implements KafkaMember {
   ): Promise<readonly FetchedPartition[]> {
     const { topic, fetchBytes } = this.#parts.options;
     const cluster = this.#cluster as Cluster;
-    await cluster.refreshMetadataIfNecessary();
+    await this.#refresh(cluster);
     group.checkForStaleAssignment();
     const positions = partitions.map((partition) => {
       return { partition, offset: Number(String(group.offsetManager.nextOffset(topic, partition))) };
@@ -329,6 +310,14 @@ export class KafkajsMember implements KafkaMember {
     this.#cluster?.markOffsetAsCommitted({ groupId, topic, partition, offset: String(position) });
     this.#group?.resolveOffset({ topic, partition, offset: String(position - 1) });
     listener.lostRecords(partition, position);
+  }
+
+  /** Asks for the leaders, if that was long ago, or a partition of ours has none. */
+  async #refresh(cluster: Cluster): Promise<void> {
+    const now = this.#parts.clock.now();
+    if (this.#leaders()['-1'] === undefined || now < this.#refreshAt) return cluster.refreshMetadataIfNecessary();
+    this.#refreshAt = now + fetchWaitMs;
+    await cluster.refreshMetadata();
   }
 
   #leaders(): Readonly<Record<string, readonly number[]>> {
@@ -393,8 +382,3 @@ export class KafkajsMember implements KafkaMember {
     this.#ends.tell();
   }
 }
-
-const silent = (): void => {};
-
-/** kafkajs has much to say about what is as it should be; what is not, rejects. */
-const quiet = { namespace: () => ({ info: silent, warn: silent, error: silent, debug: silent }) };

@@ -42,7 +42,11 @@ interface Note {
 const notes = new WeakMap<object, Note>();
 
 interface Answer {
-  readonly topicMetadata?: readonly { readonly topic: string; readonly topicErrorCode: number }[];
+  readonly topicMetadata?: readonly {
+    readonly topic: string;
+    readonly topicErrorCode: number;
+    readonly partitionMetadata: readonly { partitionErrorCode: number; readonly leader: number }[];
+  }[];
   readonly enabledMechanisms?: readonly string[];
 }
 
@@ -61,6 +65,7 @@ function note(connection: Connection): void {
     let answer: Answer | undefined;
     const decode = async (bytes: unknown): Promise<unknown> => {
       answer = (await response.decode(bytes)) as Answer;
+      forgiveLeaderless(answer);
       return answer;
     };
     try {
@@ -93,3 +98,15 @@ export function lackOf(error: object, about: Subject): string | undefined {
 export function mechanismsOf(error: object): readonly string[] {
   return notes.get(error)?.mechanisms ?? [];
 }
+
+/**
+ * Takes back that a partition without a leader is an error: kafkajs would know nothing of the whole topic, and of no topic that
+ * was asked for with it. Who needs that partition finds that its leader is none.
+ */
+function forgiveLeaderless({ topicMetadata = [] }: Answer): void {
+  for (const partition of topicMetadata.flatMap(({ partitionMetadata }) => partitionMetadata)) {
+    if (partition.leader === noLeader) partition.partitionErrorCode = 0;
+  }
+}
+
+const noLeader = -1;
