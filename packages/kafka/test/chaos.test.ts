@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { checkHistory, type HistoryRecord, showAnomaly } from '@nq/core/conformance';
-import { kafkaOffer, type Link, type TestKafka, until } from 'nq-testbed';
-import { type Actor, Cast } from 'nq-testbed/chaos';
+import { kafkaOffer, type TestKafka, until } from 'nq-testbed';
+import { type Actor, Cast, cuts, pick } from 'nq-testbed/chaos';
 import { describe, expect, test } from 'vitest';
 import { kafkaQueue, type KafkaQueueOptions, kafkaReader } from '../src/index.ts';
 
@@ -112,18 +112,6 @@ async function perform(cast: Cast, server: TestKafka, options: KafkaQueueOptions
   await Promise.all([killConsumers(), killBrokers(), cut()]);
   await cast.leave(cast.of('producer'));
   return kills;
-}
-
-const cuts: readonly ((link: Link) => void)[] = [
-  (link) => link.cut(),
-  (link) => link.cutBeforeAnswer(),
-  (link) => link.cutBeforeAnswer(),
-  (link) => link.dropReplies(),
-  (link) => link.freeze(),
-];
-
-function pick<Item>(items: readonly Item[]): Item {
-  return items[Math.floor(Math.random() * items.length)] as Item;
 }
 
 /** Events that are in the topic more than once, although their push has an answer. */

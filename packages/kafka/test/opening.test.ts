@@ -1,7 +1,6 @@
-import { kafka, kafkaOffer, kafkaVersions, type TestKafka } from 'nq-testbed';
+import { freePort, kafka, kafkaOffer, kafkaVersions, type TestKafka } from 'nq-testbed';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Edit, editedBroker } from './support/edited-broker.ts';
-import { freePort } from './support/port.ts';
 import { newTopic, openQueue, take } from './support/queue.ts';
 import { refusalOf } from './support/refusal.ts';
 

@@ -1,10 +1,9 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { Kafka, logLevel } from 'kafkajs';
-import { kafkaOffer, type TestKafka } from 'nq-testbed';
+import { freePort, kafkaOffer, type TestKafka } from 'nq-testbed';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { SaslOptions } from '../src/index.ts';
-import { freePort } from './support/port.ts';
 import { openQueue, take, type TestOptions } from './support/queue.ts';
 import { refusalOf } from './support/refusal.ts';
 

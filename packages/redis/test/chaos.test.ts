@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { checkHistory, type HistoryRecord, showAnomaly } from '@nq/core/conformance';
 import { type Link, redisOffer, type TestRedis, until } from 'nq-testbed';
-import { type Actor, Cast } from 'nq-testbed/chaos';
+import { type Actor, Cast, cuts, pick } from 'nq-testbed/chaos';
 import { describe, expect, test } from 'vitest';
 
 /** How long there are faults in each mode, in seconds: two minutes for both. `NQ_CHAOS_SECONDS` sets it. @default 60 */
@@ -90,18 +90,6 @@ async function perform(cast: Cast, server: TestRedis, shared: object): Promise<v
   };
   await Promise.all([kill(), cut()]);
   await cast.leave(cast.of('producer'));
-}
-
-const cuts: readonly ((link: Link) => void)[] = [
-  (link) => link.cut(),
-  (link) => link.cutBeforeAnswer(),
-  (link) => link.cutBeforeAnswer(),
-  (link) => link.dropReplies(),
-  (link) => link.freeze(),
-];
-
-function pick<Item>(items: readonly Item[]): Item {
-  return items[Math.floor(Math.random() * items.length)] as Item;
 }
 
 /** Whether the server holds nothing of the queue: neither ready, nor in flight, nor delayed. */

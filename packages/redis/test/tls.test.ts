@@ -10,7 +10,7 @@ import {
 } from 'nq-testbed';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { redisQueue, type RedisQueueOptions } from '../src/index.ts';
-import { freePort } from './support/port.ts';
+import { freePort } from 'nq-testbed';
 import { clients, codeOf, drain, useAll } from './support/queue.ts';
 import { newKey } from './support/server.ts';
 

@@ -1,3 +1,4 @@
+export { freePort } from './free-port.ts';
 export type { Address, LinkCounts } from './link.ts';
 export { Link } from './link.ts';
 export type { Provider } from './provider.ts';

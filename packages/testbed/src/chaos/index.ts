@@ -6,3 +6,4 @@
  */
 export { act, type ActorOptions } from './act.ts';
 export { type Actor, Cast, type Play } from './cast.ts';
+export { cuts, pick } from './chance.ts';
