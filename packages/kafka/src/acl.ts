@@ -13,7 +13,10 @@ export interface AclRule {
 }
 
 /** Of the options of a queue, those that say what its user needs. */
-export type AclOptions = Pick<KafkaQueueOptions, 'topic' | 'groupId' | 'deadLetterTopic' | 'createTopic'>;
+export type AclOptions = Pick<
+  KafkaQueueOptions,
+  'topic' | 'groupId' | 'deadLetterTopic' | 'retryTopic' | 'retryAfterMs' | 'createTopic'
+>;
 
 /**
  * What the user of a queue needs, and none more: of `use`, which is everything, or to open it and to push. Brokers before
@@ -22,7 +25,7 @@ export type AclOptions = Pick<KafkaQueueOptions, 'topic' | 'groupId' | 'deadLett
  * @throws {TypeError} {RangeError} as `kafkaQueue`, for names that cannot be.
  */
 export function aclRules(options: AclOptions, use: 'everything' | 'push' = 'everything'): readonly AclRule[] {
-  const { topic, group, deadLetterTopic, createTopic } = resolveOptions({ ...options });
+  const { topic, group, deadLetterTopic, retry, createTopic } = resolveOptions({ ...options });
   checkOneOf('Cannot name ACLs', 'use', use, ['everything', 'push']);
   const on = (
     resource: AclRule['resource'],
@@ -30,10 +33,20 @@ export function aclRules(options: AclOptions, use: 'everything' | 'push' = 'ever
     operation: AclRule['operation'],
     purpose: string,
   ): AclRule => ({ resource, name, operation, purpose });
-  const making = [topic, deadLetterTopic].map((name) => on('topic', name, 'Create', 'making it, if it is not there'));
+  const names = [topic, deadLetterTopic, ...(retry === undefined ? [] : [retry.topic])];
+  const making = names.map((name) => on('topic', name, 'Create', 'making it, if it is not there'));
   const created = createTopic === undefined ? [] : making;
   const write = on('topic', topic, 'Write', 'pushing, and replaying dead letters');
-  if (use === 'push') return [write, on('topic', deadLetterTopic, 'Describe', 'opening'), ...created];
+  const opening = names.slice(1).map((name) => on('topic', name, 'Describe', 'opening'));
+  if (use === 'push') return [write, ...opening, ...created];
+  const retrying =
+    retry === undefined
+      ? []
+      : [
+          on('topic', retry.topic, 'Write', 'giving back for later'),
+          on('topic', retry.topic, 'Read', 'popping and settling what was given back for later'),
+          on('group', retry.group, 'Read', 'popping and settling what was given back for later, and the size'),
+        ];
   return [
     write,
     on('topic', topic, 'Read', 'popping and settling'),
@@ -41,6 +54,7 @@ export function aclRules(options: AclOptions, use: 'everything' | 'push' = 'ever
     on('topic', deadLetterTopic, 'Write', 'making, replaying and removing dead letters'),
     on('topic', deadLetterTopic, 'Read', 'counting, listing, replaying and removing dead letters'),
     on('group', lettersGroupOf(group), 'Read', 'replaying and removing dead letters'),
+    ...retrying,
     ...created,
   ];
 }

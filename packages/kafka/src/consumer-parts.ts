@@ -1,9 +1,11 @@
 import type { Clock } from '@nq/core';
+import type { Changes } from './changes.ts';
 import type { DeadLetterTopic } from './dead-letter-topic.ts';
 import type { FlowLimits } from './flow.ts';
 import type { Order } from './held-partition.ts';
 import type { KafkaDriver } from './kafka-driver.ts';
 import type { PositionOptions } from './positions.ts';
+import type { RetryTopic } from './retry-topic.ts';
 
 /** What a consumer needs to know. */
 interface ConsumerOptions extends FlowLimits, PositionOptions {
@@ -19,12 +21,18 @@ interface ConsumerOptions extends FlowLimits, PositionOptions {
   readonly foreignKey: string | undefined;
 }
 
-/** What a consumer is made of. */
+/** What consumers are made of. */
 export interface ConsumerParts {
   readonly options: ConsumerOptions;
   readonly driver: KafkaDriver;
   readonly clock: Clock;
   /** Where what is given up goes; `undefined` if nothing is. */
   readonly deadLetters: DeadLetterTopic | undefined;
+  /** Where what is given back for long goes; `undefined` if it stays where it is. */
+  readonly retries: RetryTopic | undefined;
+  /** Whether its own topic is that one. */
+  readonly isRetry: boolean;
+  /** Told of what can be handed out, and of settlements. */
+  readonly changes: Changes;
   readonly onWarning: (warning: string) => void;
 }

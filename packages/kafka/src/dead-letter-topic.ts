@@ -1,10 +1,10 @@
-import { type Clock, type DeadLetter, type DeadLetters, isNqError } from '@nq/core';
+import type { Clock, DeadLetter, DeadLetters } from '@nq/core';
 import { lettersGroupOf } from './acl.ts';
 import { type Claim, whileClaimed } from './claim.ts';
 import type { Compression } from './codecs/codec.ts';
 import type { HeldRecord } from './held-partition.ts';
-import type { KafkaDriver, OutgoingRecord } from './kafka-driver.ts';
-import { type Death, type Letter, letterOf, readLetter, removalOf } from './letter.ts';
+import type { IncomingRecord, KafkaDriver, OutgoingRecord } from './kafka-driver.ts';
+import { type Death, type Letter, letterOf, nameOf, readLetter, removalOf } from './letter.ts';
 import { PartitionProducer } from './partition-producer.ts';
 
 /** What the dead letters of a group need. */
@@ -14,7 +14,6 @@ export interface DeadLetterTopicParts {
   /** The topic that holds them. */
   readonly deadTopic: string;
   readonly options: {
-    readonly topic: string;
     readonly group: string;
     readonly foreignKey: string | undefined;
     readonly compression: Compression;
@@ -23,8 +22,8 @@ export interface DeadLetterTopicParts {
     readonly rebalanceTimeoutMs: number;
     readonly fetchBytes: number;
   };
-  /** Pushes records to the topic that they come from. */
-  readonly pushAgain: (records: readonly OutgoingRecord[]) => Promise<void>;
+  /** Pushes a record to the topic that it comes from. */
+  readonly pushAgain: (record: OutgoingRecord) => Promise<void>;
 }
 
 /** What cannot be done then. */
@@ -51,20 +50,8 @@ export class DeadLetterTopic implements DeadLetters {
 
   /** Makes dead letters of records. Resolves once the topic has them: only then may they be done. */
   bury(dead: readonly { readonly held: HeldRecord; readonly death: Death }[]): Promise<void> {
-    const { topic } = this.#parts.options;
-    return this.#write(dead.map(({ held, death }) => letterOf(topic, held.partition.partition, held.record, death)));
-  }
-
-  /** In several requests, if they are too large for one: a letter that is written twice has the same name. */
-  async #write(letters: readonly OutgoingRecord[]): Promise<void> {
-    try {
-      await this.#producer.push(letters);
-    } catch (error) {
-      if (!isNqError(error, 'NQ_PAYLOAD') || letters.length === 1) throw error;
-      const half = Math.ceil(letters.length / 2);
-      await this.#write(letters.slice(0, half));
-      await this.#write(letters.slice(half));
-    }
+    // A letter that is written twice has the same name.
+    return this.#producer.pushInParts(dead.map(({ held, death }) => letterOf(held, death)));
   }
 
   /** Ends what is being written. */
@@ -73,16 +60,21 @@ export class DeadLetterTopic implements DeadLetters {
   }
 
   async count(): Promise<number> {
-    return (await this.#read()).size;
+    return (await this.#places()).size;
   }
 
   async list({ limit = 100 }: { readonly limit?: number } = {}): Promise<readonly DeadLetter[]> {
-    if (limit === 0) return [];
-    return Array.from((await this.#read()).values(), ({ shown }) => shown).slice(0, limit);
+    const listed: DeadLetter[] = [];
+    if (limit === 0) return listed;
+    for await (const { shown } of this.#letters()) {
+      listed.push(shown);
+      if (listed.length === limit) break;
+    }
+    return listed;
   }
 
   replay(ids?: readonly string[]): Promise<number> {
-    return this.#use(ids, ({ record }) => this.#parts.pushAgain([record]));
+    return this.#use(ids, ({ record }) => this.#parts.pushAgain(record));
   }
 
   remove(ids?: readonly string[]): Promise<number> {
@@ -95,7 +87,7 @@ export class DeadLetterTopic implements DeadLetters {
     const wanted = ids === undefined ? undefined : new Set(ids);
     return this.#alone(async (claim) => {
       let count = 0;
-      for (const letter of (await this.#read()).values()) {
+      for await (const letter of this.#letters()) {
         if (wanted !== undefined && !wanted.has(letter.shown.event.id)) continue;
         claim.check();
         await work(letter);
@@ -107,21 +99,40 @@ export class DeadLetterTopic implements DeadLetters {
   }
 
   /** What was not removed, in the order in which it was written first. */
-  async #read(): Promise<ReadonlyMap<string, Letter>> {
-    const { driver, deadTopic, options } = this.#parts;
+  async *#letters(): AsyncGenerator<Letter> {
+    const places = await this.#places();
+    const [first] = places.values();
+    if (first === undefined) return;
+    let left = places.size;
+    for await (const record of this.#records(first)) {
+      if (record.value === null || places.get(nameOf(record)) !== record.offset) continue;
+      yield readLetter(record, this.#parts.options.foreignKey);
+      if (--left === 0) return;
+    }
+  }
+
+  /** The names of what was not removed, and the offset of each: what they hold may be more than there is memory. */
+  async #places(): Promise<ReadonlyMap<string, number>> {
+    const places = new Map<string, number>();
+    for await (const record of this.#records(0)) {
+      const name = nameOf(record);
+      if (record.value === null) places.delete(name);
+      else if (!places.has(name)) places.set(name, record.offset);
+    }
+    return places;
+  }
+
+  /** What the topic has from an offset on, up to what is its end now. */
+  async *#records(from: number): AsyncGenerator<IncomingRecord> {
+    const { driver, deadTopic } = this.#parts;
     const range = (await driver.ranges(deadTopic)).find((one) => one.partition === partition);
-    const letters = new Map<string, Letter>();
-    for (let offset = range?.low ?? 0; offset < (range?.high ?? 0);) {
+    const high = range?.high ?? 0;
+    for (let offset = Math.max(from, range?.low ?? 0); offset < high;) {
       const { records, end } = await driver.read(deadTopic, partition, offset);
-      for (const record of records) {
-        const letter = readLetter(record, options.foreignKey);
-        if (letter === undefined) letters.delete(record.key?.toString() ?? '');
-        else if (!letters.has(letter.name)) letters.set(letter.name, letter);
-      }
-      if (end <= offset) break;
+      yield* records;
+      if (end <= offset) return;
       offset = end;
     }
-    return letters;
   }
 
   /** Does `work` while no other process does: two who replay at the same time would replay everything twice. */

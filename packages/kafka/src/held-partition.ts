@@ -3,20 +3,27 @@ import type { IncomingRecord } from './kafka-driver.ts';
 import { KeyChains, type Link } from './key-chains.ts';
 import type { NotedRecord, PartitionNote } from './partition-note.ts';
 import { PartitionTracker } from './partition-tracker.ts';
+import type { Parked } from './retry-topic.ts';
 
 /** A record that is here and not done. */
 export interface HeldRecord extends Link<HeldRecord> {
   readonly partition: HeldPartition;
   readonly record: IncomingRecord;
+  /** Where it was at first, as `topic/partition/offset`; `undefined` if that is where it is. */
+  readonly origin: string | undefined;
   /** Those of one chain are handed out one after the other; `undefined` for one that keeps no order. */
   readonly chain: string | undefined;
-  readonly bytes: number;
   /** How often it was handed out. */
   attempts: number;
   /** The one that is under way. */
   handOut: HandOut | undefined;
   /** Until when nobody gets it, in the time of the clock; `undefined` if it has no delay. */
   until: number | undefined;
+}
+
+/** Where a record was at first, as `topic/partition/offset`. */
+export function originOf({ origin, partition: { topic, partition }, record }: HeldRecord): string {
+  return origin ?? `${topic}/${partition}/${record.offset}`;
 }
 
 /** One handing-out of a record: what the queue calls a receipt. */
@@ -44,8 +51,19 @@ export class HandOut {
 /** By what records of a partition keep their order. */
 export type Order = 'key' | 'partition' | 'none';
 
+/** A partition, and where it is gone on with. */
+export interface HeldPartitionParts {
+  readonly topic: string;
+  readonly partition: number;
+  readonly order: Order;
+  /** The first offset that is not done, and what is known of those behind it. */
+  readonly position: number;
+  readonly note: PartitionNote;
+}
+
 /** A partition that is ours, until it is given to somebody else. */
 export class HeldPartition {
+  readonly topic: string;
   readonly partition: number;
   readonly tracker: PartitionTracker;
   readonly #order: Order;
@@ -60,32 +78,40 @@ export class HeldPartition {
   /** Whether it is still ours. */
   isOurs = true;
   isPaused = false;
+  /** When everything was read that there was, in the time of the clock: what comes then was written since. */
+  readAllAt = -Infinity;
   /** Counts what has changed; up to where somebody waits for the commit; and up to where it is committed, or may be. */
   version = 0;
   awaited = 0;
   committed = 0;
   unsure = 0;
 
-  constructor(partition: number, order: Order, position: number, { done, records }: PartitionNote) {
+  constructor({ topic, partition, order, position, note }: HeldPartitionParts) {
+    this.topic = topic;
     this.partition = partition;
     this.#order = order;
-    this.tracker = new PartitionTracker(position, done);
-    this.#noted = new Map(records.map((record) => [record.offset, record]));
+    this.tracker = new PartitionTracker(position, note.done);
+    this.#noted = new Map(note.records.map((record) => [record.offset, record]));
   }
 
-  /** Takes a record over, `now` by the clock. @returns what can be handed out; `undefined` if it has to wait for its turn, or was here before. */
-  add(record: IncomingRecord, now: number): HeldRecord | undefined {
-    const { offset, key, value } = record;
+  /**
+   * Takes a record over, `now` by the clock, of which `parked` is known if nothing was committed of it.
+   *
+   * @returns what can be handed out; `undefined` if it has to wait for its turn, or was here before.
+   */
+  add(record: IncomingRecord, now: number, parked?: Parked): HeldRecord | undefined {
+    const { offset, key } = record;
     if (!this.tracker.receive(offset)) return undefined;
     const noted = this.#noted.get(offset);
+    const delayMs = noted === undefined ? parked?.delayMs : typeof noted.state === 'object' ? noted.state.delayMs : 0;
     const held: HeldRecord = {
       partition: this,
       record,
+      origin: parked?.origin,
       chain: this.#chainOf(key),
-      bytes: (key?.length ?? 0) + (value?.length ?? 0),
-      attempts: noted?.attempts ?? 0,
+      attempts: (noted ?? parked)?.attempts ?? 0,
       handOut: undefined,
-      until: typeof noted?.state === 'object' ? now + noted.state.delayMs : undefined,
+      until: delayMs === undefined || delayMs === 0 ? undefined : now + delayMs,
       following: undefined,
     };
     if (noted !== undefined) {
@@ -93,7 +119,7 @@ export class HeldPartition {
       this.#begun.set(offset, held);
     }
     this.held++;
-    this.bytes += held.bytes;
+    this.bytes += record.bytes;
     return held.chain === undefined || this.#chains.add(held.chain, held) ? held : undefined;
   }
 
@@ -111,7 +137,7 @@ export class HeldPartition {
     this.tracker.complete(held.record.offset);
     this.#begun.delete(held.record.offset);
     this.held--;
-    this.bytes -= held.bytes;
+    this.bytes -= held.record.bytes;
     this.version++;
     return held.chain === undefined ? undefined : this.#chains.remove(held.chain, held);
   }

@@ -3,12 +3,13 @@ import type { ResolvedKafkaOptions } from './kafka-options.ts';
 
 /** What a queue promises that was opened with `options`. @param facts whether there is a topic for dead letters. */
 export function capabilitiesOf(
-  { order, leaseMs, startFrom, maxPayloadBytes }: ResolvedKafkaOptions,
+  { order, retry, leaseMs, startFrom, maxPayloadBytes }: ResolvedKafkaOptions,
   { deadLetters }: { readonly deadLetters: boolean },
 ): Capabilities {
   return defineCapabilities({
     order: order === 'none' ? 'none' : 'key',
-    strictRetry: order !== 'none',
+    // What waits in a retry topic keeps nothing waiting.
+    strictRetry: order !== 'none' && retry === undefined,
     ack: 'individual',
     nackDelay: true,
     deadLetter: deadLetters,

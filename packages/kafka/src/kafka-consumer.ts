@@ -1,6 +1,6 @@
 import type { LeasedEvent, ReturnedLease } from '@nq/core';
 import { within } from '@nq/core/parts';
-import { Changes } from './changes.ts';
+import type { Changes } from './changes.ts';
 import { Committer } from './committer.ts';
 import type { ConsumerParts } from './consumer-parts.ts';
 import { DelayRefresh } from './delay-refresh.ts';
@@ -11,20 +11,19 @@ import { type HandOut, HeldPartition, type HeldRecord } from './held-partition.t
 import { KafkaFailure } from './kafka-failure.ts';
 import type { Assignment, IncomingRecord, KafkaMember, MemberListener } from './kafka-driver.ts';
 import { IdleWatch } from './idle-watch.ts';
-import { emptyNote } from './partition-note.ts';
-import { isDone, type PartitionView, positionsOf } from './positions.ts';
+import { emptyNote, type PartitionNote } from './partition-note.ts';
+import { isDone, type PartitionView, type PositionOptions, positionsOf } from './positions.ts';
 import { ReadyRecords } from './ready-records.ts';
 import { decodeRecord } from './record.ts';
+import { readParked } from './retry-topic.ts';
 import { StandingFailure } from './standing-failure.ts';
 
-/** How long a pop that does not wait for events waits for the first look at the partitions, in milliseconds. */
-const firstLookMs = 900;
 /** How long deliveries have to be settled before partitions go to others, in parts of the session. */
 const drainPart = 1 / 5;
 
 /**
- * What a queue object consumes of a topic: joins the group with the first pop, takes over what is fetched, hands it out
- * with leases, and commits what is done.
+ * What a queue object consumes of a topic: joins the group, takes over what is fetched, hands it out with leases, and commits
+ * what is done.
  */
 export class KafkaConsumer implements MemberListener {
   readonly #parts: ConsumerParts;
@@ -47,12 +46,11 @@ export class KafkaConsumer implements MemberListener {
   /** Why there is no membership, until there is one. */
   readonly #failure: StandingFailure;
   readonly #givenUp: GivenUp;
-  /** Told of what can be handed out, and of settlements. */
   readonly #changes: Changes;
 
   constructor(parts: ConsumerParts) {
     this.#parts = parts;
-    this.#changes = new Changes(parts.clock);
+    this.#changes = parts.changes;
     this.#failure = new StandingFailure(parts.clock, parts.options.openTimeoutMs);
     this.#givenUp = new GivenUp({ ...parts, topic: parts.options.topic });
     this.#ready = new ReadyRecords(parts.clock, () => this.#changes.tell());
@@ -100,8 +98,62 @@ export class KafkaConsumer implements MemberListener {
     );
   }
 
-  pop(max: number, waitMs: number, signal: AbortSignal): Promise<readonly LeasedEvent[]> {
-    return this.#idle.during(() => this.#pop(max, waitMs, signal));
+  /** What is consumed, and for whom. */
+  get place(): PositionOptions {
+    return this.#parts.options;
+  }
+
+  /** How many records could be handed out at once. */
+  get ready(): number {
+    return this.#ready.length;
+  }
+
+  /** Whether it is not known yet what is in the partitions, or which of them are ours. */
+  get isReading(): boolean {
+    return this.#unread === undefined || this.#unread.size > 0;
+  }
+
+  /** Why nothing comes, if that does not pass by itself. */
+  get failure(): KafkaFailure | undefined {
+    return this.#failure.final;
+  }
+
+  /** Stays in the group while `call` is under way. */
+  during<Result>(call: () => Promise<Result>): Promise<Result> {
+    return this.#idle.during(call);
+  }
+
+  /** Is a member of the group, or about to become one, unless the queue is closed. */
+  async join(): Promise<void> {
+    await this.#left;
+    if (this.#member !== undefined || this.#closed) return;
+    const { options, driver } = this.#parts;
+    const { topic, group, sessionTimeoutMs, rebalanceTimeoutMs, fetchBytes } = options;
+    this.#unread = undefined;
+    this.#failure.note(undefined);
+    const membership = { topic, group, sessionTimeoutMs, rebalanceTimeoutMs, fetchBytes, claimsAll: false };
+    this.#member = driver.join(membership, this);
+  }
+
+  /** Hands out what is ready, `max` events at most. */
+  take(max: number): readonly LeasedEvent[] {
+    const { clock, options } = this.#parts;
+    const date = clock.date();
+    const leases: LeasedEvent[] = [];
+    while (leases.length < max && !this.#isGated) {
+      const held = this.#ready.take();
+      if (held === undefined) break;
+      const decoded = decodeRecord(held.record, { foreignKey: options.foreignKey });
+      if ('flaw' in decoded) {
+        void this.#setAside(held, decoded.flaw);
+        continue;
+      }
+      const handOut = this.#out.begin(held);
+      const waitedMs = Math.max(0, date - held.record.time);
+      leases.push({ receipt: handOut, event: decoded.event, attempt: held.attempts, waitedMs });
+    }
+    if (leases.length > 0) this.#committer.mark();
+    return leases;
   }
 
   ack(handOuts: readonly HandOut[]): Promise<readonly boolean[]> {
@@ -158,7 +210,7 @@ export class KafkaConsumer implements MemberListener {
     const { views, starts } = await positionsOf(driver, options, added);
     if (starts.length > 0) await this.#member?.commit(generation, starts);
     for (const [number, { offset, note, isNew }] of views) {
-      const partition = new HeldPartition(number, options.order, offset, note);
+      const partition = this.#partitionAt(number, offset, note);
       // From where a group begins is settled with its first look, not with its first acknowledgement.
       if (isNew && options.startFrom === 'latest') {
         partition.version++;
@@ -179,12 +231,14 @@ export class KafkaConsumer implements MemberListener {
     return new Map(Array.from(this.#partitions, ([number, { tracker }]) => [number, tracker.end]));
   }
 
-  received(number: number, records: readonly IncomingRecord[], end: number): void {
+  received(number: number, records: readonly IncomingRecord[], end: number, isAll: boolean): void {
     const [partition, now] = [this.#partitions.get(number), this.#parts.clock.now()];
     this.#failure.noteReading();
     if (partition === undefined) return;
-    for (const record of records) this.#ready.add(partition.add(record, now));
+    if (this.#parts.isRetry) this.#receiveParked(partition, records, now);
+    else for (const record of records) this.#ready.add(partition.add(record, now));
     partition.tracker.skipTo(end);
+    if (isAll) partition.readAllAt = now;
     this.#unread?.delete(number);
     this.#delays.look();
     this.#flow();
@@ -205,8 +259,20 @@ export class KafkaConsumer implements MemberListener {
   /** The log has become shorter than what was read, or is another one: nothing that is known of its offsets holds. */
   #beginAnew(partition: HeldPartition, position: number): void {
     this.#drop(partition);
-    const anew = new HeldPartition(partition.partition, this.#parts.options.order, position, emptyNote);
-    this.#partitions.set(anew.partition, anew);
+    this.#partitions.set(partition.partition, this.#partitionAt(partition.partition, position, emptyNote));
+  }
+
+  #partitionAt(partition: number, position: number, note: PartitionNote): HeldPartition {
+    const { topic, order } = this.#parts.options;
+    return new HeldPartition({ topic, partition, order, position, note });
+  }
+
+  #receiveParked(partition: HeldPartition, records: readonly IncomingRecord[], now: number): void {
+    const date = this.#parts.clock.date();
+    for (const one of records) {
+      const { record, parked } = readParked(one, { date, sinceMs: now - partition.readAllAt });
+      this.#ready.add(partition.add(record, now, parked));
+    }
   }
 
   inHand(): readonly number[] {
@@ -216,47 +282,6 @@ export class KafkaConsumer implements MemberListener {
   failed(failure: KafkaFailure | undefined): void {
     this.#failure.note(failure);
     this.#changes.tell();
-  }
-
-  // --- handing out
-
-  async #pop(max: number, waitMs: number, signal: AbortSignal): Promise<readonly LeasedEvent[]> {
-    const { clock } = this.#parts;
-    const deadline = clock.now() + waitMs;
-    const lookUntil = clock.now() + firstLookMs;
-    for (;;) {
-      if (signal.aborted) return [];
-      await this.#join();
-      if (signal.aborted) return [];
-      const leases = this.#take(max);
-      if (leases.length === 0 && this.#failure.final !== undefined) throw this.#failure.final;
-      // What is there is not known as long as nobody has looked.
-      const until = this.#isReading ? Math.max(deadline, lookUntil) : deadline;
-      const leftMs = until - clock.now();
-      if (leases.length > 0 || leftMs <= 0 || this.#closed) return leases;
-      await this.#changes.next(leftMs, signal);
-    }
-  }
-
-  #take(max: number): LeasedEvent[] {
-    const leases: LeasedEvent[] = [];
-    if (this.#isGated) return leases;
-    const { clock, options } = this.#parts;
-    const date = clock.date();
-    while (leases.length < max) {
-      const held = this.#ready.take();
-      if (held === undefined) break;
-      const decoded = decodeRecord(held.record, { foreignKey: options.foreignKey });
-      if ('flaw' in decoded) {
-        void this.#setAside(held, decoded.flaw);
-        continue;
-      }
-      const handOut = this.#out.begin(held);
-      const waitedMs = Math.max(0, date - held.record.time);
-      leases.push({ receipt: handOut, event: decoded.event, attempt: held.attempts, waitedMs });
-    }
-    if (leases.length > 0) this.#committer.mark();
-    return leases;
   }
 
   /** What is no event makes room for what is behind it, once it is among the dead letters. Never rejects. */
@@ -273,18 +298,19 @@ export class KafkaConsumer implements MemberListener {
   // --- settling
 
   async #nack(returns: readonly ReturnedLease[]): Promise<readonly boolean[]> {
-    const dead = returns.filter(({ deadLetter }) => deadLetter);
-    const [buried, answers] = await Promise.all([
-      this.#giveUp(dead),
-      Promise.all(returns.map((back) => !back.deadLetter && this.#writeDown(back))),
+    const { retries } = this.#parts;
+    const goes = (back: ReturnedLease): boolean => back.deadLetter || retries?.takes(back) === true;
+    const [moved, answers] = await Promise.all([
+      this.#move(returns.filter(goes)),
+      Promise.all(returns.map((back) => !goes(back) && this.#writeDown(back))),
     ]);
     const back = returns.flatMap(({ receipt }, index) => (answers[index] === true ? [(receipt as HandOut).held] : []));
     for (const held of back) this.#out.end(held.handOut as HandOut);
     this.#ready.giveBack(back);
     this.#changes.tell();
     this.#delays.look();
-    const ends = buried.values();
-    return returns.map(({ deadLetter }, index) => (deadLetter ? ends.next().value === true : answers[index] === true));
+    const ends = moved.values();
+    return returns.map((one, index) => (goes(one) ? ends.next().value === true : answers[index] === true));
   }
 
   /** That it goes back is written down first, as an acknowledgement is: until then it is its holder's. @returns as confirm. */
@@ -301,10 +327,15 @@ export class KafkaConsumer implements MemberListener {
     }
   }
 
-  /** Only when the dead-letter topic has it, it is done. */
-  async #giveUp(dead: readonly ReturnedLease[]): Promise<readonly boolean[]> {
-    await this.#givenUp.bury(dead.filter(({ receipt }) => this.#out.has(receipt as HandOut)));
-    return this.ack(dead.map(({ receipt }) => receipt as HandOut));
+  /** Only when another topic has it, that of the dead letters or that of the retries, it is done in this one. */
+  async #move(returns: readonly ReturnedLease[]): Promise<readonly boolean[]> {
+    const ours = returns.filter(({ receipt }) => this.#out.has(receipt as HandOut));
+    const parking = ours.filter(({ deadLetter }) => !deadLetter);
+    await Promise.all([
+      this.#givenUp.bury(ours.filter(({ deadLetter }) => deadLetter)),
+      parking.length > 0 && this.#parts.retries?.park(parking),
+    ]);
+    return this.ack(returns.map(({ receipt }) => receipt as HandOut));
   }
 
   #complete(handOut: HandOut): void {
@@ -330,22 +361,6 @@ export class KafkaConsumer implements MemberListener {
   }
 
   // --- the membership
-
-  async #join(): Promise<void> {
-    await this.#left;
-    if (this.#member !== undefined || this.#closed) return;
-    const { options, driver } = this.#parts;
-    const { topic, group, sessionTimeoutMs, rebalanceTimeoutMs, fetchBytes } = options;
-    this.#unread = undefined;
-    this.#failure.note(undefined);
-    const membership = { topic, group, sessionTimeoutMs, rebalanceTimeoutMs, fetchBytes, claimsAll: false };
-    this.#member = driver.join(membership, this);
-  }
-
-  /** Whether it is not known yet what is in the partitions, or which of them are ours. */
-  get #isReading(): boolean {
-    return this.#unread === undefined || this.#unread.size > 0;
-  }
 
   /** Never rejects. */
   async #leave(): Promise<void> {

@@ -16,6 +16,8 @@ export interface IncomingRecord {
   readonly headers: Readonly<Record<string, Buffer | string | readonly (Buffer | string)[] | undefined>>;
   /** When it was written, in milliseconds since the Unix epoch, by the clock of the producer or of the broker. */
   readonly time: number;
+  /** How large it is, with its headers. */
+  readonly bytes: number;
 }
 
 /**
@@ -79,9 +81,11 @@ export interface MemberListener {
   joined(assignment: Assignment): Promise<ReadonlyMap<number, number>>;
   /**
    * Records of a partition, in the order of their offsets, not all of which are there. All below `end` that are not among
-   * them never come. None at all: there are no others at the moment. Must return at once.
+   * them never come. Must return at once.
+   *
+   * @param isAll whether there were no others when they were sent.
    */
-  received(partition: number, records: readonly IncomingRecord[], end: number): void;
+  received(partition: number, records: readonly IncomingRecord[], end: number, isAll: boolean): void;
   /** What was asked for is not there: records of the partition come from `position` on, the first that is. */
   lostRecords(partition: number, position: number): void;
   /** The partitions of which something is in hand: if not all can be kept, these are to be. */

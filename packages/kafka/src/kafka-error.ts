@@ -12,8 +12,14 @@ export function openError(action: string, topic: string, error: unknown): unknow
   const { kind, meaning } = error;
   // Nothing was asked for that could have been done.
   const code = kind === 'unsure' ? 'NQ_UNAVAILABLE' : failureCodes[kind];
-  if (kind !== 'missing') return new NqError(code, `${action}: ${meaning}`, { cause: error });
+  return kind === 'missing'
+    ? missingTopic(action, topic, error)
+    : new NqError(code, `${action}: ${meaning}`, { cause: error });
+}
+
+/** That nothing can be opened without this topic. */
+export function missingTopic(action: string, topic: string, cause: KafkaFailure): NqError {
   const name = JSON.stringify(topic);
   const how = `kafka-topics.sh --create --topic ${name} --partitions 12, or open the queue with createTopic`;
-  return new NqError('NQ_CONFIG', `${action}: there is no topic ${name}; make it with ${how}`, { cause: error });
+  return new NqError('NQ_CONFIG', `${action}: there is no topic ${name}; make it with ${how}`, { cause });
 }

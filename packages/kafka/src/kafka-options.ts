@@ -37,7 +37,7 @@ export interface KafkaQueueOptions extends ServerOptions {
    * @default any that has what is needed, which is 0.11
    */
   readonly version?: string | undefined;
-  /** Makes the topic if it is not there, and that of the dead letters: with so many partitions, and what else is said. @default it is not made */
+  /** Makes the topics that are not there, those of dead letters and retries too: with so many partitions, and what else is said. @default it is not made */
   readonly createTopic?: number | TopicOptions | undefined;
   /**
    * The topic of the dead letters of the group. Where it is not there, and is not made, the queue keeps none.
@@ -45,6 +45,16 @@ export interface KafkaQueueOptions extends ServerOptions {
    * @default the topic, the group and `dead`, with dots between them
    */
   readonly deadLetterTopic?: string | undefined;
+  /**
+   * A topic where events wait that are given back for long, so that what is behind them goes on, also of their key, whose
+   * order is lost then: `true`, or another name than the default, the topic, the group and `retry`, with dots between them.
+   * It is made if `createTopic` says so, and must be there otherwise. Keep what is in it longer than the longest delay.
+   *
+   * @default false: they wait where they are
+   */
+  readonly retryTopic?: boolean | string | undefined;
+  /** From which delay on they go there, in milliseconds. @default 60_000 */
+  readonly retryAfterMs?: number | undefined;
   /** What is handed out one after the other: events of one key, of one partition, or none. @default 'key' */
   readonly order?: Order | undefined;
   /**
@@ -98,6 +108,14 @@ interface ResolvedTopicOptions {
   readonly replicationFactor: number;
 }
 
+/** Where events wait that are given back for long. */
+interface ResolvedRetryOptions {
+  readonly topic: string;
+  /** Whose members read it. */
+  readonly group: string;
+  readonly afterMs: number;
+}
+
 /** {@link KafkaQueueOptions} with every default filled in. */
 export interface ResolvedKafkaOptions {
   readonly server: ServerOptions;
@@ -106,6 +124,7 @@ export interface ResolvedKafkaOptions {
   readonly version: string | undefined;
   readonly createTopic: ResolvedTopicOptions | undefined;
   readonly deadLetterTopic: string;
+  readonly retry: ResolvedRetryOptions | undefined;
   readonly order: Order;
   readonly compression: Compression;
   readonly startFrom: 'earliest' | 'latest';
@@ -137,6 +156,8 @@ const known = [
   'version',
   'createTopic',
   'deadLetterTopic',
+  'retryTopic',
+  'retryAfterMs',
   'order',
   'compression',
   'startFrom',
@@ -185,6 +206,7 @@ export function resolveOptions(options: KafkaQueueOptions): ResolvedKafkaOptions
   checkName(action, 'groupId', groupId);
   checkTopic(action, 'deadLetterTopic', deadLetterTopic, options.deadLetterTopic === undefined);
   if (deadLetterTopic === topic) throw new RangeError(`${action}: deadLetterTopic must be another topic than topic`);
+  const retry = resolveRetry(options, deadLetterTopic);
   if (version !== undefined) checkVersion(version);
   checkOneOf(action, 'order', order, ['key', 'partition', 'none']);
   checkOneOf(action, 'compression', compression, compressions);
@@ -216,6 +238,7 @@ export function resolveOptions(options: KafkaQueueOptions): ResolvedKafkaOptions
     version,
     createTopic: createTopic === undefined ? undefined : resolveTopic(createTopic),
     deadLetterTopic,
+    retry,
     order,
     compression,
     startFrom,
@@ -236,6 +259,26 @@ export function resolveOptions(options: KafkaQueueOptions): ResolvedKafkaOptions
     foreignKey,
     onWarning,
   };
+}
+
+function resolveRetry(
+  { topic, groupId, retryTopic = false, retryAfterMs }: KafkaQueueOptions,
+  deadLetterTopic: string,
+): ResolvedRetryOptions | undefined {
+  if (retryTopic === false) {
+    if (retryAfterMs !== undefined) throw new TypeError(`${action}: retryAfterMs needs a retryTopic`);
+    return undefined;
+  }
+  const isDefault = retryTopic === true;
+  const name = isDefault ? `${topic}.${groupId}.retry` : retryTopic;
+  checkTopic(action, 'retryTopic', name, isDefault);
+  if (name === topic || name === deadLetterTopic) {
+    throw new RangeError(`${action}: retryTopic must be another topic than topic and deadLetterTopic`);
+  }
+  const afterMs = retryAfterMs ?? 60_000;
+  checkMs(action, 'retryAfterMs', afterMs, 1);
+  if (afterMs === Infinity) throw new RangeError(`${action}: retryAfterMs must be finite, got Infinity`);
+  return { topic: name, group: `${groupId}.retries`, afterMs };
 }
 
 /** Kafka's own word for what its brokers are configured with (KIP-464). */

@@ -6,6 +6,7 @@ import { type KafkaQueueOptions, resolveOptions } from './kafka-options.ts';
 import { KafkaQueueDriver } from './kafka-queue-driver.ts';
 import { openDriver } from './open-driver.ts';
 import { type PreparedTopics, prepareTopics } from './prepare-topics.ts';
+import { uncaught } from './uncaught.ts';
 
 /**
  * Opens a queue on a topic of Kafka: connects, makes sure that the topic is there, and that its brokers can be reached at
@@ -26,9 +27,10 @@ export async function kafkaQueue<Data = unknown>(options: KafkaQueueOptions): Pr
   const { driver, prepared } = await open().catch((error: unknown) => {
     throw openError('Cannot open a Kafka queue', resolved.topic, error);
   });
-  const { partitions, hasDeadLetters } = prepared;
-  const capabilities = capabilitiesOf(resolved, { deadLetters: hasDeadLetters });
+  const capabilities = capabilitiesOf(resolved, { deadLetters: prepared.hasDeadLetters });
+  // While it is open, nobody is there to whom a warning could be thrown.
+  const telling = { ...resolved, onWarning: uncaught(resolved.onWarning) };
   return createQueue<Data, never>(
-    new KafkaQueueDriver({ options: resolved, capabilities, driver, partitions, clock }) as never,
+    new KafkaQueueDriver({ options: telling, capabilities, driver, topics: prepared, clock }) as never,
   );
 }

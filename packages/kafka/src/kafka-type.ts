@@ -21,6 +21,8 @@ export const queueType: QueueType = {
     // A topic is made with so many partitions; what is no number, `kafkaQueue()` refuses.
     createTopic: { fromText: (text) => (/^\d+$/.test(text) ? Number(text) : text) },
     deadLetterTopic: 'text',
+    retryTopic: { fromText: (text) => (text === 'true' || text === 'false' ? text === 'true' : text) },
+    retryAfterMs: 'ms',
     order: ['key', 'partition', 'none'],
     compression: compressions,
     startFrom: ['earliest', 'latest'],

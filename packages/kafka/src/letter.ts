@@ -1,6 +1,7 @@
 import type { DeadLetter } from '@nq/core';
+import { type HeldRecord, originOf } from './held-partition.ts';
 import type { IncomingRecord, OutgoingRecord } from './kafka-driver.ts';
-import { decodeRecord } from './record.ts';
+import { decodeRecord, lastOf } from './record.ts';
 
 /** The type under which a dead letter that is no event is shown; its data are its bytes. */
 const undecodableType = 'nq.undecodable';
@@ -30,14 +31,10 @@ export interface Letter {
  * The record for the dead-letter topic: what has died as it was, with headers that say why and where it comes from. Its key
  * is its name, so that a topic that is compacted keeps it until it is removed.
  */
-export function letterOf(
-  topic: string,
-  partition: number,
-  { offset, key, value, headers }: IncomingRecord,
-  { reason, attempts, deadAt }: Death,
-): OutgoingRecord {
+export function letterOf(held: HeldRecord, { reason, attempts, deadAt }: Death): OutgoingRecord {
+  const { key, value, headers } = held.record;
   return {
-    key: Buffer.from(`${topic}/${partition}/${offset}`),
+    key: Buffer.from(originOf(held)),
     // A record without a value would remove itself.
     value: value ?? Buffer.alloc(0),
     headers: {
@@ -56,16 +53,18 @@ export function removalOf(name: string): OutgoingRecord {
   return { key: Buffer.from(name), value: null, headers: {} };
 }
 
-/** The letter in a record of the dead-letter topic; `undefined` if it is a removal. */
-export function readLetter(record: IncomingRecord, foreignKey: string | undefined): Letter | undefined {
-  if (record.value === null) return undefined;
-  const name = record.key?.toString() ?? `@${record.offset}`;
+/** The name of the letter that a record of the dead-letter topic is, or removes. */
+export function nameOf({ key, offset }: IncomingRecord): string {
+  return key?.toString() ?? `@${offset}`;
+}
+
+/** The letter in a record of the dead-letter topic that is no removal. */
+export function readLetter(record: IncomingRecord, foreignKey: string | undefined): Letter {
+  const name = nameOf(record);
   const own: Record<string, Buffer | string> = {};
   const headers: Record<string, Buffer | string> = {};
   for (const [header, raw] of Object.entries(record.headers)) {
-    const value = Array.isArray(raw)
-      ? (raw as readonly (Buffer | string)[]).at(-1)
-      : (raw as Buffer | string | undefined);
+    const value = lastOf(raw);
     if (value === undefined) continue;
     if (header.startsWith(prefix)) own[header.slice(prefix.length)] = value;
     else headers[header] = value;
@@ -77,7 +76,7 @@ export function readLetter(record: IncomingRecord, foreignKey: string | undefine
   const deadAt = Number(own['dead-at'] ?? record.time);
   const event =
     'flaw' in decoded
-      ? { id: name, type: undecodableType, data: new Uint8Array(record.value), time: deadAt }
+      ? { id: name, type: undecodableType, data: new Uint8Array(record.value ?? []), time: deadAt }
       : decoded.event;
   const attempts = Number(own['attempts'] ?? 0);
   const reason = String(own['reason'] ?? 'it was not put there by nq');

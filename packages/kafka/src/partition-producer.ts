@@ -1,4 +1,4 @@
-import { type Clock, NqError } from '@nq/core';
+import { type Clock, isNqError, NqError } from '@nq/core';
 import type { Compression } from './codecs/codec.ts';
 import type { KafkaDriver, OutgoingRecord, ProducerIdentity } from './kafka-driver.ts';
 import { kafkaError } from './kafka-error.ts';
@@ -49,6 +49,18 @@ export class PartitionProducer {
     const pushed = this.#last.then(() => this.#push(records));
     this.#last = pushed.catch(() => {});
     return pushed;
+  }
+
+  /** As `push`, in several requests if they are too large for one: when it rejects, some may be stored. */
+  async pushInParts(records: readonly OutgoingRecord[]): Promise<void> {
+    try {
+      await this.push(records);
+    } catch (error) {
+      if (!isNqError(error, 'NQ_PAYLOAD') || records.length === 1) throw error;
+      const half = Math.ceil(records.length / 2);
+      await this.pushInParts(records.slice(0, half));
+      await this.pushInParts(records.slice(half));
+    }
   }
 
   /** What is under way ends with its next failure, and nothing is tried again. */

@@ -1,11 +1,14 @@
 import { NqError } from '@nq/core';
 import type { KafkaDriver } from './kafka-driver.ts';
+import { missingTopic } from './kafka-error.ts';
 import { KafkaFailure } from './kafka-failure.ts';
 import type { ResolvedKafkaOptions } from './kafka-options.ts';
 
 /** What is there when a queue is opened. */
 export interface PreparedTopics {
   readonly partitions: number;
+  /** Of the retry topic; 0 if there is none. */
+  readonly retryPartitions: number;
   readonly hasDeadLetters: boolean;
 }
 
@@ -15,13 +18,24 @@ export interface PreparedTopics {
  * @throws {KafkaFailure} {NqError} `NQ_CONFIG` if the brokers are too old.
  */
 export async function prepareTopics(driver: KafkaDriver, options: ResolvedKafkaOptions): Promise<PreparedTopics> {
-  const { topic, deadLetterTopic, onWarning } = options;
+  const { topic, deadLetterTopic, retry, onWarning } = options;
   await checkRelease(driver, options);
   await makeTopics(driver, options);
   const partitions = await driver.partitionsOf(topic);
+  const retryPartitions = retry === undefined ? 0 : await partitionsOfRetries(driver, retry.topic);
   const hasDeadLetters = await isThere(driver, deadLetterTopic);
   for (const { meaning } of await driver.reachLeaders(topic)) onWarning(`Not all of Kafka can be reached: ${meaning}`);
-  return { partitions, hasDeadLetters };
+  return { partitions, retryPartitions, hasDeadLetters };
+}
+
+/** @throws {NqError} `NQ_CONFIG` if there is no such topic. */
+async function partitionsOfRetries(driver: KafkaDriver, topic: string): Promise<number> {
+  try {
+    return await driver.partitionsOf(topic);
+  } catch (error) {
+    if (!(error instanceof KafkaFailure) || error.kind !== 'missing') throw error;
+    throw missingTopic('Cannot open a Kafka queue', topic, error);
+  }
 }
 
 /** @throws {NqError} `NQ_CONFIG` if the broker is older than the configuration wants. */
@@ -44,12 +58,13 @@ function isOlder(release: string, version: string): boolean {
 /** Makes what is to be made, and not there. @throws {KafkaFailure} `away` as long as the brokers have not heard of it. */
 async function makeTopics(
   driver: KafkaDriver,
-  { topic, createTopic, deadLetterTopic }: ResolvedKafkaOptions,
+  { topic, createTopic, deadLetterTopic, retry }: ResolvedKafkaOptions,
 ): Promise<void> {
   if (createTopic === undefined) return;
   const topics = new Map([
     [topic, createTopic],
     [deadLetterTopic, { ...createTopic, partitions: 1 }],
+    ...(retry === undefined ? [] : [[retry.topic, createTopic] as const]),
   ]);
   for (const [name, options] of topics) {
     // Who may not make it need not, where somebody else has.

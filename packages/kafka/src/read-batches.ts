@@ -25,6 +25,8 @@ export interface SentRecords {
   /** What was asked for: a batch may begin before. */
   readonly from: number;
   readonly aborted: readonly AbortedTransaction[];
+  /** After so many bytes, unpacked, no further batch is read. */
+  readonly enoughBytes: number;
   /** Reads what is left of `bytes` where it is in the formats of Kafka before 0.11. */
   readonly readOld: (bytes: Buffer) => Promise<readonly IncomingRecord[]>;
 }
@@ -32,8 +34,10 @@ export interface SentRecords {
 /** What was sent, read. */
 export interface ReadRecords {
   readonly records: readonly IncomingRecord[];
-  /** The offset behind the last batch that is whole; `undefined` if there is none behind what was asked for. */
+  /** The offset behind the last batch that was read; `undefined` if there is none behind what was asked for. */
   readonly end: number | undefined;
+  /** How many bytes were read, unpacked. */
+  readonly bytes: number;
 }
 
 /**
@@ -42,11 +46,12 @@ export interface ReadRecords {
  *
  * @throws {KafkaFailure} `unreadable` if something else is cut off, or a checksum is wrong.
  */
-export async function readBatches({ bytes, from, aborted, readOld }: SentRecords): Promise<ReadRecords> {
+export async function readBatches({ bytes, from, aborted, enoughBytes, readOld }: SentRecords): Promise<ReadRecords> {
   const records: IncomingRecord[] = [];
   const transactions = new Transactions(aborted);
   let end: number | undefined;
-  for (let start = 0; start + at.crc <= bytes.length;) {
+  let read = 0;
+  for (let start = 0; start + at.crc <= bytes.length && read < enoughBytes;) {
     const magic = bytes[start + at.magic] as number;
     if (magic < 2) {
       const old = await readOld(bytes.subarray(start));
@@ -62,12 +67,12 @@ export async function readBatches({ bytes, from, aborted, readOld }: SentRecords
     const batch = bytes.subarray(start, next);
     const head = readHead(batch);
     if (head.first < (end ?? 0)) throw unreadable('record batches are not in order');
-    if (!transactions.leaveOut(head, batch)) await readRecords(batch, head, from, records);
+    read += transactions.leaveOut(head, batch) ? batch.length : await readRecords(batch, head, from, records);
     end = head.last + 1;
     start = next;
   }
   // Nothing is behind what was asked for: it would be asked for the same for ever.
-  return { records, end: end !== undefined && end > from ? end : undefined };
+  return { records, end: end !== undefined && end > from ? end : undefined, bytes: read };
 }
 
 /** What a batch says of all its records. */
@@ -127,7 +132,8 @@ function isAbort(batch: Buffer): boolean {
   return key !== null && key.length >= 4 && key.readInt16BE(2) === 0;
 }
 
-async function readRecords(batch: Buffer, head: Head, from: number, records: IncomingRecord[]): Promise<void> {
+/** @returns how many bytes they are, unpacked. */
+async function readRecords(batch: Buffer, head: Head, from: number, records: IncomingRecord[]): Promise<number> {
   const codec = head.attributes & codecMask;
   if (codec !== 0 && head.count > mostRecords) throw unreadable(`a record batch has more than ${mostRecords} records`);
   const plain = codec === 0 ? batch : await decompress(codec, batch.subarray(headBytes));
@@ -141,6 +147,7 @@ async function readRecords(batch: Buffer, head: Head, from: number, records: Inc
     if (record.offset >= from) records.push(record);
   }
   if (reader.position !== plain.length) throw unreadable('a record batch is longer than its records');
+  return plain.length;
 }
 
 /** @param names of the headers of the record before, for the next one mostly has the same. */
@@ -159,7 +166,7 @@ function readRecord(
   const value = reader.varintBytes();
   const headers = readHeaders(reader, names);
   if (reader.position !== end) throw unreadable('a record is not as long as it says');
-  return { offset, key, value, headers, time };
+  return { offset, key, value, headers, time, bytes: length };
 }
 
 type Headers = Record<string, Buffer | string | (Buffer | string)[]>;

@@ -29,6 +29,11 @@ export class ReadyRecords {
     this.#onReady = onReady;
   }
 
+  /** How many can be taken, those included whose partition is not ours any more. */
+  get length(): number {
+    return this.#returned.length + this.#fresh.length - this.#from;
+  }
+
   /** How many wait for the end of their delay. */
   get delayed(): number {
     return this.#delayed.length;

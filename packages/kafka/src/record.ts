@@ -83,11 +83,7 @@ function readBinary({ value, headers }: IncomingRecord): QueueEvent {
   for (const name in headers) {
     const isContentType = name.length === contentTypeHeader.length && name.toLowerCase() === contentTypeHeader;
     if (!isContentType && !name.startsWith(prefix)) continue;
-    const raw = headers[name];
-    // Of a header that is there more than once, the last counts.
-    const last = Array.isArray(raw)
-      ? (raw as readonly (Buffer | string)[]).at(-1)
-      : (raw as Buffer | string | undefined);
+    const last = lastOf(headers[name]);
     if (last === undefined) continue;
     if (isContentType) contentType = textOf(last, name);
     else attributes[attributeNames.get(name) ?? name.slice(prefix.length)] = textOf(last, name);
@@ -97,6 +93,13 @@ function readBinary({ value, headers }: IncomingRecord): QueueEvent {
     return joinEvent({ attributes, data: new Uint8Array(value) });
   }
   return joinEvent({ attributes, data: textOf(value, 'the value') });
+}
+
+/** Of a header that is there more than once, the last counts. */
+export function lastOf(header: IncomingRecord['headers'][string]): Buffer | string | undefined {
+  return Array.isArray(header)
+    ? (header as readonly (Buffer | string)[]).at(-1)
+    : (header as Buffer | string | undefined);
 }
 
 /** The key of the record, where the event does not say another one. */

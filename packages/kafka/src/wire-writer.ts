@@ -11,11 +11,6 @@ export class WireWriter {
     this.#bytes = Buffer.allocUnsafeSlow(Math.max(capacity, 64));
   }
 
-  /** How much is written. */
-  get length(): number {
-    return this.#length;
-  }
-
   /** What is written. The same bytes: not a copy. */
   get bytes(): Buffer {
     return this.#bytes.subarray(0, this.#length);

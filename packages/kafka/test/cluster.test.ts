@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { MessageQueue, NqError } from '@nq/core';
+import { Kafka, logLevel } from 'kafkajs';
 import { kafkaOffer, type TestKafka, type TestKafkaBroker, until } from 'nq-testbed';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { kafkaReader } from '../src/index.ts';
 import { firstsByKey, Handling, Load } from './support/load.ts';
-import { newTopic, openQueue, type TestOptions } from './support/queue.ts';
+import { newTopic, openQueue, take, takeAll, type TestOptions } from './support/queue.ts';
 
 const offer = await kafkaOffer({ brokers: 3 });
 const replicated: TestOptions = { createTopic: { partitions: 6, replicationFactor: 3 } };
@@ -26,6 +27,18 @@ describe.skipIf(offer.missing !== undefined)(`a queue on three brokers of ${offe
       if (event !== undefined) counts.set(event.id, (counts.get(event.id) ?? 0) + 1);
     }
     return counts;
+  };
+
+  /** The broker that keeps the offsets of a group: the one that leads the partition of its name, by the hash of Java. */
+  const coordinatorOf = async (group: string): Promise<number | undefined> => {
+    const admin = new Kafka({ brokers: [...server.brokers], logLevel: logLevel.NOTHING }).admin();
+    await admin.connect();
+    const { topics } = await admin.fetchTopicMetadata({ topics: ['__consumer_offsets'] });
+    await admin.disconnect();
+    const partitions = topics[0]?.partitions ?? [];
+    let hash = 0;
+    for (const character of group) hash = (Math.imul(31, hash) + character.charCodeAt(0)) | 0;
+    return partitions.find(({ partitionId }) => partitionId === Math.abs(hash) % partitions.length)?.leader;
   };
 
   /** Pushes and handles while `fault` happens; then everything must be there once, in its order, and be handled. */
@@ -148,6 +161,30 @@ describe.skipIf(offer.missing !== undefined)(`a queue on three brokers of ${offe
     await Promise.all(pushes);
     await until('the rest', () => during().length === keys.length, { deadlineMs: 60_000 });
     await handling.stop();
+  });
+
+  test('lets others join at once while a broker hangs, and keeps what it has in hand', async () => {
+    const options = { ...replicated, topic: newTopic(), groupId: newTopic() };
+    const events = Array.from({ length: 60 }, (_, index) => ({ type: 'any', key: `key-${index}` }));
+    // So long that the group would go on without who waits for an answer.
+    const patient = { brokers: server.linkedBrokers, requestTimeoutMs: 30_000, idleMs: 60_000 };
+    await using queue = await openQueue(server, { ...options, ...patient });
+    await queue.pushMany(events);
+    await takeAll(queue, events.length);
+    await queue.push({ type: 'held' });
+    const held = await take(queue);
+    const coordinator = await coordinatorOf(options.groupId);
+    const index = server.nodes.findIndex(({ id }) => id !== coordinator);
+    server.links[index]?.freeze();
+    // Until it shows: one that has just begun to hang is asked for the coordinator like any other.
+    await sleep(1500);
+    await using other = await openQueue(server, options);
+    await until('an event for the other', async () => {
+      await other.pushMany(events);
+      return other.pop({ timeoutMs: 500 });
+    });
+    await expect(held.ack()).resolves.toBeUndefined();
+    server.links[index]?.heal();
   });
 
   test('shares its events among members that join and leave under load, each handled, those of a key in order', async () => {

@@ -77,6 +77,26 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`compression on ${of
     expect(await takeAll(queue, types.length)).toEqual(types);
   });
 
+  test('that makes an answer much larger than it looks is read part by part', async () => {
+    const topic = newTopic();
+    await using queue = await openQueue(server, { topic, createTopic: { partitions: 2, replicationFactor: 1 } });
+    const producer = kafka.producer({ allowAutoTopicCreation: false });
+    await producer.connect();
+    const large = 'x'.repeat(1_000_000);
+    const sent: string[] = [];
+    // Each unpacks to more than what is enough of one answer, which takes all of them.
+    for (const partition of [0, 1, 0, 1]) {
+      const messages = Array.from({ length: 70 }, (_, index) => {
+        const type = `event-${sent.length + index}`;
+        return { partition, value: JSON.stringify({ type, large }) };
+      });
+      await producer.send({ topic, messages, compression: CompressionTypes.GZIP });
+      sent.push(...messages.map((_, index) => `event-${sent.length + index}`));
+    }
+    await producer.disconnect();
+    expect((await takeAll(queue, sent.length)).toSorted()).toEqual(sent.toSorted());
+  });
+
   // The broker unpacks what it gets and packs it as Java does: Snappy in frames, LZ4 in blocks of 64 KB.
   test.each(['gzip', 'snappy', 'lz4', 'zstd'])('with %s by the broker is read', async (type) => {
     const topic = newTopic();

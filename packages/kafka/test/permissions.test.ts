@@ -63,7 +63,7 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`a user with ACLs, o
   }
 
   /** Makes the topics of a queue, as an administrator does. */
-  async function makeTopics(names: { readonly topic: string; readonly groupId: string }): Promise<void> {
+  async function makeTopics(names: TestOptions): Promise<void> {
     await (await openQueue(server, { ...names, brokers: server.internalBrokers, createTopic })).close();
   }
 
@@ -95,9 +95,10 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`a user with ACLs, o
   test.each<[string, TestOptions]>([
     ['where the topics are there', {}],
     ['where it makes them', { createTopic }],
+    ['with a retry topic', { retryTopic: true, retryAfterMs: 1 }],
   ])('who has what aclRules() names can do everything, %s', async (_where, options) => {
     const names = newNames();
-    if (options.createTopic === undefined) await makeTopics(names);
+    if (options.createTopic === undefined) await makeTopics({ ...names, ...options });
     await allow(aclRules({ ...names, ...options }));
     await expect(everything({ ...names, ...options })).resolves.toBeUndefined();
   });
@@ -124,13 +125,13 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`a user with ACLs, o
     expect((await refusalOf(() => queue.size())).told).toContain(`lacks Describe on group "${names.groupId}"`);
   });
 
-  const places = aclRules({ topic: 't', groupId: 'g', createTopic }).map((rule, index): [string, number] => [
-    `${rule.operation} on the ${rule.resource} ${rule.name}`,
-    index,
-  ]);
+  const retrying = { retryTopic: true, retryAfterMs: 1 };
+  const places = aclRules({ topic: 't', groupId: 'g', createTopic, ...retrying }).map(
+    (rule, index): [string, number] => [`${rule.operation} on the ${rule.resource} ${rule.name}`, index],
+  );
 
   test.each(places)('who lacks %s is told so', async (_what, index) => {
-    const names = newNames();
+    const names = { ...newNames(), ...retrying };
     const rules = aclRules({ ...names, createTopic });
     const missing = rules[index] as AclRule;
     const makes = missing.operation === 'Create';

@@ -35,8 +35,11 @@ function inBytes(headers: Headers): Readonly<Record<string, readonly string[]>> 
 
 const plain = ({ key, value, headers }: OutgoingRecord) => ({ key, value, headers: inBytes(headers) });
 
-function read(sent: Buffer, { from = 0, aborted = [] as readonly AbortedTransaction[] } = {}): Promise<ReadRecords> {
-  return readBatches({ bytes: sent, from, aborted, readOld: readOldMessages });
+function read(
+  sent: Buffer,
+  { from = 0, aborted = [] as readonly AbortedTransaction[], enoughBytes = Infinity } = {},
+): Promise<ReadRecords> {
+  return readBatches({ bytes: sent, from, aborted, enoughBytes, readOld: readOldMessages });
 }
 
 /** `batch` with its first offset, its attributes or its number of records made others. */
@@ -135,6 +138,16 @@ describe('what a broker sends', () => {
     }
   });
 
+  test('is read no more once there is enough, and counted as large as it is unpacked', async () => {
+    const [small, large] = [batchOf('a'), batchOf('b'.repeat(1000), 'c')];
+    const sent = Buffer.concat([small, changed(large, { first: 1 }), changed(small, { first: 3 })]);
+    const all = await read(sent);
+    expect([valuesOf(all).length, all.end, all.bytes]).toEqual([4, 4, sent.length]);
+    const some = await read(sent, { enoughBytes: small.length + 1 });
+    expect([valuesOf(some).length, some.end, some.bytes]).toEqual([3, 3, small.length + large.length]);
+    expect(all.records.map((one) => one.bytes > 1000)).toEqual([false, true, false, false]);
+  });
+
   test('is read from what was asked for, and to the end of a batch of which the last records are gone', async () => {
     const batch = batchOf('a', 'b', 'c');
     batch.writeInt32BE(9, at.lastOffsetDelta);
@@ -190,7 +203,7 @@ describe('what a broker sends', () => {
   });
 
   test('ends nowhere if nothing of it is behind what was asked for', async () => {
-    expect(await read(batchOf('a', 'b'), { from: 2 })).toEqual({ records: [], end: undefined });
+    expect(await read(batchOf('a', 'b'), { from: 2 })).toMatchObject({ records: [], end: undefined });
   });
 
   test('may have a header so often that each time must not cost more than the last', async () => {
@@ -254,7 +267,7 @@ describe('what a broker sends', () => {
     ]);
     const came = await read(Buffer.concat([old, changed(batchOf('c'), { first: 5 })]), { from: 4 });
     const time = format === 0 ? -1 : 8;
-    expect(came.records).toEqual([{ offset: 4, key: null, value: Buffer.from('b'), headers: {}, time }]);
+    expect(came.records).toEqual([{ offset: 4, key: null, value: Buffer.from('b'), headers: {}, time, bytes: 1 }]);
     expect(came.end).toBe(5);
   });
 });

@@ -1,3 +1,4 @@
+import { likeliestFirst } from './ask-who-answers.ts';
 import type { Broker, Cluster } from './internals.ts';
 
 /**
@@ -7,7 +8,7 @@ import type { Broker, Cluster } from './internals.ts';
 export function tellWhyNoCoordinator(cluster: Cluster): void {
   cluster.findGroupCoordinatorMetadata = async (group) => {
     let failure: unknown;
-    for (const nodeId of cluster.getNodeIds()) {
+    for (const nodeId of likeliestFirst(cluster.brokerPool.brokers)) {
       let broker: Broker;
       try {
         broker = await cluster.brokerPool.findBroker({ nodeId });

@@ -16,6 +16,8 @@ export interface FetchRequest {
 /** What the broker has sent of one partition; `failure` says why it cannot be read. */
 export interface FetchedPartition extends ReadRecords {
   readonly partition: number;
+  /** The end of what could be read when it was sent. */
+  readonly high: number;
   readonly failure: KafkaFailure | undefined;
 }
 
@@ -27,9 +29,13 @@ interface Sent {
 interface SentPartition {
   readonly partition: number;
   readonly errorCode: number;
+  readonly high: number;
   readonly aborted: readonly AbortedTransaction[];
   readonly bytes: Buffer;
 }
+
+/** So many bytes are enough for one answer, unpacked: of what is much larger than it looks, the rest is asked for again. */
+const enoughBytes = 64 * 1024 * 1024;
 
 /** The first version of the request that answers with records in the format of today. */
 const firstFetch = 4;
@@ -52,9 +58,13 @@ export async function fetchRecords(
   })) as Sent;
   const own = sent.responses.filter(({ topicName }) => topicName === topic).flatMap((response) => response.partitions);
   const fetched: FetchedPartition[] = [];
+  let left = enoughBytes;
   for (const one of own) {
     const from = asked.get(one.partition);
-    if (from !== undefined) fetched.push(await readPartition(one, from));
+    if (from === undefined || (left <= 0 && one.bytes.length > 0)) continue;
+    const read = await readPartition(one, from, left);
+    left -= read.bytes;
+    fetched.push(read);
   }
   // A broker sends at least one batch as a whole, however large (KIP-74): it would be asked for the same for ever.
   const isStuck = own.some(({ bytes }) => bytes.length > 0) && fetched.every(({ end, failure }) => !(end || failure));
@@ -62,14 +72,18 @@ export async function fetchRecords(
   return fetched;
 }
 
-async function readPartition({ partition, bytes, aborted }: SentPartition, from: number): Promise<FetchedPartition> {
+async function readPartition(
+  { partition, high, bytes, aborted }: SentPartition,
+  from: number,
+  enough: number,
+): Promise<FetchedPartition> {
   try {
-    const read = await readBatches({ bytes, from, aborted, readOld: readOldMessages });
-    return { ...read, partition, failure: undefined };
+    const read = await readBatches({ bytes, from, aborted, enoughBytes: enough, readOld: readOldMessages });
+    return { ...read, partition, high, failure: undefined };
   } catch (error) {
     if (!(error instanceof KafkaFailure)) throw error;
     // What is in the other partitions can be read all the same.
-    return { partition, records: [], end: undefined, failure: error };
+    return { partition, high, records: [], end: undefined, bytes: 0, failure: error };
   }
 }
 
@@ -102,11 +116,13 @@ function readSent(reader: WireReader, version: number): SentPartition {
   const partition = reader.int32();
   const errorCode = reader.int16();
   // Its end, the end of what is committed, and from version 5 on its begin.
-  for (let left = version >= 5 ? 3 : 2; left > 0; left--) reader.int64();
+  reader.int64();
+  const high = reader.int64();
+  if (version >= 5) reader.int64();
   const aborted = list(reader, () => ({ producerId: reader.bigInt64(), firstOffset: reader.int64() }));
   // Another broker that should be asked.
   if (version >= 11) reader.int32();
-  return { partition, errorCode, aborted, bytes: reader.bytes() };
+  return { partition, errorCode, high, aborted, bytes: reader.bytes() };
 }
 
 function list<Item>(reader: WireReader, read: () => Item): readonly Item[] {

@@ -4,6 +4,7 @@ import { NqError } from '@nq/core';
 import type { Kafka } from 'kafkajs';
 import type { IncomingRecord } from '../kafka-driver.ts';
 import { KafkaFailure } from '../kafka-failure.ts';
+import { askWhoAnswers } from './ask-who-answers.ts';
 import { tellWhyNoCoordinator } from './coordinator.ts';
 import { noteRefusals } from './refusals.ts';
 
@@ -79,9 +80,7 @@ export interface Cluster {
     findConnectedBroker(): Promise<Broker>;
   };
   connect(): Promise<void>;
-  disconnect(): Promise<void>;
   isConnected(): boolean;
-  getNodeIds(): readonly string[];
   addMultipleTargetTopics(topics: readonly string[]): Promise<void>;
   refreshMetadata(): Promise<void>;
   refreshMetadataIfNecessary(): Promise<void>;
@@ -144,6 +143,8 @@ export interface ConnectionPool {
 /** The requests of one connection. */
 interface RequestQueue {
   readonly pending: readonly unknown[];
+  /** Those without an answer, and when each was sent, in milliseconds since the Unix epoch. */
+  readonly inflight: ReadonlyMap<number, { readonly sentAt: number | null }>;
   readonly throttledUntil: number;
   scheduleCheckPendingRequests(): void;
   destroy(): void;
@@ -227,23 +228,29 @@ export function createCluster(kafka: Kafka, options: object): Cluster {
   cluster.retrier = retrier;
   cluster.brokerPool.retrier = retrier;
   const { connectionPoolBuilder } = cluster;
-  const built = new Set<ConnectionPool>();
-  connectionsOf.set(cluster, built);
+  connectionsOf.set(cluster, []);
   const build = connectionPoolBuilder.build.bind(connectionPoolBuilder);
   connectionPoolBuilder.build = async (place) => {
     const connections = await build(place);
     calmTimers(connections);
     connectOnce(connections);
     noteRefusals(connections);
-    built.add(connections);
+    // kafkajs makes new ones for a broker that it has given up, and has no more of the old ones then.
+    const others = connectionsIn(cluster).map((connection) => new WeakRef(connection));
+    connectionsOf.set(cluster, [...others, ...connections.pool.map((connection) => new WeakRef(connection))]);
     return connections;
   };
   tellWhyNoCoordinator(cluster);
+  askWhoAnswers(cluster);
   return cluster;
 }
 
-/** What was connected for each. */
-const connectionsOf = new WeakMap<Cluster, Set<ConnectionPool>>();
+/** What was made for each: one that is open keeps itself alive. */
+const connectionsOf = new WeakMap<Cluster, readonly WeakRef<Connection>[]>();
+
+function connectionsIn(cluster: Cluster): readonly Connection[] {
+  return (connectionsOf.get(cluster) ?? []).flatMap((made) => made.deref() ?? []);
+}
 
 /**
  * Ends every connection at once, for good; what is under way there rejects. kafkajs itself waits until everything has its
@@ -252,13 +259,11 @@ const connectionsOf = new WeakMap<Cluster, Set<ConnectionPool>>();
 export function endConnections(cluster: Cluster): void {
   const refuse = (): Promise<never> => Promise.reject(new KafkaFailure('away', 'the connections were ended'));
   cluster.connectionPoolBuilder.build = refuse;
-  for (const { pool } of connectionsOf.get(cluster) ?? []) {
-    for (const connection of pool) {
-      connection.connect = refuse;
-      // With an error, or kafkajs does not hear of it, and nothing rejects.
-      connection.socket?.destroy(new Error('the connections were ended'));
-      connection.requestQueue.destroy();
-    }
+  for (const connection of connectionsIn(cluster)) {
+    connection.connect = refuse;
+    // With an error, or kafkajs does not hear of it, and nothing rejects.
+    connection.socket?.destroy(new Error('the connections were ended'));
+    connection.requestQueue.destroy();
   }
 }
 
@@ -324,10 +329,11 @@ interface OldMessage {
 }
 
 /** Reads messages of the formats that Kafka had before 0.11, which are in partitions that have not been written since. */
-export async function readOldMessages(bytes: Buffer): Promise<readonly IncomingRecord[]> {
-  const messages = await decodeMessageSet(new Decoder(bytes), bytes.length);
+export async function readOldMessages(sent: Buffer): Promise<readonly IncomingRecord[]> {
+  const messages = await decodeMessageSet(new Decoder(sent), sent.length);
   return messages.map(({ offset, timestamp = -1, key, value }) => {
-    return { offset: Number(offset), key, value, headers: {}, time: Number(timestamp) };
+    const bytes = (key?.length ?? 0) + (value?.length ?? 0);
+    return { offset: Number(offset), key, value, headers: {}, time: Number(timestamp), bytes };
   });
 }
 

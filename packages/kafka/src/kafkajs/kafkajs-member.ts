@@ -215,10 +215,19 @@ export class KafkajsMember implements KafkaMember {
           this.#resumed.tell();
         }),
       );
-      const ended = await Promise.allSettled(fetches);
+      // Whoever has to join does not wait for a broker that hangs: what it answers then is not looked at.
+      const settled = new AbortController();
+      const ended = await Promise.race([Promise.allSettled(fetches), this.#over(round, settled.signal)]);
+      settled.abort();
       for (const fetch of ended) if (fetch.status === 'rejected') await this.#afterFetch(round, fetch.reason);
     }
     if (round.end?.error !== undefined) throw round.end.error;
+  }
+
+  /** Resolves once the round is over, or `signal` aborts. */
+  async #over(round: Round, signal: AbortSignal): Promise<readonly []> {
+    while (round.end === undefined && !this.#closed && !signal.aborted) await this.#ends.next(Infinity, signal);
+    return [];
   }
 
   async #fetchFrom(node: string, round: Round, pass: FetchPass): Promise<void> {
@@ -266,10 +275,10 @@ export class KafkajsMember implements KafkaMember {
     return fetchRecords(broker, { topic, partitions: positions, maxBytes: fetchBytes, waitMs });
   }
 
-  #take(group: ConsumerGroup, { partition, records, end, failure }: FetchedPartition): void {
+  #take(group: ConsumerGroup, { partition, records, end, high, failure }: FetchedPartition): void {
     if (failure !== undefined) return;
     const { topic } = this.#parts.options;
-    this.#parts.listener.received(partition, records, end ?? 0);
+    this.#parts.listener.received(partition, records, end ?? 0, (end ?? high) >= high);
     if (end !== undefined) group.resolveOffset({ topic, partition, offset: String(end - 1) });
   }
 

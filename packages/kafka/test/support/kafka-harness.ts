@@ -28,16 +28,24 @@ const common: Partial<KafkaQueueOptions> = {
   deliveryTimeoutMs: 5000,
 };
 
-/** The whole kit, strictly, on one version of Kafka; a test that is skipped tells why where it is not to be had. */
-export async function describeOn(version: KafkaVersion): Promise<void> {
+/**
+ * The whole kit, strictly, on one version of Kafka; a test that is skipped tells why where it is not to be had.
+ *
+ * @param variant what is special, in a word, if queues are opened with `options`.
+ */
+export async function describeOn(version: KafkaVersion, variant = '', options: HarnessOptions = {}): Promise<void> {
   const offers = (await kafkaVersions()).filter((one) => one.version === version);
   const here = offers.filter(({ missing, ours }) => missing === undefined && ours);
-  describe.each(here)('a queue on $name', ({ name, start }) => {
-    const harness = kafkaHarness(name, () => start({ config }));
-    testConformance(harness, { strict: true, reportFolder: `test-results/kafka-${version}` });
+  const what = variant && ` with ${variant}`;
+  describe.each(here)(`a queue${what} on $name`, ({ name, start }) => {
+    const harness = kafkaHarness(name + what, () => start({ config }), options);
+    testConformance(harness, {
+      strict: true,
+      reportFolder: `test-results/kafka-${version}${variant && `-${variant}`}`,
+    });
   });
   const away = offers.filter((offer) => !here.includes(offer));
-  test.for(away)('a queue on $name', ({ missing }, { skip }) => skip(missing ?? 'it is not ours to configure'));
+  test.for(away)(`a queue${what} on $name`, ({ missing }, { skip }) => skip(missing ?? 'it is not ours to configure'));
 }
 
 /** A client whose connections can all be broken for good, as those of a process that is killed. */

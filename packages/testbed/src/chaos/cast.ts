@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import type { HistoryRecord } from '@nq/core/conformance';
 import type { Link } from '../link.ts';
+import { Hopeless, until } from '../until.ts';
 import type { ActorOptions } from './act.ts';
 import { machineTime, readActorLog } from './actor-log.ts';
 
@@ -47,7 +48,7 @@ export class Cast {
     return this.#actors.filter((actor) => actor.role === role && actor.acts && isAlive(actor));
   }
 
-  /** Starts an actor, which opens its queue with `queue`. Resolves once it acts. */
+  /** Starts an actor, which opens its queue with `queue`. Resolves once it acts. @throws {Error} if it ends before, or does not. */
   async enter(role: Actor['role'], callers: number, queue: unknown): Promise<Actor> {
     const { program, folder, events, keys } = this.#play;
     const connection = this.#actors.length;
@@ -57,8 +58,11 @@ export class Cast {
     const child = fork(program, [JSON.stringify(options)], { execArgv: ['--conditions=@nq/source'] });
     const actor: Actor = { role, name, connection, log, process: child, ended: once(child, 'exit'), acts: false };
     this.#actors.push(actor);
-    await once(child, 'message');
-    actor.acts = true;
+    child.once('message', () => (actor.acts = true));
+    await until(`${name} to act`, () => {
+      if (!isAlive(actor)) throw new Hopeless(`${name} has ended before it acted`);
+      return actor.acts;
+    });
     return actor;
   }
 
@@ -84,10 +88,10 @@ export class Cast {
     this.#faults.push({ kind: 'cut', began, ended, beganMs: began, endedMs: ended });
   }
 
-  /** Tells actors to stop. Resolves once their processes have ended by themselves. */
+  /** Tells actors to stop. Resolves once their processes have ended by themselves. @throws {Error} if one does not. */
   async leave(actors: readonly Actor[]): Promise<void> {
     for (const { process: child } of actors) child.send('stop');
-    await Promise.all(actors.map(({ ended }) => ended));
+    await until('the actors to end', () => !actors.some(isAlive), { deadlineMs: 60_000 });
   }
 
   /** Kills whoever is left. */
