@@ -7,7 +7,7 @@ import { median } from '../harness/statistics.ts';
 import { openTopic } from './bench-topic.ts';
 import { batchSize, type Contender, type OpenConsumer } from './contender.ts';
 import { consumptions } from './groups.ts';
-import { dispatch, nqKafka, popMany, popManyOfAnyOrder, popSingly } from './nq-kafka.ts';
+import { dispatch, nqKafka, popMany, popManyAhead, popManyOfAnyOrder, popSingly } from './nq-kafka.ts';
 import { platformatic, readStream } from './platformatic.ts';
 import { eachBatch, eachMessage, rawKafkajs } from './raw-kafkajs.ts';
 
@@ -62,7 +62,18 @@ const told: readonly Told[] = [
     popMany,
     '`popMany` of up to 500, then `ack` of all, which is awaited. In the order of keys, of which there are 100: no more than 100 are handed out at once.',
   ],
-  ['nq popMany, order none', nqKafka, popManyOfAnyOrder, "The same with `order: 'none'`."],
+  [
+    'nq popMany, acks meanwhile',
+    nqKafka,
+    popManyAhead,
+    'The same, but it pops again while the acknowledgements of up to ten batches are under way.',
+  ],
+  [
+    'nq popMany, order none',
+    nqKafka,
+    popManyOfAnyOrder,
+    "`popMany`, then `ack` of all, which is awaited, with `order: 'none'`.",
+  ],
   ['nq pop, 100 callers', nqKafka, popSingly, '`pop` and `ack`, both awaited by each of 100 callers.'],
   ['nq dispatcher', nqKafka, dispatch, 'A dispatcher with 100 workers, from its start to its stop.'],
 ];

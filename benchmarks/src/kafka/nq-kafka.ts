@@ -68,7 +68,31 @@ async function popBatches(bench: BenchTopic, receive: Receive, order?: 'none'): 
 
 export const popMany: OpenConsumer = (bench, receive) => popBatches(bench, receive);
 
-/** The same, where an event of a key need not wait for the one before. */
+/** So many acknowledgements may be under way while the next events are popped, in batches. */
+const mostAcking = 10;
+
+/** Pops up to 500, and pops again while their acknowledgements are under way; all of them have resolved at the end. */
+export const popManyAhead: OpenConsumer = async (bench, receive) => {
+  const queue = await openQueue(bench);
+  return {
+    ahead,
+    async run(count) {
+      const acking = new Set<Promise<unknown>>();
+      for (let left = count; left > 0;) {
+        const deliveries = await queue.popMany(Math.min(left, batchSize));
+        left -= deliveries.length;
+        for (const delivery of deliveries) receive(delivery.event.data);
+        const acks: Promise<unknown> = Promise.all(deliveries.map((delivery) => delivery.ack()));
+        acking.add(acks);
+        void acks.finally(() => acking.delete(acks));
+        if (acking.size >= mostAcking) await Promise.race(acking);
+      }
+      await Promise.all(acking);
+    },
+  };
+};
+
+/** As `popMany`, where an event of a key need not wait for the one before. */
 export const popManyOfAnyOrder: OpenConsumer = (bench, receive) => popBatches(bench, receive, 'none');
 
 /** 100 callers, each of which pops one event and acknowledges it before it pops again. */

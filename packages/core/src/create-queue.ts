@@ -334,6 +334,9 @@ function checkDriver(driver: QueueDriver): void {
   if (typeof capabilities !== 'object' || capabilities === null || Array.isArray(capabilities)) {
     throw new TypeError(`${action}: driver.capabilities must be an object, got ${describe(capabilities)}`);
   }
+  if (driver.settlesAtOnce !== undefined) {
+    checkCount(action, 'driver.settlesAtOnce', driver.settlesAtOnce, 1, Infinity);
+  }
   if (driver.explain !== undefined) checkFunction(action, 'driver.explain', driver.explain);
   if (capabilities.replay) checkFunction(action, 'driver.rewind', driver.rewind);
   if (capabilities.lease && capabilities.lease.extend) checkFunction(action, 'driver.extend', driver.extend);

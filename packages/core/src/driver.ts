@@ -86,6 +86,13 @@ export interface QueueDriver<Encoded = unknown> {
    */
   pop(max: number, waitMs: number, signal: AbortSignal): Promise<readonly LeasedEvent[]>;
   /**
+   * How many calls of `ack`, and of `nack`, may be under way at a time. What comes while there are as many goes together with
+   * the next one, which is best where each is a request; a driver that gathers them itself says `Infinity`.
+   *
+   * @default 1
+   */
+  readonly settlesAtOnce?: number;
+  /**
    * Forgets leased events for good. Must be safe to repeat.
    *
    * @returns for each, in order, `true` or `false`: whether it was still ours. Any other answer, here and of `nack` and

@@ -12,15 +12,19 @@ interface Call<Item> {
 /** The most settlements in one request, as with pushes: no driver must split. */
 const largestBatch = 500;
 
-/** Settlements of one kind. One request is under way at a time; what comes meanwhile goes together with the next one. */
+/** Settlements of one kind. What comes while as many requests are under way as may be goes together with the next one. */
 export class SettleLine<Item> {
   readonly #driver: QueueDriver;
   readonly #verb: 'ack' | 'nack';
   readonly #settle: (items: readonly Item[]) => Promise<readonly boolean[]>;
+  /** How many requests may be under way. */
+  readonly #most: number;
   #waiting: Call<Item>[] = [];
-  #sent: Call<Item>[] = [];
-  /** Ends when nothing waits and no request is under way. */
-  #flush: Promise<void> | undefined;
+  /** The requests that are under way. */
+  readonly #sent = new Set<readonly Call<Item>[]>();
+  /** Whether the next request goes before long. */
+  #isAsked = false;
+  #onIdle: (() => void)[] = [];
   readonly #pace = new Pace();
   #closed = false;
 
@@ -32,6 +36,7 @@ export class SettleLine<Item> {
     this.#driver = driver;
     this.#verb = verb;
     this.#settle = settle;
+    this.#most = driver.settlesAtOnce ?? 1;
   }
 
   /** @returns whether the lease was still ours. */
@@ -39,41 +44,59 @@ export class SettleLine<Item> {
     if (this.#closed) return Promise.reject(this.#refusal());
     return new Promise((resolve, reject) => {
       this.#waiting.push({ item, resolve, reject });
-      this.#flush ??= new Promise((flushed) => {
-        this.#pace.soon(() => void this.#sendAll().then(flushed));
-      });
+      this.#ask();
     });
   }
 
   /** Resolves once every settlement so far has its answer: never, if the backend does not answer. */
-  async idle(): Promise<void> {
-    await this.#flush;
+  idle(): Promise<void> {
+    if (this.#isIdle) return Promise.resolve();
+    return new Promise((resolve) => this.#onIdle.push(resolve));
   }
 
   /** Releases every call that has no answer yet. */
   close(): void {
     this.#closed = true;
     const unknown = new NqError('NQ_OUTCOME_UNKNOWN', `Cannot ${this.#verb}: the backend has not answered in time`);
-    for (const call of this.#sent) call.reject(unknown);
+    for (const sent of this.#sent) for (const call of sent) call.reject(unknown);
     for (const call of this.#waiting) call.reject(this.#refusal());
     this.#waiting = [];
+  }
+
+  get #isIdle(): boolean {
+    return this.#waiting.length === 0 && this.#sent.size === 0;
   }
 
   #refusal(): NqError {
     return new NqError('NQ_CLOSED', `Cannot ${this.#verb}: the queue was closed meanwhile`);
   }
 
-  async #sendAll(): Promise<void> {
-    while (this.#waiting.length > 0 && !this.#closed) {
-      this.#sent = this.#waiting.splice(0, largestBatch);
-      this.#pace.count(this.#sent.length);
-      await this.#send(this.#sent);
-      this.#sent = [];
-      if (this.#waiting.length > 0) await new Promise<void>((resolve) => this.#pace.soon(resolve));
-    }
-    this.#flush = undefined;
+  /** Has the next request go with everything that comes in this turn. */
+  #ask(): void {
+    if (this.#isAsked || this.#sent.size >= this.#most) return;
+    this.#isAsked = true;
+    this.#pace.soon(() => {
+      this.#isAsked = false;
+      this.#sendNext();
+    });
   }
 
+  #sendNext(): void {
+    const calls = this.#waiting.splice(0, largestBatch);
+    if (calls.length === 0) return;
+    this.#sent.add(calls);
+    this.#pace.count(calls.length);
+    void this.#send(calls);
+    if (this.#waiting.length > 0) this.#ask();
+  }
+
+  #tellIdle(): void {
+    const told = this.#onIdle;
+    this.#onIdle = [];
+    for (const tell of told) tell();
+  }
+
+  /** Never rejects. */
   async #send(calls: readonly Call<Item>[]): Promise<void> {
     try {
       const ours: unknown = await this.#settle(calls.map(({ item }) => item));
@@ -88,5 +111,8 @@ export class SettleLine<Item> {
       const wrapped = wrapDriverError(this.#driver, this.#verb, error);
       for (const call of calls) call.reject(wrapped);
     }
+    this.#sent.delete(calls);
+    if (this.#waiting.length > 0) this.#ask();
+    else if (this.#isIdle) this.#tellIdle();
   }
 }

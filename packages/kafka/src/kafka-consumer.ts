@@ -2,17 +2,18 @@ import type { LeasedEvent, ReturnedLease } from '@nq/core';
 import { within } from '@nq/core/parts';
 import type { Changes } from './changes.ts';
 import { Committer } from './committer.ts';
+import { Confirmations } from './confirmations.ts';
 import type { ConsumerParts } from './consumer-parts.ts';
 import { DelayRefresh } from './delay-refresh.ts';
 import { steer } from './flow.ts';
 import { GivenUp } from './given-up.ts';
 import { HandedOut } from './handed-out.ts';
 import { type HandOut, HeldPartition, type HeldRecord } from './held-partition.ts';
-import { KafkaFailure } from './kafka-failure.ts';
+import type { KafkaFailure } from './kafka-failure.ts';
 import type { Assignment, IncomingRecord, KafkaMember, MemberListener } from './kafka-driver.ts';
 import { IdleWatch } from './idle-watch.ts';
 import { emptyNote, type PartitionNote } from './partition-note.ts';
-import { isDone, type PartitionView, type PositionOptions, positionsOf } from './positions.ts';
+import { type PartitionView, type PositionOptions, positionsOf } from './positions.ts';
 import { ReadyRecords } from './ready-records.ts';
 import { decodeRecord } from './record.ts';
 import { readParked } from './retry-topic.ts';
@@ -28,6 +29,7 @@ const drainPart = 1 / 5;
 export class KafkaConsumer implements MemberListener {
   readonly #parts: ConsumerParts;
   readonly #committer: Committer;
+  readonly #confirmations: Confirmations;
   readonly #partitions = new Map<number, HeldPartition>();
   #member: KafkaMember | undefined;
   #generation: unknown;
@@ -79,6 +81,7 @@ export class KafkaConsumer implements MemberListener {
       partitions: () => this.#partitions.values(),
       commit: (offsets) => (this.#member as KafkaMember).commit(this.#generation, offsets),
     });
+    this.#confirmations = new Confirmations({ ...parts, committer: this.#committer });
   }
 
   /** Calls `listener` with each hand-out that is no longer ours. */
@@ -157,11 +160,9 @@ export class KafkaConsumer implements MemberListener {
   }
 
   ack(handOuts: readonly HandOut[]): Promise<readonly boolean[]> {
-    return this.#idle.during(() => {
+    return this.#idle.during(async () => {
       for (const handOut of handOuts) this.#complete(handOut);
-      const confirm = async ({ held, doneIn }: HandOut): Promise<boolean> =>
-        doneIn !== undefined && this.#confirm(held, doneIn);
-      return Promise.all(handOuts.map(confirm));
+      return this.#confirmations.ofAcks(handOuts);
     });
   }
 
@@ -321,7 +322,7 @@ export class KafkaConsumer implements MemberListener {
     handOut.isReturning = true;
     held.until = delayMs > 0 ? this.#parts.clock.now() + delayMs : undefined;
     try {
-      return (await this.#confirm(held, ++held.partition.version)) && this.#out.has(handOut);
+      return (await this.#confirmations.of(held, ++held.partition.version)) && this.#out.has(handOut);
     } finally {
       handOut.isReturning = false;
     }
@@ -347,17 +348,6 @@ export class KafkaConsumer implements MemberListener {
     this.#ready.add(partition.complete(held));
     handOut.doneIn = partition.version;
     this.#flow();
-  }
-
-  /** @returns whether it is committed that `held` was settled in `version`. @throws {KafkaFailure} `unsure` if nobody knows. */
-  async #confirm(held: HeldRecord, version: number): Promise<boolean> {
-    const { driver, options } = this.#parts;
-    const { partition, record } = held;
-    const answer = await this.#committer.confirm(partition, version, options.requestTimeoutMs);
-    if (answer !== undefined) return answer;
-    // A commit without an answer, and no other one comes: what whoever has the partition now began with says it.
-    if (!partition.isOurs) return isDone(driver, options, partition.partition, record.offset);
-    throw new KafkaFailure('unsure', 'Kafka has not answered in time; it may be done');
   }
 
   // --- the membership

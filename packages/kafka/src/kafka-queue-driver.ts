@@ -47,6 +47,8 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
   readonly capabilities: Capabilities;
   readonly capacity = Infinity;
   readonly gathering: Gathering<Encoded>;
+  /** The committer gathers them: whoever waits for one commit keeps nobody from going on. */
+  readonly settlesAtOnce = Infinity;
   readonly deadLetters: DeadLetterTopic;
   readonly #parts: KafkaQueueDriverParts;
   readonly #producer: TopicProducer;
