@@ -1,5 +1,14 @@
 import { type Clock, type NackOptions, NqError, type QueueSize, type WaitOptions } from '@nq/core';
-import { checkMs, resolveNack, unsupported, Waiter, WaitingLine, WaitLimits, within } from '@nq/core/parts';
+import {
+  callUncaught,
+  checkMs,
+  resolveNack,
+  unsupported,
+  Waiter,
+  WaitingLine,
+  WaitLimits,
+  within,
+} from '@nq/core/parts';
 import { AdmittedProducers } from './admitted-producers.ts';
 import { Arrivals, type Arrived } from './arrivals.ts';
 import type { ChannelCodec, Stored } from './channel-codec.ts';
@@ -189,14 +198,7 @@ export class Channel<Data> implements DeliveryOwner<Data> {
     for (const one of this.#listeners) {
       // Another listener may have ended it just now.
       if (!this.#listeners.includes(one)) continue;
-      try {
-        one.listener();
-      } catch (error) {
-        // A bug of the listener, uncaught as in any event listener; the queue and the other listeners go on.
-        process.nextTick(() => {
-          throw error;
-        });
-      }
+      callUncaught(one.listener);
     }
   }
 

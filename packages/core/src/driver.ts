@@ -95,12 +95,17 @@ export interface QueueDriver<Encoded = unknown> {
   /**
    * Forgets leased events for good. Must be safe to repeat.
    *
-   * @returns for each, in order, `true` or `false`: whether it was still ours. Any other answer, here and of `nack` and
-   * `extend`, fails the calls with `NQ_OUTCOME_UNKNOWN`.
+   * @returns for each, in order, `true` or `false`: whether it was still ours; or an error, if it is this one that has
+   * failed and not the request. Any other answer, here and of `nack` and `extend`, fails the calls with
+   * `NQ_OUTCOME_UNKNOWN`.
    */
-  ack(receipts: readonly unknown[]): Promise<readonly boolean[]>;
-  /** Puts leased events back, or among the dead letters. @returns for each whether it was still ours. */
-  nack(returns: readonly ReturnedLease[]): Promise<readonly boolean[]>;
+  ack(receipts: readonly unknown[]): Promise<readonly (boolean | Error)[]>;
+  /**
+   * Puts leased events back, or among the dead letters. A queue that is closed asks for what has no answer yet once more.
+   *
+   * @returns as `ack`.
+   */
+  nack(returns: readonly ReturnedLease[]): Promise<readonly (boolean | Error)[]>;
   /** Makes leases end `ms` from now. Needed if `capabilities.lease.extend`. @returns for each whether it was still ours. */
   extend?(receipts: readonly unknown[], ms: number): Promise<readonly boolean[]>;
   /**

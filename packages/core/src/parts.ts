@@ -25,4 +25,5 @@ export { noDeadLetters, unsupported } from './unsupported.ts';
 export { deliveriesOf } from './iterate.ts';
 export { PassingMap } from './passing-map.ts';
 export { Ticker } from './ticker.ts';
+export { callUncaught } from './uncaught.ts';
 export { done, Waiter, WaitingLine, WaitLimits } from './waiting.ts';

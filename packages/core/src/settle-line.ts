@@ -2,6 +2,7 @@ import type { QueueDriver } from './driver.ts';
 import { wrapDriverError, wrongLeaseAnswer } from './driver-calls.ts';
 import { NqError } from './errors.ts';
 import { Pace } from './pace.ts';
+import { PassingMap } from './passing-map.ts';
 
 interface Call<Item> {
   readonly item: Item;
@@ -16,12 +17,13 @@ const largestBatch = 500;
 export class SettleLine<Item> {
   readonly #driver: QueueDriver;
   readonly #verb: 'ack' | 'nack';
-  readonly #settle: (items: readonly Item[]) => Promise<readonly boolean[]>;
+  readonly #settle: (items: readonly Item[]) => Promise<readonly (boolean | Error)[]>;
   /** How many requests may be under way. */
   readonly #most: number;
   #waiting: Call<Item>[] = [];
-  /** The requests that are under way. */
-  readonly #sent = new Set<readonly Call<Item>[]>();
+  /** The requests that are under way, by their numbers. */
+  readonly #sent = new PassingMap<number, readonly Call<Item>[]>();
+  #requests = 0;
   /** Whether the next request goes before long. */
   #isAsked = false;
   #onIdle: (() => void)[] = [];
@@ -31,7 +33,7 @@ export class SettleLine<Item> {
   constructor(
     driver: QueueDriver,
     verb: 'ack' | 'nack',
-    settle: (items: readonly Item[]) => Promise<readonly boolean[]>,
+    settle: (items: readonly Item[]) => Promise<readonly (boolean | Error)[]>,
   ) {
     this.#driver = driver;
     this.#verb = verb;
@@ -58,9 +60,10 @@ export class SettleLine<Item> {
   close(): void {
     this.#closed = true;
     const unknown = new NqError('NQ_OUTCOME_UNKNOWN', `Cannot ${this.#verb}: the backend has not answered in time`);
-    for (const sent of this.#sent) for (const call of sent) call.reject(unknown);
+    for (const sent of this.#sent.values()) for (const call of sent) call.reject(unknown);
     for (const call of this.#waiting) call.reject(this.#refusal());
     this.#waiting = [];
+    if (this.#isIdle) this.#tellIdle();
   }
 
   get #isIdle(): boolean {
@@ -84,9 +87,10 @@ export class SettleLine<Item> {
   #sendNext(): void {
     const calls = this.#waiting.splice(0, largestBatch);
     if (calls.length === 0) return;
-    this.#sent.add(calls);
+    const number = this.#requests++;
+    this.#sent.set(number, calls);
     this.#pace.count(calls.length);
-    void this.#send(calls);
+    void this.#send(number, calls);
     if (this.#waiting.length > 0) this.#ask();
   }
 
@@ -97,7 +101,7 @@ export class SettleLine<Item> {
   }
 
   /** Never rejects. */
-  async #send(calls: readonly Call<Item>[]): Promise<void> {
+  async #send(number: number, calls: readonly Call<Item>[]): Promise<void> {
     try {
       const ours: unknown = await this.#settle(calls.map(({ item }) => item));
       if (!Array.isArray(ours) || ours.length !== calls.length) throw wrongLeaseAnswer(this.#verb, calls.length, ours);
@@ -105,13 +109,14 @@ export class SettleLine<Item> {
         const call = calls[index] as Call<Item>;
         const one: unknown = ours[index];
         if (typeof one === 'boolean') call.resolve(one);
+        else if (one instanceof Error) call.reject(wrapDriverError(this.#driver, this.#verb, one));
         else call.reject(wrongLeaseAnswer(this.#verb, calls.length, ours));
       }
     } catch (error) {
       const wrapped = wrapDriverError(this.#driver, this.#verb, error);
       for (const call of calls) call.reject(wrapped);
     }
-    this.#sent.delete(calls);
+    this.#sent.delete(number);
     if (this.#waiting.length > 0) this.#ask();
     else if (this.#isIdle) this.#tellIdle();
   }

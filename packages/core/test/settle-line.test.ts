@@ -81,15 +81,26 @@ describe('settlements', () => {
     expect(await idle).toBe('idle');
   });
 
+  test('fail one by one where the driver says so', async () => {
+    const failure = new Error('this one');
+    const line = new SettleLine<number>(memoryDriver(), 'nack', async () => [true, failure, false]);
+    const [one, other, last] = await Promise.allSettled([1, 2, 3].map((item) => line.add(item)));
+    expect([one, last]).toMatchObject([{ value: true }, { value: false }]);
+    expect(other).toMatchObject({ reason: { code: 'NQ_BACKEND', cause: failure } });
+  });
+
   test('that are under way when the line is closed have an outcome that nobody knows, and the others were not sent', async () => {
-    const { line } = newLine(2);
+    const { line, asked } = newLine(2);
     const ends: Promise<boolean>[] = [];
     for (const item of [1, 2, 3]) {
       ends.push(line.add(item));
       await nextTurn();
     }
+    const idle = line.idle();
     line.close();
     const codes = (await Promise.allSettled(ends)).map((end) => (end.status === 'rejected' ? end.reason.code : end));
     expect(codes).toEqual(['NQ_OUTCOME_UNKNOWN', 'NQ_OUTCOME_UNKNOWN', 'NQ_CLOSED']);
+    for (const { answer } of asked) answer();
+    expect(await idle).toBeUndefined();
   });
 });

@@ -19,12 +19,18 @@ export class Confirmations {
     this.#parts = parts;
   }
 
-  /** For each hand-out that was acknowledged, whether that is committed. @throws as {@link of}. */
+  /** As {@link ofAck}, for several. */
   async ofAcks(handOuts: readonly HandOut[]): Promise<readonly boolean[]> {
     // The last of each partition first: with it, all of them are.
     const lasts = new Map(handOuts.map((handOut) => [handOut.held.partition, handOut]));
-    await Promise.all(Array.from(lasts.values(), (last) => this.#ofAck(last)));
-    return Promise.all(handOuts.map((handOut) => this.#ofAck(handOut)));
+    await Promise.all(Array.from(lasts.values(), (last) => this.ofAck(last)));
+    return Promise.all(handOuts.map((handOut) => this.ofAck(handOut)));
+  }
+
+  /** Whether it is committed that a hand-out was acknowledged; `false` if it was not. @throws as {@link of}. */
+  ofAck({ held, doneIn }: HandOut): boolean | Promise<boolean> {
+    if (doneIn === undefined) return false;
+    return held.partition.committed >= doneIn || this.of(held, doneIn);
   }
 
   /** Whether it is committed that `held` was settled in `version`. @throws {KafkaFailure} `unsure` if nobody knows. */
@@ -35,10 +41,5 @@ export class Confirmations {
     // A commit without an answer, and no other one comes: what whoever has the partition now began with says it.
     if (!partition.isOurs) return isDone(driver, options, partition.partition, record.offset);
     throw new KafkaFailure('unsure', 'Kafka has not answered in time; it may be done');
-  }
-
-  #ofAck({ held, doneIn }: HandOut): boolean | Promise<boolean> {
-    if (doneIn === undefined) return false;
-    return held.partition.committed >= doneIn || this.of(held, doneIn);
   }
 }

@@ -15,9 +15,8 @@ interface ConsumerOptions extends FlowLimits, PositionOptions {
   readonly rebalanceTimeoutMs: number;
   readonly fetchBytes: number;
   readonly requestTimeoutMs: number;
+  readonly deliveryTimeoutMs: number;
   readonly openTimeoutMs: number;
-  /** After how long without a pop, and with nothing handed out, partitions are left to others, in milliseconds. */
-  readonly idleMs: number;
   readonly foreignKey: string | undefined;
 }
 
@@ -30,9 +29,11 @@ export interface ConsumerParts {
   readonly deadLetters: DeadLetterTopic | undefined;
   /** Where what is given back for long goes; `undefined` if it stays where it is. */
   readonly retries: RetryTopic | undefined;
-  /** Whether its own topic is that one. */
-  readonly isRetry: boolean;
+  /** The topic whose retries are in its own one; `undefined` if that is none of retries. */
+  readonly retriesOf: string | undefined;
   /** Told of what can be handed out, and of settlements. */
   readonly changes: Changes;
+  /** Is called when nothing may be in hand any more. */
+  readonly onQuiet: () => void;
   readonly onWarning: (warning: string) => void;
 }

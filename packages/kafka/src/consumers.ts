@@ -2,6 +2,7 @@ import type { Clock, LeasedEvent, ReturnedLease } from '@nq/core';
 import { Changes } from './changes.ts';
 import type { ConsumerParts } from './consumer-parts.ts';
 import type { HandOut } from './held-partition.ts';
+import { IdleWatch } from './idle-watch.ts';
 import { KafkaConsumer } from './kafka-consumer.ts';
 
 /** How long a pop that does not wait for events waits for the first look at the partitions, in milliseconds. */
@@ -11,9 +12,11 @@ const firstLookMs = 900;
 const mostParked = 20_000;
 
 /** What all consumers of a queue are made of, and where its retries are. */
-export interface ConsumersParts extends Omit<ConsumerParts, 'changes' | 'isRetry'> {
+export interface ConsumersParts extends Omit<ConsumerParts, 'changes' | 'onQuiet' | 'retriesOf'> {
   /** The retry topic, and the group that reads it; `undefined` if there is none. */
   readonly retry: { readonly topic: string; readonly group: string } | undefined;
+  /** After how long without a pop, and with nothing handed out, partitions are left to others, in milliseconds. */
+  readonly idleMs: number;
 }
 
 /** What a queue object consumes: its topic, and its retry topic if it has one, as a member of a group for each. */
@@ -23,50 +26,50 @@ export class Consumers {
   /** Those that there are; what was given back comes first. */
   readonly #all: readonly KafkaConsumer[];
   readonly #clock: Clock;
+  /** They leave together: whoever has something of one in hand comes back soon. */
+  readonly #idle: IdleWatch;
   /** Told of what can be handed out. */
   readonly #changes: Changes;
   #closed = false;
 
-  constructor({ retry, ...parts }: ConsumersParts) {
+  constructor({ retry, idleMs, ...parts }: ConsumersParts) {
     const { clock, options } = parts;
     this.#clock = clock;
     this.#changes = new Changes(clock);
-    this.main = new KafkaConsumer({ ...parts, changes: this.#changes, isRetry: false });
+    const common = { ...parts, changes: this.#changes, onQuiet: () => this.#idle.look() };
+    this.main = new KafkaConsumer({ ...common, retriesOf: undefined });
     if (retry !== undefined) {
       const reading = { ...options, ...retry, order: 'none', startFrom: 'earliest', prefetch: mostParked } as const;
-      this.retry = new KafkaConsumer({ ...parts, options: reading, changes: this.#changes, isRetry: true });
+      this.retry = new KafkaConsumer({ ...common, options: reading, retriesOf: options.topic });
     }
     this.#all = this.retry === undefined ? [this.main] : [this.retry, this.main];
+    this.#idle = new IdleWatch({
+      clock,
+      idleMs,
+      isBusy: () =>
+        this.#closed || this.#all.some(({ hasOut }) => hasOut) || !this.#all.some(({ isMember }) => isMember),
+      onIdle: () => this.#all.forEach((consumer) => consumer.leave()),
+    });
   }
 
   /** Resolves as soon as there is something, with at most `max` events; after `waitMs`, or when `signal` aborts, with none. */
   pop(max: number, waitMs: number, signal: AbortSignal): Promise<readonly LeasedEvent[]> {
-    const [pop, { retry }] = [() => this.#pop(max, waitMs, signal), this];
-    return this.main.during(retry === undefined ? pop : () => retry.during(pop));
+    return this.#idle.during(() => this.#pop(max, waitMs, signal));
   }
 
-  ack(handOuts: readonly HandOut[]): Promise<readonly boolean[]> {
-    return this.#divided(
-      handOuts,
-      (handOut) => handOut,
-      (consumer, own) => consumer.ack(own),
-    );
+  ack(handOuts: readonly HandOut[]): Promise<readonly (boolean | Error)[]> {
+    const own = (handOut: HandOut): HandOut => handOut;
+    return this.#idle.during(() => this.#divided(handOuts, own, (consumer, part) => consumer.ack(part)));
   }
 
-  nack(returns: readonly ReturnedLease[]): Promise<readonly boolean[]> {
-    return this.#divided(
-      returns,
-      ({ receipt }) => receipt as HandOut,
-      (consumer, own) => consumer.nack(own),
-    );
+  nack(returns: readonly ReturnedLease[]): Promise<readonly (boolean | Error)[]> {
+    const own = ({ receipt }: ReturnedLease): HandOut => receipt as HandOut;
+    return this.#idle.during(() => this.#divided(returns, own, (consumer, part) => consumer.nack(part)));
   }
 
-  extend(handOuts: readonly HandOut[], ms: number): Promise<readonly boolean[]> {
-    return this.#divided(
-      handOuts,
-      (handOut) => handOut,
-      async (consumer, own) => consumer.extend(own, ms),
-    );
+  /** @returns for each whether it is still handed out. */
+  extend(handOuts: readonly HandOut[], ms: number): readonly boolean[] {
+    return handOuts.map((handOut) => this.#consumerOf(handOut).extend(handOut, ms));
   }
 
   /** Calls `listener` with each hand-out that is no longer ours. */
@@ -77,6 +80,7 @@ export class Consumers {
   /** Gives back what is handed out, commits what is done, and leaves. Never rejects. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#idle.cancel();
     await Promise.all(this.#all.map((consumer) => consumer.close()));
   }
 
@@ -100,23 +104,28 @@ export class Consumers {
     }
   }
 
-  /** Asks each consumer about those that are of it. @returns the answers in the order of `items`. */
+  #consumerOf({ held }: HandOut): KafkaConsumer {
+    return this.retry !== undefined && held.partition.topic === this.retry.place.topic ? this.retry : this.main;
+  }
+
+  /**
+   * Asks each consumer about those that are of it: one whose coordinator does not answer fails for its own alone.
+   *
+   * @returns the answers in the order of `items`.
+   */
   async #divided<Item>(
     items: readonly Item[],
     handOutOf: (item: Item) => HandOut,
-    ask: (consumer: KafkaConsumer, own: readonly Item[]) => Promise<readonly boolean[]>,
-  ): Promise<readonly boolean[]> {
-    const { main, retry } = this;
-    if (retry === undefined) return ask(main, items);
-    const isRetry = (item: Item): boolean => handOutOf(item).held.partition.topic === retry.place.topic;
-    const [ofRetry, ofMain] = await Promise.all([
-      ask(retry, items.filter(isRetry)),
-      ask(
-        main,
-        items.filter((item) => !isRetry(item)),
-      ),
-    ]);
-    const [retries, others] = [ofRetry.values(), ofMain.values()];
-    return items.map((item) => (isRetry(item) ? retries : others).next().value === true);
+    ask: (consumer: KafkaConsumer, own: readonly Item[]) => Promise<readonly (boolean | Error)[]>,
+  ): Promise<readonly (boolean | Error)[]> {
+    if (this.retry === undefined) return ask(this.main, items);
+    const consumers = items.map((item) => this.#consumerOf(handOutOf(item)));
+    const asked = this.#all.map(async (consumer) => {
+      const own = items.filter((_item, index) => consumers[index] === consumer);
+      const answers = await ask(consumer, own).catch((error: unknown) => own.map(() => error as Error));
+      return [consumer, answers.values()] as const;
+    });
+    const answers = new Map(await Promise.all(asked));
+    return consumers.map((consumer) => answers.get(consumer)?.next().value ?? false);
   }
 }

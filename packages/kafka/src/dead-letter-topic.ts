@@ -6,6 +6,7 @@ import type { HeldRecord } from './held-partition.ts';
 import type { IncomingRecord, KafkaDriver, OutgoingRecord } from './kafka-driver.ts';
 import { type Death, type Letter, letterOf, nameOf, readLetter, removalOf } from './letter.ts';
 import { PartitionProducer } from './partition-producer.ts';
+import { RecordLine } from './record-line.ts';
 
 /** What the dead letters of a group need. */
 export interface DeadLetterTopicParts {
@@ -39,6 +40,8 @@ const partition = 0;
 export class DeadLetterTopic implements DeadLetters {
   readonly #parts: DeadLetterTopicParts;
   readonly #producer: PartitionProducer;
+  /** Of what dies: each by itself. */
+  readonly #dying: RecordLine;
 
   constructor(parts: DeadLetterTopicParts) {
     const { driver, clock, deadTopic, options } = parts;
@@ -46,12 +49,17 @@ export class DeadLetterTopic implements DeadLetters {
     const { compression, deliveryTimeoutMs } = options;
     const producer = { driver, topic: deadTopic, partition, clock, compression, deliveryTimeoutMs, verb };
     this.#producer = new PartitionProducer(producer);
+    this.#dying = new RecordLine(this.#producer);
   }
 
-  /** Makes dead letters of records. Resolves once the topic has them: only then may they be done. */
-  bury(dead: readonly { readonly held: HeldRecord; readonly death: Death }[]): Promise<void> {
-    // A letter that is written twice has the same name.
-    return this.#producer.pushInParts(dead.map(({ held, death }) => letterOf(held, death)));
+  /**
+   * Makes a dead letter of a record, unless that is not wanted any more when its turn comes. One that is made twice has the
+   * same name.
+   *
+   * @returns whether the topic has it: only then may the record be done. @throws {NqError} if it has not, or nobody knows.
+   */
+  bury(held: HeldRecord, death: Death, isWanted: () => boolean): Promise<boolean> {
+    return this.#dying.add(letterOf(held, death), isWanted);
   }
 
   /** Ends what is being written. */

@@ -1,6 +1,6 @@
-import { type Clock, isNqError, type ReturnedLease } from '@nq/core';
+import { type Clock, isNqError } from '@nq/core';
 import type { DeadLetterTopic } from './dead-letter-topic.ts';
-import type { HandOut, HeldRecord } from './held-partition.ts';
+import type { HeldRecord } from './held-partition.ts';
 
 /** What is needed to give up records. */
 export interface GivenUpParts {
@@ -24,15 +24,10 @@ export class GivenUp {
     this.#parts = parts;
   }
 
-  /** Resolves once the dead-letter topic has them. @throws {NqError} if it has not, or nobody knows. */
-  async bury(dead: readonly ReturnedLease[]): Promise<void> {
-    if (dead.length === 0) return;
-    const deadAt = this.#parts.clock.date();
-    const letters = dead.map(({ receipt, reason }) => {
-      const { held } = receipt as HandOut;
-      return { held, death: { reason, attempts: held.attempts, deadAt } };
-    });
-    await (this.#parts.deadLetters as DeadLetterTopic).bury(letters);
+  /** Makes a dead letter of `held`. As {@link DeadLetterTopic.bury}. */
+  bury(held: HeldRecord, reason: string, isWanted: () => boolean): Promise<boolean> {
+    const death = { reason, attempts: held.attempts, deadAt: this.#parts.clock.date() };
+    return (this.#parts.deadLetters as DeadLetterTopic).bury(held, death, isWanted);
   }
 
   /**
@@ -49,8 +44,7 @@ export class GivenUp {
     }
     try {
       const death = { reason: flaw, attempts: held.attempts + 1, deadAt: clock.date() };
-      await deadLetters.bury([{ held, death }]);
-      return true;
+      return await deadLetters.bury(held, death, () => true);
     } catch (error) {
       if (isNqError(error, 'NQ_CONFIG') && !this.#warned.has(held)) {
         const name = `Record ${record.offset} of partition ${partition.partition} of ${topic}`;

@@ -41,6 +41,8 @@ export class HandOut {
   isExtended = false;
   /** Whether it is being given back. */
   isReturning = false;
+  /** The end of what is being done to give it back, or to put it elsewhere. */
+  settling: Promise<unknown> | undefined;
 
   constructor(held: HeldRecord, expiresAt: number) {
     this.held = held;
@@ -149,6 +151,12 @@ export class HeldPartition {
     });
     const records = [...begun, ...this.#noted.values()].sort((a, b) => a.offset - b.offset);
     return { done: this.tracker.doneBehind(), records };
+  }
+
+  /** Whether anything that was handed out is delayed, `now` by the clock. */
+  hasDelays(now: number): boolean {
+    for (const { until } of this.#begun.values()) if (until !== undefined && until > now) return true;
+    return false;
   }
 
   #chainOf(key: Buffer | null): string | undefined {

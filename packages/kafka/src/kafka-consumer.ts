@@ -11,7 +11,6 @@ import { HandedOut } from './handed-out.ts';
 import { type HandOut, HeldPartition, type HeldRecord } from './held-partition.ts';
 import type { KafkaFailure } from './kafka-failure.ts';
 import type { Assignment, IncomingRecord, KafkaMember, MemberListener } from './kafka-driver.ts';
-import { IdleWatch } from './idle-watch.ts';
 import { emptyNote, type PartitionNote } from './partition-note.ts';
 import { type PartitionView, type PositionOptions, positionsOf } from './positions.ts';
 import { ReadyRecords } from './ready-records.ts';
@@ -40,7 +39,6 @@ export class KafkaConsumer implements MemberListener {
   #onLost: (handOut: HandOut) => void = () => {};
   /** The partitions of which nobody has said yet what is in them. */
   #unread: Set<number> | undefined;
-  readonly #idle: IdleWatch;
   readonly #delays: DelayRefresh;
   /** The end of a membership that was given up. */
   #left: Promise<void> | undefined;
@@ -62,20 +60,14 @@ export class KafkaConsumer implements MemberListener {
       onExpired: (handOuts) => {
         this.#ready.giveBack(handOuts.map(({ held }) => held));
         for (const handOut of handOuts) this.#onLost(handOut);
-        this.#idle.look();
+        parts.onQuiet();
       },
     });
     const commitDelays = (): void => {
       for (const partition of this.#partitions.values()) partition.version++;
       this.#committer.mark();
     };
-    this.#delays = new DelayRefresh(parts.clock, () => this.#ready.delayed > 0 && !this.#closed, commitDelays);
-    this.#idle = new IdleWatch({
-      clock: parts.clock,
-      idleMs: parts.options.idleMs,
-      isBusy: () => this.#out.size > 0 || this.#member === undefined || this.#closed,
-      onIdle: () => (this.#left = this.#leave()),
-    });
+    this.#delays = new DelayRefresh(parts.clock, () => this.#hasDelays(), commitDelays);
     this.#committer = new Committer({
       clock: parts.clock,
       partitions: () => this.#partitions.values(),
@@ -121,9 +113,13 @@ export class KafkaConsumer implements MemberListener {
     return this.#failure.final;
   }
 
-  /** Stays in the group while `call` is under way. */
-  during<Result>(call: () => Promise<Result>): Promise<Result> {
-    return this.#idle.during(call);
+  /** Whether something is handed out. */
+  get hasOut(): boolean {
+    return this.#out.size > 0;
+  }
+
+  get isMember(): boolean {
+    return this.#member !== undefined;
   }
 
   /** Is a member of the group, or about to become one, unless the queue is closed. */
@@ -159,29 +155,31 @@ export class KafkaConsumer implements MemberListener {
     return leases;
   }
 
+  /** Leaves its partitions to others, until it joins again. */
+  leave(): void {
+    this.#left = this.#leave();
+  }
+
   ack(handOuts: readonly HandOut[]): Promise<readonly boolean[]> {
-    return this.#idle.during(async () => {
-      for (const handOut of handOuts) this.#complete(handOut);
-      return this.#confirmations.ofAcks(handOuts);
-    });
+    for (const handOut of handOuts) this.#complete(handOut);
+    return this.#confirmations.ofAcks(handOuts);
   }
 
-  nack(returns: readonly ReturnedLease[]): Promise<readonly boolean[]> {
-    return this.#idle.during(() => this.#nack(returns));
+  /** @returns for each whether it was ours, or why nobody knows. Never rejects: one need not wait for another. */
+  nack(returns: readonly ReturnedLease[]): Promise<readonly (boolean | Error)[]> {
+    return Promise.all(returns.map((back) => this.#nack(back).catch((error: unknown) => error as Error)));
   }
 
-  extend(handOuts: readonly HandOut[], ms: number): readonly boolean[] {
-    return handOuts.map((handOut) => {
-      const isOut = this.#out.has(handOut);
-      if (isOut) this.#out.extend(handOut, ms);
-      return isOut;
-    });
+  /** @returns whether it is still handed out. */
+  extend(handOut: HandOut, ms: number): boolean {
+    if (!this.#out.has(handOut)) return false;
+    this.#out.extend(handOut, ms);
+    return true;
   }
 
   /** Gives back what is handed out, commits what is done, and leaves the group. Never rejects. */
   async close(): Promise<void> {
     this.#closed = true;
-    this.#idle.cancel();
     this.#delays.close();
     this.#ready.close();
     this.#out.close();
@@ -228,7 +226,7 @@ export class KafkaConsumer implements MemberListener {
     this.#committer.changed();
     this.#changes.tell();
     // Who popped may have given up meanwhile, and what was in hand may be lost.
-    this.#idle.look();
+    this.#parts.onQuiet();
     return new Map(Array.from(this.#partitions, ([number, { tracker }]) => [number, tracker.end]));
   }
 
@@ -236,7 +234,7 @@ export class KafkaConsumer implements MemberListener {
     const [partition, now] = [this.#partitions.get(number), this.#parts.clock.now()];
     this.#failure.noteReading();
     if (partition === undefined) return;
-    if (this.#parts.isRetry) this.#receiveParked(partition, records, now);
+    if (this.#parts.retriesOf !== undefined) this.#receiveParked(partition, records, this.#parts.retriesOf);
     else for (const record of records) this.#ready.add(partition.add(record, now));
     partition.tracker.skipTo(end);
     if (isAll) partition.readAllAt = now;
@@ -253,14 +251,10 @@ export class KafkaConsumer implements MemberListener {
       `Partition ${number} of ${topic} has no offset ${partition?.tracker.end ?? 0} any more: group ${group} goes on at ${position}`,
     );
     if (partition === undefined) return;
-    if (position > partition.tracker.end) partition.tracker.skipTo(position);
-    else if (position < partition.tracker.end) this.#beginAnew(partition, position);
-  }
-
-  /** The log has become shorter than what was read, or is another one: nothing that is known of its offsets holds. */
-  #beginAnew(partition: HeldPartition, position: number): void {
+    if (position >= partition.tracker.end) return partition.tracker.skipTo(position);
+    // The log has become shorter than what was read, or is another one: nothing that is known of its offsets holds.
     this.#drop(partition);
-    this.#partitions.set(partition.partition, this.#partitionAt(partition.partition, position, emptyNote));
+    this.#partitions.set(number, this.#partitionAt(number, position, emptyNote));
   }
 
   #partitionAt(partition: number, position: number, note: PartitionNote): HeldPartition {
@@ -268,10 +262,11 @@ export class KafkaConsumer implements MemberListener {
     return new HeldPartition({ topic, partition, order, position, note });
   }
 
-  #receiveParked(partition: HeldPartition, records: readonly IncomingRecord[], now: number): void {
-    const date = this.#parts.clock.date();
+  #receiveParked(partition: HeldPartition, records: readonly IncomingRecord[], topic: string): void {
+    const { clock } = this.#parts;
+    const [now, date] = [clock.now(), clock.date()];
     for (const one of records) {
-      const { record, parked } = readParked(one, { date, sinceMs: now - partition.readAllAt });
+      const { record, parked } = readParked(one, { topic, date, sinceMs: now - partition.readAllAt });
       this.#ready.add(partition.add(record, now, parked));
     }
   }
@@ -298,45 +293,53 @@ export class KafkaConsumer implements MemberListener {
 
   // --- settling
 
-  async #nack(returns: readonly ReturnedLease[]): Promise<readonly boolean[]> {
-    const { retries } = this.#parts;
-    const goes = (back: ReturnedLease): boolean => back.deadLetter || retries?.takes(back) === true;
-    const [moved, answers] = await Promise.all([
-      this.#move(returns.filter(goes)),
-      Promise.all(returns.map((back) => !goes(back) && this.#writeDown(back))),
-    ]);
-    const back = returns.flatMap(({ receipt }, index) => (answers[index] === true ? [(receipt as HandOut).held] : []));
-    for (const held of back) this.#out.end(held.handOut as HandOut);
-    this.#ready.giveBack(back);
-    this.#changes.tell();
-    this.#delays.look();
-    const ends = moved.values();
-    return returns.map((one, index) => (goes(one) ? ends.next().value === true : answers[index] === true));
+  async #nack(back: ReturnedLease): Promise<boolean> {
+    const handOut = back.receipt as HandOut;
+    // A queue that is closed asks once more for what has no answer yet.
+    while (handOut.settling !== undefined) await handOut.settling;
+    // What was put elsewhere, and of which nobody knew whether it was done here.
+    if (!this.#out.has(handOut)) return this.#confirmations.ofAck(handOut);
+    const settled = back.deadLetter || this.#parts.retries?.takes(back) ? this.#move(back) : this.#giveBack(back);
+    const end = (): void => (handOut.settling = undefined);
+    handOut.settling = settled.then(end, end);
+    return settled;
   }
 
-  /** That it goes back is written down first, as an acknowledgement is: until then it is its holder's. @returns as confirm. */
-  async #writeDown({ receipt, delayMs }: ReturnedLease): Promise<boolean> {
+  /** That it goes back is written down first, as an acknowledgement is: until then it is its holder's. */
+  async #giveBack({ receipt, delayMs }: ReturnedLease): Promise<boolean> {
     const handOut = receipt as HandOut;
     const { held } = handOut;
-    if (!this.#out.has(handOut)) return false;
     handOut.isReturning = true;
     held.until = delayMs > 0 ? this.#parts.clock.now() + delayMs : undefined;
     try {
-      return (await this.#confirmations.of(held, ++held.partition.version)) && this.#out.has(handOut);
+      if (!(await this.#confirmations.of(held, ++held.partition.version)) || !this.#out.has(handOut)) return false;
     } finally {
       handOut.isReturning = false;
     }
+    this.#out.end(handOut);
+    this.#ready.giveBack([held]);
+    this.#changes.tell();
+    this.#delays.look();
+    return true;
   }
 
   /** Only when another topic has it, that of the dead letters or that of the retries, it is done in this one. */
-  async #move(returns: readonly ReturnedLease[]): Promise<readonly boolean[]> {
-    const ours = returns.filter(({ receipt }) => this.#out.has(receipt as HandOut));
-    const parking = ours.filter(({ deadLetter }) => !deadLetter);
-    await Promise.all([
-      this.#givenUp.bury(ours.filter(({ deadLetter }) => deadLetter)),
-      parking.length > 0 && this.#parts.retries?.park(parking),
-    ]);
-    return this.ack(returns.map(({ receipt }) => receipt as HandOut));
+  async #move({ receipt, delayMs, deadLetter, reason }: ReturnedLease): Promise<boolean> {
+    const { clock, options, retries } = this.#parts;
+    const handOut = receipt as HandOut;
+    const { held, expiresAt } = handOut;
+    const isOut = (): boolean => this.#out.has(handOut);
+    // Until it is there it stays its holder's, or somebody else would have it besides: for a request under way, and its own.
+    this.#out.extend(handOut, Math.max(expiresAt - clock.now(), 2 * options.deliveryTimeoutMs));
+    try {
+      const moved = deadLetter ? this.#givenUp.bury(held, reason, isOut) : retries?.park(held, delayMs, isOut);
+      if ((await moved) !== true) return false;
+    } catch (error) {
+      if (isOut()) this.#out.extend(handOut, Math.max(0, expiresAt - clock.now()));
+      throw error;
+    }
+    this.#complete(handOut);
+    return this.#confirmations.ofAck(handOut);
   }
 
   #complete(handOut: HandOut): void {
@@ -372,6 +375,13 @@ export class KafkaConsumer implements MemberListener {
   }
 
   // --- partitions
+
+  /** Whether anything is delayed that whoever has its partition next has to be told of. */
+  #hasDelays(): boolean {
+    if (this.#closed || this.#ready.delayed === 0) return false;
+    const now = this.#parts.clock.now();
+    return Array.from(this.#partitions.values()).some((partition) => partition.hasDelays(now));
+  }
 
   /** Partitions are not ours any more, and neither is what was handed out of them. */
   #drop(partition: HeldPartition): void {

@@ -47,7 +47,7 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
   readonly capabilities: Capabilities;
   readonly capacity = Infinity;
   readonly gathering: Gathering<Encoded>;
-  /** The committer gathers them: whoever waits for one commit keeps nobody from going on. */
+  /** They are gathered where they are written: whoever waits for one keeps nobody from going on. */
   readonly settlesAtOnce = Infinity;
   readonly deadLetters: DeadLetterTopic;
   readonly #parts: KafkaQueueDriverParts;
@@ -89,6 +89,7 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
       deadLetters: capabilities.deadLetter ? this.deadLetters : undefined,
       retries: this.#retries,
       retry: options.retry,
+      idleMs: options.idleMs,
       onWarning: options.onWarning,
     });
   }
@@ -126,15 +127,15 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
     return this.#consumers.pop(max, waitMs, signal);
   }
 
-  ack(receipts: readonly unknown[]): Promise<readonly boolean[]> {
+  ack(receipts: readonly unknown[]): Promise<readonly (boolean | Error)[]> {
     return this.#consumers.ack(receipts as readonly HandOut[]);
   }
 
-  nack(returns: readonly ReturnedLease[]): Promise<readonly boolean[]> {
+  nack(returns: readonly ReturnedLease[]): Promise<readonly (boolean | Error)[]> {
     return this.#consumers.nack(returns);
   }
 
-  extend(receipts: readonly unknown[], ms: number): Promise<readonly boolean[]> {
+  async extend(receipts: readonly unknown[], ms: number): Promise<readonly boolean[]> {
     return this.#consumers.extend(receipts as readonly HandOut[], ms);
   }
 

@@ -1,4 +1,5 @@
 import { createQueue, type MessageQueue, systemClock } from '@nq/core';
+import { callUncaught } from '@nq/core/parts';
 import { loadCodec } from './codecs/load-codec.ts';
 import { capabilitiesOf } from './kafka-capabilities.ts';
 import { openError } from './kafka-error.ts';
@@ -6,7 +7,6 @@ import { type KafkaQueueOptions, resolveOptions } from './kafka-options.ts';
 import { KafkaQueueDriver } from './kafka-queue-driver.ts';
 import { openDriver } from './open-driver.ts';
 import { type PreparedTopics, prepareTopics } from './prepare-topics.ts';
-import { uncaught } from './uncaught.ts';
 
 /**
  * Opens a queue on a topic of Kafka: connects, makes sure that the topic is there, and that its brokers can be reached at
@@ -29,7 +29,7 @@ export async function kafkaQueue<Data = unknown>(options: KafkaQueueOptions): Pr
   });
   const capabilities = capabilitiesOf(resolved, { deadLetters: prepared.hasDeadLetters });
   // While it is open, nobody is there to whom a warning could be thrown.
-  const telling = { ...resolved, onWarning: uncaught(resolved.onWarning) };
+  const telling = { ...resolved, onWarning: (warning: string) => callUncaught(() => resolved.onWarning(warning)) };
   return createQueue<Data, never>(
     new KafkaQueueDriver({ options: telling, capabilities, driver, topics: prepared, clock }) as never,
   );

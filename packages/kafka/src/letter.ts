@@ -1,13 +1,10 @@
 import type { DeadLetter } from '@nq/core';
 import { type HeldRecord, originOf } from './held-partition.ts';
 import type { IncomingRecord, OutgoingRecord } from './kafka-driver.ts';
-import { decodeRecord, lastOf } from './record.ts';
+import { decodeRecord, lastOf, ownPrefix } from './record.ts';
 
 /** The type under which a dead letter that is no event is shown; its data are its bytes. */
 const undecodableType = 'nq.undecodable';
-
-/** In front of the names of headers that a dead letter has, and its event had not. */
-const prefix = 'nq-';
 
 /** Why a record has died. */
 export interface Death {
@@ -39,11 +36,11 @@ export function letterOf(held: HeldRecord, { reason, attempts, deadAt }: Death):
     value: value ?? Buffer.alloc(0),
     headers: {
       ...headers,
-      [`${prefix}reason`]: reason,
-      [`${prefix}attempts`]: String(attempts),
-      [`${prefix}dead-at`]: String(Math.floor(deadAt)),
-      ...(key === null ? {} : { [`${prefix}key`]: key }),
-      ...(value === null ? { [`${prefix}no-value`]: '1' } : {}),
+      [`${ownPrefix}reason`]: reason,
+      [`${ownPrefix}attempts`]: String(attempts),
+      [`${ownPrefix}dead-at`]: String(Math.floor(deadAt)),
+      ...(key === null ? {} : { [`${ownPrefix}key`]: key }),
+      ...(value === null ? { [`${ownPrefix}no-value`]: '1' } : {}),
     },
   };
 }
@@ -66,7 +63,7 @@ export function readLetter(record: IncomingRecord, foreignKey: string | undefine
   for (const [header, raw] of Object.entries(record.headers)) {
     const value = lastOf(raw);
     if (value === undefined) continue;
-    if (header.startsWith(prefix)) own[header.slice(prefix.length)] = value;
+    if (header.startsWith(ownPrefix)) own[header.slice(ownPrefix.length)] = value;
     else headers[header] = value;
   }
   const keyOf = own['key'];

@@ -51,15 +51,16 @@ export class PartitionProducer {
     return pushed;
   }
 
-  /** As `push`, in several requests if they are too large for one: when it rejects, some may be stored. */
-  async pushInParts(records: readonly OutgoingRecord[]): Promise<void> {
+  /** As `push`, in several requests if they are too large for one. @returns for each why it is not stored, if it is not. */
+  async pushInParts(records: readonly OutgoingRecord[]): Promise<readonly (Error | undefined)[]> {
     try {
       await this.push(records);
+      return records.map(() => undefined);
     } catch (error) {
-      if (!isNqError(error, 'NQ_PAYLOAD') || records.length === 1) throw error;
+      if (!isNqError(error, 'NQ_PAYLOAD') || records.length === 1) return records.map(() => error as Error);
       const half = Math.ceil(records.length / 2);
-      await this.pushInParts(records.slice(0, half));
-      await this.pushInParts(records.slice(half));
+      const [first, second] = [records.slice(0, half), records.slice(half)];
+      return [...(await this.pushInParts(first)), ...(await this.pushInParts(second))];
     }
   }
 

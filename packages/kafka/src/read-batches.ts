@@ -56,6 +56,7 @@ export async function readBatches({ bytes, from, aborted, enoughBytes, readOld }
     if (magic < 2) {
       const old = await readOld(bytes.subarray(start));
       records.push(...old.filter(({ offset }) => offset >= from));
+      read += bytes.length - start;
       end = old.at(-1) === undefined ? end : (old.at(-1) as IncomingRecord).offset + 1;
       break;
     }

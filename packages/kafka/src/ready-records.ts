@@ -20,7 +20,7 @@ export class ReadyRecords {
   /** Those that were never given back, from `#from` on. */
   #fresh: (HeldRecord | undefined)[] = [];
   #from = 0;
-  #returned: HeldRecord[] = [];
+  #returned = newReturned();
   #delayed = newHeap();
   #timer: Timer | undefined;
 
@@ -29,7 +29,7 @@ export class ReadyRecords {
     this.#onReady = onReady;
   }
 
-  /** How many can be taken, those included whose partition is not ours any more. */
+  /** How many can be taken. */
   get length(): number {
     return this.#returned.length + this.#fresh.length - this.#from;
   }
@@ -39,36 +39,40 @@ export class ReadyRecords {
     return this.#delayed.length;
   }
 
-  /** Adds a record whose turn has come, if there is one. */
+  /** Adds a record whose turn has come, if there is one, and its partition is ours. */
   add(held: HeldRecord | undefined): void {
-    if (held === undefined || this.#isDelayed(held)) return;
+    if (held === undefined || !held.partition.isOurs || this.#isDelayed(held)) return;
     this.#fresh.push(held);
     this.#onReady();
   }
 
   /** Adds records that were handed out. */
   giveBack(records: readonly HeldRecord[]): void {
-    const back = records.toSorted((a, b) => a.record.offset - b.record.offset).filter((held) => !this.#isDelayed(held));
+    const back = records.filter((held) => !this.#isDelayed(held));
     if (back.length === 0) return;
-    this.#returned.push(...back);
+    for (const held of back) this.#returned.add(held);
     this.#onReady();
   }
 
-  /** Takes the next record of a partition that is still ours. */
+  /** Takes the next record. */
   take(): HeldRecord | undefined {
-    for (;;) {
-      const held = this.#returned.shift() ?? this.#takeFresh();
-      if (held === undefined || held.partition.isOurs) return held;
-    }
+    return this.#returned.take() ?? this.#takeFresh();
   }
 
-  /** Forgets what is delayed of a partition that is not ours any more: whoever has it next knows the delay. */
+  /** Forgets what there is of a partition that is not ours any more: whoever has it next knows of it. */
   forget(partition: HeldPartition): void {
-    const kept = newHeap();
-    for (let delayed = this.#delayed.take(); delayed !== undefined; delayed = this.#delayed.take()) {
-      if (delayed.held.partition !== partition) kept.add(delayed);
+    const delayed = newHeap();
+    for (let one = this.#delayed.take(); one !== undefined; one = this.#delayed.take()) {
+      if (one.held.partition !== partition) delayed.add(one);
     }
-    this.#delayed = kept;
+    this.#delayed = delayed;
+    const returned = newReturned();
+    for (let one = this.#returned.take(); one !== undefined; one = this.#returned.take()) {
+      if (one.partition !== partition) returned.add(one);
+    }
+    this.#returned = returned;
+    this.#fresh = this.#fresh.slice(this.#from).filter((held) => held?.partition !== partition);
+    this.#from = 0;
   }
 
   close(): void {
@@ -119,6 +123,7 @@ export class ReadyRecords {
 }
 
 const newHeap = (): Heap<Delayed> => new Heap((a, b) => a.at - b.at);
+const newReturned = (): Heap<HeldRecord> => new Heap((a, b) => a.record.offset - b.record.offset);
 
 /** How many places in front are left empty before what is behind them is moved. */
 const shiftAfter = 1024;

@@ -95,6 +95,9 @@ function readBinary({ value, headers }: IncomingRecord): QueueEvent {
   return joinEvent({ attributes, data: textOf(value, 'the value') });
 }
 
+/** In front of the names of headers that a dead letter or a record of a retry topic has, and its event had not. */
+export const ownPrefix = 'nq-';
+
 /** Of a header that is there more than once, the last counts. */
 export function lastOf(header: IncomingRecord['headers'][string]): Buffer | string | undefined {
   return Array.isArray(header)

@@ -1,17 +1,20 @@
 import type { ReturnedLease } from '@nq/core';
-import { type HandOut, type HeldRecord, originOf } from './held-partition.ts';
+import { type HeldRecord, originOf } from './held-partition.ts';
 import type { IncomingRecord, OutgoingRecord } from './kafka-driver.ts';
-import { lastOf } from './record.ts';
+import { lastOf, ownPrefix } from './record.ts';
 import type { TopicProducer } from './topic-producer.ts';
 
 /** The headers that a record has in a retry topic, besides its own. */
 const headers = {
-  attempts: 'nq-attempts',
-  delayMs: 'nq-delay-ms',
-  pushedAt: 'nq-pushed-at',
-  origin: 'nq-origin',
+  attempts: `${ownPrefix}attempts`,
+  delayMs: `${ownPrefix}delay-ms`,
+  pushedAt: `${ownPrefix}pushed-at`,
+  origin: `${ownPrefix}origin`,
 } as const;
 const ours: ReadonlySet<string> = new Set(Object.values(headers));
+
+/** The longest delay that is written down, in milliseconds: some thirty thousand years. */
+const longestMs = 999_999_999_999_999;
 
 /** What is known of a record by what is written on it. */
 export interface Parked {
@@ -43,10 +46,13 @@ export class RetryTopic {
     return !deadLetter && delayMs >= this.#parts.afterMs;
   }
 
-  /** Resolves once the topic has them: only then may they be done where they are. @throws {NqError} if it may not. */
-  park(returns: readonly ReturnedLease[]): Promise<void> {
-    const records = returns.map(({ receipt, delayMs }) => parkedRecord((receipt as HandOut).held, delayMs));
-    return this.#parts.producer.pushEach(records);
+  /**
+   * Puts `held` there, unless that is not wanted any more when its turn comes.
+   *
+   * @returns whether the topic has it: only then may it be done where it is. @throws {NqError} if it has not, or nobody knows.
+   */
+  park(held: HeldRecord, delayMs: number, isWanted: () => boolean): Promise<boolean> {
+    return this.#parts.producer.add(parkedRecord(held, delayMs), isWanted);
   }
 
   close(): void {
@@ -63,15 +69,17 @@ function parkedRecord(held: HeldRecord, delayMs: number): OutgoingRecord {
     headers: {
       ...record.headers,
       [headers.attempts]: String(attempts),
-      [headers.delayMs]: String(Math.ceil(delayMs)),
+      [headers.delayMs]: String(Math.min(longestMs, Math.ceil(delayMs))),
       [headers.pushedAt]: String(Math.floor(record.time)),
       [headers.origin]: originOf(held),
     },
   };
 }
 
-/** When a record of a retry topic is read. */
-export interface ReadingTime {
+/** How a record of a retry topic is read. */
+export interface Reading {
+  /** Whose retries they are. */
+  readonly topic: string;
   /** By the clock of this machine, in milliseconds since the Unix epoch. */
   readonly date: number;
   /** It was written within so many milliseconds. */
@@ -84,9 +92,11 @@ export interface ReadingTime {
  */
 export function readParked(
   parked: IncomingRecord,
-  { date, sinceMs }: ReadingTime,
+  { topic, date, sinceMs }: Reading,
 ): { readonly record: IncomingRecord; readonly parked: Parked } {
-  const own = Object.fromEntries(Object.entries(parked.headers).filter(([name]) => !ours.has(name)));
+  const own = Object.entries(parked.headers).flatMap(([name, value]) =>
+    ours.has(name) ? [] : [[name, copied(value)]],
+  );
   const number = (name: string): number | undefined => {
     const text = lastOf(parked.headers[name])?.toString() ?? '';
     return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
@@ -94,11 +104,33 @@ export function readParked(
   const passedMs = Math.min(sinceMs, Math.max(0, date - parked.time));
   const origin = lastOf(parked.headers[headers.origin])?.toString() ?? '';
   return {
-    record: { ...parked, headers: own, time: number(headers.pushedAt) ?? parked.time },
+    record: {
+      ...parked,
+      // What was sent together is in one piece of memory, which must not live as long as one of it waits.
+      key: copyOf(parked.key),
+      value: copyOf(parked.value),
+      headers: Object.fromEntries(own),
+      time: number(headers.pushedAt) ?? parked.time,
+    },
     parked: {
       attempts: number(headers.attempts) ?? 0,
       delayMs: Math.max(0, (number(headers.delayMs) ?? 0) - passedMs),
-      origin: /^[\w.-]{1,249}\/\d{1,10}\/\d{1,16}$/.test(origin) ? origin : undefined,
+      // Nobody else's: it becomes the name of a dead letter.
+      origin:
+        origin.startsWith(`${topic}/`) && /^\/\d{1,10}\/\d{1,16}$/.test(origin.slice(topic.length))
+          ? origin
+          : undefined,
     },
   };
+}
+
+type Header = IncomingRecord['headers'][string];
+
+function copied(header: Header): Header {
+  if (Array.isArray(header)) return header.map((one) => copied(one as Header)) as Header;
+  return Buffer.isBuffer(header) ? copyOf(header) : header;
+}
+
+function copyOf<Bytes extends Buffer | null>(bytes: Bytes): Bytes {
+  return (bytes === null ? null : Buffer.from(bytes)) as Bytes;
 }

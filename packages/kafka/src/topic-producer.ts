@@ -4,6 +4,7 @@ import type { KafkaDriver, OutgoingRecord } from './kafka-driver.ts';
 import { partitionOf } from './murmur2.ts';
 import { PartitionCount } from './partition-count.ts';
 import { PartitionProducer } from './partition-producer.ts';
+import { RecordLine } from './record-line.ts';
 
 /** Where records go, and how. */
 export interface TopicProducerParts {
@@ -30,7 +31,8 @@ export class TopicProducer {
   readonly #parts: TopicProducerParts;
   readonly #partitions: PartitionCount;
   readonly #producers = new Map<number, PartitionProducer>();
-  /** Where records without a key go: to one partition for a request, then to the next one. */
+  readonly #lines = new Map<number, RecordLine>();
+  /** Where records without a key go: to one partition for a request, or for one of those that come one by one. */
   #sticky: number;
 
   constructor(parts: TopicProducerParts) {
@@ -48,28 +50,31 @@ export class TopicProducer {
 
   /** Stores records in the partition that they go to, in one request. @throws {NqError} as {@link PartitionProducer.push}. */
   push(partition: number, records: readonly OutgoingRecord[]): Promise<void> {
-    this.#partitions.look();
-    // The records without a key that come next go with those that do so, too, and not each with others.
-    if (partition === this.#sticky) this.#sticky = (this.#sticky + 1) % this.#partitions.now;
+    this.#goOnFrom(partition);
     return this.#producerOf(partition).push(records);
   }
 
-  /** Stores records, each where it goes. @throws {NqError} as {@link PartitionProducer.push}; some may be stored then. */
-  async pushEach(records: readonly OutgoingRecord[]): Promise<void> {
-    const groups = new Map<number, OutgoingRecord[]>();
-    for (const record of records) {
-      const partition = this.partitionOf(record.key);
-      const group = groups.get(partition);
-      if (group === undefined) groups.set(partition, [record]);
-      else group.push(record);
+  /** Stores a record where it goes, together with others that come meanwhile. As {@link RecordLine.add}. */
+  add(record: OutgoingRecord, isWanted: () => boolean): Promise<boolean> {
+    const partition = this.partitionOf(record.key);
+    this.#goOnFrom(partition);
+    let line = this.#lines.get(partition);
+    if (line === undefined) {
+      line = new RecordLine(this.#producerOf(partition));
+      this.#lines.set(partition, line);
     }
-    this.#partitions.look();
-    await Promise.all(Array.from(groups, ([partition, group]) => this.#producerOf(partition).pushInParts(group)));
+    return line.add(record, isWanted);
   }
 
   /** What is under way ends with its next failure, and nothing is tried again. */
   close(): void {
     for (const producer of this.#producers.values()) producer.close();
+  }
+
+  /** The records without a key that come next go with those that do so, too, and not each with others. */
+  #goOnFrom(partition: number): void {
+    this.#partitions.look();
+    if (partition === this.#sticky) this.#sticky = (this.#sticky + 1) % this.#partitions.now;
   }
 
   #producerOf(partition: number): PartitionProducer {

@@ -1,5 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { MessageQueue } from '@nq/core';
-import { Kafka, logLevel } from 'kafkajs';
+import { type Admin, ConfigResourceTypes, Kafka, logLevel, type Message } from 'kafkajs';
 import { kafkaOffer, type TestKafka, until } from 'nq-testbed';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { newTopic, openQueue, take, takeAll, type TestOptions } from './support/queue.ts';
@@ -18,13 +19,44 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`a retry topic on ${
     openQueue(server, { retryTopic: true, retryAfterMs: 500, ...options });
   const client = (): Kafka => new Kafka({ brokers: [...server.brokers], logLevel: logLevel.NOTHING });
 
-  /** Puts a record into the retry topic of the group of the tests, as somebody else might. */
-  async function inject(topic: string, headers: Record<string, string>, value = '{"type":"alien"}'): Promise<void> {
-    const producer = client().producer({ createPartitioner: () => () => 0 });
+  async function send(topic: string, messages: Message[]): Promise<void> {
+    const producer = client().producer({ allowAutoTopicCreation: false });
     await producer.connect();
-    await producer.send({ topic: `${topic}.tests.retry`, messages: [{ key: 'k', value, headers }] });
-    await producer.disconnect();
+    await producer.send({ topic, messages }).finally(() => producer.disconnect());
   }
+
+  /** Puts a record into the retry topic of the group of the tests, as somebody else might. */
+  const inject = (topic: string, headers: Record<string, string>, value = '{"type":"alien"}'): Promise<void> =>
+    send(`${topic}.tests.retry`, [{ partition: 0, key: 'k', value, headers }]);
+
+  async function withAdmin<Result>(work: (admin: Admin) => Promise<Result>): Promise<Result> {
+    const admin = client().admin();
+    await admin.connect();
+    return work(admin).finally(() => admin.disconnect());
+  }
+
+  /** Has a topic take nothing any more; until then it may take records without a value. */
+  async function takeNothing(topic: string): Promise<void> {
+    const configEntries = [{ name: 'max.message.bytes', value: '1' }];
+    const resources = [{ type: ConfigResourceTypes.TOPIC, name: topic, configEntries }];
+    await withAdmin((admin) => admin.alterConfigs({ validateOnly: false, resources }));
+    const refuses = (partition: number): Promise<boolean> =>
+      send(topic, [{ partition, value: null }]).then(
+        () => false,
+        () => true,
+      );
+    const partitions = await withAdmin((admin) => admin.fetchTopicOffsets(topic));
+    await until('it to refuse', async () => {
+      return (await Promise.all(partitions.map(({ partition }) => refuses(partition)))).every(Boolean);
+    });
+  }
+
+  /** The members of a group. */
+  const membersOf = (group: string): Promise<readonly string[]> =>
+    withAdmin(async (admin) => {
+      const { groups } = await admin.describeGroups([group]);
+      return (groups[0]?.members ?? []).map(({ memberId }) => memberId).toSorted();
+    });
 
   test('holds what is given back for long, and its key goes on meanwhile', async () => {
     await using queue = await open();
@@ -74,7 +106,7 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`a retry topic on ${
   test('is counted: what waits is delayed, and ready when its delay is over', async () => {
     await using queue = await open();
     await queue.pushMany(['a', 'b', 'c'].map((type) => ({ type, key: type })));
-    for (let left = 2; left > 0; left--) await (await take(queue)).nack({ delayMs: 1500 });
+    for (let left = 2; left > 0; left--) await (await take(queue)).nack({ delayMs: 4000 });
     const held = await take(queue);
     expect(await queue.size()).toMatchObject({ ready: 0, inFlight: 1, delayed: 2 });
     await held.ack();
@@ -84,26 +116,33 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`a retry topic on ${
     expect(await queue.size()).toMatchObject({ ready: 1, inFlight: 0, delayed: 1 });
   });
 
-  test('gives its events to every process of the group, and to one of them each', async () => {
-    const topic = newTopic();
-    await using queue = await open({ topic });
-    await using other = await open({ topic });
-    const types = Array.from({ length: 40 }, (_, index) => `t${index}`);
-    await queue.pushMany(types.map((type) => ({ type, key: type })));
-    const seen: string[] = [];
-    const consume = async (one: MessageQueue): Promise<void> => {
-      while (seen.length < types.length) {
+  test('gives its events to the processes of the group, each to one of them', async () => {
+    const [topic, groupId] = [newTopic(), newTopic()];
+    await using queue = await open({ topic, groupId });
+    await using other = await open({ topic, groupId });
+    const types = Array.from({ length: 200 }, (_, index) => `t${index}`);
+    const seen = { queue: [] as string[], other: [] as string[] };
+    const count = (): number => seen.queue.length + seen.other.length;
+    const consume = async (one: MessageQueue, own: string[]): Promise<void> => {
+      while (count() < types.length) {
         const delivery = await one.pop({ timeoutMs: 500 });
         if (delivery === undefined) continue;
         if (delivery.attempt === 1) await delivery.nack({ delayMs: 500 });
         else {
-          seen.push(delivery.event.type);
+          own.push(delivery.event.type);
           await delivery.ack();
         }
       }
     };
-    await Promise.all([consume(queue), consume(other)]);
-    expect(seen.toSorted()).toEqual(types.toSorted());
+    const consuming = Promise.all([consume(queue, seen.queue), consume(other, seen.other)]);
+    // Each has its part of the partitions, of the topic and of the retries.
+    for (const group of [groupId, `${groupId}.retries`]) {
+      await until('two members', async () => (await membersOf(group)).length === 2);
+    }
+    await queue.pushMany(types.map((type) => ({ type, key: type })));
+    await consuming;
+    expect([...seen.queue, ...seen.other].toSorted()).toEqual(types.toSorted());
+    expect([seen.queue.length > 0, seen.other.length > 0]).toEqual([true, true]);
   });
 
   test('has dead letters under the place where they were at first, and they are replayed as they were', async () => {
@@ -127,18 +166,82 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`a retry topic on ${
     await again.ack();
   });
 
-  test('that cannot be written leaves the event where it was', async () => {
+  test('that cannot be written leaves the event where it was, and keeps nothing else from being given back', async () => {
     const topic = newTopic();
-    await using queue = await open({ topic, deliveryTimeoutMs: 1000 });
-    await queue.push({ type: 'a', key: 'k' });
+    await using queue = await open({ topic });
+    await queue.pushMany(['a', 'b', 'c'].map((type) => ({ type, key: type })));
+    const deliveries = [await take(queue), await take(queue), await take(queue)] as const;
+    await takeNothing(`${topic}.tests.retry`);
+    const [parked, plain, given] = await Promise.allSettled([
+      deliveries[0].nack({ delayMs: 1000 }),
+      deliveries[1].nack(),
+      deliveries[2].nack({ deadLetter: true }),
+    ]);
+    expect([plain.status, given.status]).toEqual(['fulfilled', 'fulfilled']);
+    expect(parked).toMatchObject({ reason: { code: 'NQ_PAYLOAD' } });
+    expect(deliveries[0].signal.aborted).toBe(false);
+    await deliveries[0].nack();
+    const back = [await take(queue), await take(queue)].map(({ event, attempt }) => `${event.type}${attempt}`);
+    expect(back.toSorted()).toEqual([`${deliveries[0].event.type}2`, `${deliveries[1].event.type}2`].toSorted());
+    expect((await queue.deadLetters.list()).map(({ event }) => event.id)).toContain(deliveries[2].event.id);
+  });
+
+  test('has an event once whose neighbour cannot become a dead letter', async () => {
+    const topic = newTopic();
+    await using queue = await open({ topic, leaseMs: 60_000 });
+    await queue.pushMany(['a', 'b'].map((type) => ({ type, key: type })));
+    const [one, other] = [await take(queue), await take(queue)];
+    await takeNothing(`${topic}.tests.dead`);
+    const [dead, parked] = await Promise.allSettled([one.nack({ deadLetter: true }), other.nack({ delayMs: 500 })]);
+    expect(dead).toMatchObject({ reason: { code: 'NQ_PAYLOAD' } });
+    expect(parked.status).toBe('fulfilled');
+    const again = await take(queue);
+    expect([again.event.type, again.attempt]).toEqual([other.event.type, 2]);
+    await again.ack();
+    expect(await queue.pop({ timeoutMs: 500 })).toBeUndefined();
+    await one.ack();
+  });
+
+  test('has events without a key in all of its partitions', async () => {
+    const topic = newTopic();
+    await using queue = await open({ topic });
+    await queue.pushMany(Array.from({ length: 20 }, (_, index) => ({ type: `t${index}` })));
+    for (let left = 20; left > 0; left--) await (await take(queue)).nack({ delayMs: 60_000 });
+    const counts = await withAdmin((admin) => admin.fetchTopicOffsets(`${topic}.tests.retry`));
+    expect(counts.map(({ high }) => Number(high))).toEqual([5, 5, 5, 5]);
+  });
+
+  test('takes any delay', async () => {
+    await using queue = await open();
+    await queue.push({ type: 'a' });
+    await (await take(queue)).nack({ delayMs: Number.MAX_SAFE_INTEGER });
+    expect(await queue.pop({ timeoutMs: 500 })).toBeUndefined();
+    expect(await queue.size()).toMatchObject({ ready: 0, delayed: 1 });
+  });
+
+  test('counts delays from when an event was given back, however much there is to be read', async () => {
+    const topic = newTopic();
+    await using queue = await open({ topic });
+    // More than one answer has, of each partition.
+    const value = JSON.stringify({ type: 'old', text: 'x'.repeat(1000) });
+    const timestamp = String(Date.now() - 120_000);
+    const messages = Array.from({ length: 4000 }, (_, index) => {
+      return { partition: index % 4, timestamp, value, headers: { 'nq-delay-ms': '60000' } };
+    });
+    for (let at = 0; at < messages.length; at += 500) await send(`${topic}.tests.retry`, messages.slice(at, at + 500));
+    expect((await takeAll(queue, messages.length)).length).toBe(messages.length);
+  });
+
+  test('is not left while something of the topic itself is in hand', async () => {
+    const groupId = newTopic();
+    await using queue = await open({ groupId, idleMs: 200 });
+    await queue.push({ type: 'a' });
     const held = await take(queue);
-    const admin = client().admin();
-    await admin.connect();
-    await admin.deleteTopics({ topics: [`${topic}.tests.retry`] });
-    await admin.disconnect();
-    expect((await refusalOf(() => held.nack({ delayMs: 1000 }))).told).toMatch(/^NQ_\w+ Cannot give back for later: /);
-    await held.nack();
-    expect(await take(queue)).toMatchObject({ attempt: 2, event: { type: 'a' } });
+    const before = await until('the member', async () => membersOf(`${groupId}.retries`));
+    await sleep(1500);
+    expect(await membersOf(`${groupId}.retries`)).toEqual(before);
+    await held.ack();
+    await until('it to leave', async () => (await membersOf(`${groupId}.retries`)).length === 0);
   });
 
   test.each<[string, Record<string, string>]>([

@@ -10,21 +10,29 @@ const unknownMs = 1000;
 export function askWhoAnswers({ brokerPool }: Cluster): void {
   const find = brokerPool.findConnectedBroker.bind(brokerPool);
   brokerPool.findConnectedBroker = async () => {
-    const [nodeId] = likeliestFirst(brokerPool.brokers);
-    const isConnected = nodeId !== undefined && brokerPool.brokers[nodeId]?.isConnected() === true;
-    return isConnected ? brokerPool.findBroker({ nodeId }) : find();
+    for (const nodeId of likeliestFirst(brokerPool.brokers)) {
+      try {
+        return await brokerPool.findBroker({ nodeId });
+      } catch {
+        // Another one, then.
+      }
+    }
+    return find();
   };
 }
 
-/** The numbers of brokers: first those of which no request has been without an answer for long. */
+/** The numbers of brokers: first those of which no request has been without an answer for long, in any order. */
 export function likeliestFirst(brokers: Readonly<Record<string, Broker>>): readonly string[] {
-  const since = new Map(Object.entries(brokers).map(([nodeId, broker]) => [nodeId, waitsSince(broker)]));
-  return [...since.keys()].toSorted((a, b) => (since.get(b) as number) - (since.get(a) as number));
+  // By the clock of kafkajs, which notes when it has sent something.
+  const now = Date.now();
+  const found = Object.entries(brokers).map(([nodeId, broker]) => {
+    return { nodeId, since: waitsSince(broker, now), tie: Math.random() };
+  });
+  return found.toSorted((a, b) => b.since - a.since || a.tie - b.tie).map(({ nodeId }) => nodeId);
 }
 
-/** Since when the oldest request waits for an answer of it, in milliseconds since the Unix epoch; now, if none does. */
-function waitsSince(broker: Broker): number {
-  const now = Date.now();
+/** Since when the oldest request waits for an answer of it, in milliseconds since the Unix epoch; `now`, if none does. */
+function waitsSince(broker: Broker, now: number): number {
   if (!broker.isConnected()) return now - unknownMs;
   const sent = broker.connectionPool.pool.flatMap(({ requestQueue }) => [...requestQueue.inflight.values()]);
   return Math.min(now, ...sent.map(({ sentAt }) => sentAt ?? now));

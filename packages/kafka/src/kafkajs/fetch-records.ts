@@ -16,8 +16,8 @@ export interface FetchRequest {
 /** What the broker has sent of one partition; `failure` says why it cannot be read. */
 export interface FetchedPartition extends ReadRecords {
   readonly partition: number;
-  /** The end of what could be read when it was sent. */
-  readonly high: number;
+  /** Whether there was nothing behind it when it was sent. */
+  readonly isAll: boolean;
   readonly failure: KafkaFailure | undefined;
 }
 
@@ -29,6 +29,7 @@ interface Sent {
 interface SentPartition {
   readonly partition: number;
   readonly errorCode: number;
+  /** The end of what may be read. */
   readonly high: number;
   readonly aborted: readonly AbortedTransaction[];
   readonly bytes: Buffer;
@@ -79,11 +80,11 @@ async function readPartition(
 ): Promise<FetchedPartition> {
   try {
     const read = await readBatches({ bytes, from, aborted, enoughBytes: enough, readOld: readOldMessages });
-    return { ...read, partition, high, failure: undefined };
+    return { ...read, partition, isAll: (read.end ?? from) >= high, failure: undefined };
   } catch (error) {
     if (!(error instanceof KafkaFailure)) throw error;
     // What is in the other partitions can be read all the same.
-    return { partition, high, records: [], end: undefined, bytes: 0, failure: error };
+    return { partition, isAll: false, records: [], end: undefined, bytes: 0, failure: error };
   }
 }
 

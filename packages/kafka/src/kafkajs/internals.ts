@@ -5,6 +5,7 @@ import type { Kafka } from 'kafkajs';
 import type { IncomingRecord } from '../kafka-driver.ts';
 import { KafkaFailure } from '../kafka-failure.ts';
 import { askWhoAnswers } from './ask-who-answers.ts';
+import { calmTimers } from './calm-timers.ts';
 import { tellWhyNoCoordinator } from './coordinator.ts';
 import { noteRefusals } from './refusals.ts';
 
@@ -141,13 +142,25 @@ export interface ConnectionPool {
 }
 
 /** The requests of one connection. */
-interface RequestQueue {
+export interface RequestQueue {
   readonly pending: readonly unknown[];
   /** Those without an answer, and when each was sent, in milliseconds since the Unix epoch. */
-  readonly inflight: ReadonlyMap<number, { readonly sentAt: number | null }>;
+  readonly inflight: ReadonlyMap<number, InflightRequest>;
   readonly throttledUntil: number;
+  /** Whether requests without an answer are given up. */
+  readonly enforceRequestTimeout: boolean;
+  isConnected(): boolean;
   scheduleCheckPendingRequests(): void;
+  scheduleRequestTimeoutCheck(): void;
   destroy(): void;
+}
+
+/** A request without an answer. */
+interface InflightRequest {
+  readonly sentAt: number | null;
+  /** How long it may be without one, in milliseconds. */
+  readonly requestTimeout: number;
+  timeoutRequest(): void;
 }
 
 /** A membership in a group. */
@@ -299,24 +312,6 @@ export function refuseBefore(needed: number, { request: { apiName, apiVersion } 
     'refused',
     `the broker is too old: it knows ${apiName} in version ${apiVersion}, not ${needed}`,
   );
-}
-
-const calm = Symbol('calm');
-
-/**
- * Ends what kafkajs never ends: each connection that was ever used looks for requests to send a thousand times in a second,
- * where nothing waits (kafkajs #1556, #1704). It still looks when something waits, or the broker has asked for a pause.
- */
-function calmTimers({ pool }: ConnectionPool): void {
-  for (const { requestQueue } of pool) {
-    const prototype = Object.getPrototypeOf(requestQueue) as RequestQueue & { [calm]?: boolean };
-    if (prototype[calm] === true) return;
-    const schedule = prototype.scheduleCheckPendingRequests;
-    prototype.scheduleCheckPendingRequests = function (this: RequestQueue): void {
-      if (this.pending.length > 0 || this.throttledUntil > Date.now()) schedule.call(this);
-    };
-    prototype[calm] = true;
-  }
 }
 
 /** A message of the formats that Kafka had before 0.11. */

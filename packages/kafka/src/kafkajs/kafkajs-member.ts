@@ -8,7 +8,7 @@ import { failureOf } from './kafkajs-failures.ts';
 import type { MemberParts } from './member-parts.ts';
 import { newGroup } from './new-group.ts';
 
-/** How long a broker waits for a record before it answers that there is none, in milliseconds: what a join waits for, too. */
+/** How long a broker waits for a record before it answers that there is none, in milliseconds: so long the first fetch after a join may wait for the last one before it. */
 const fetchWaitMs = 500;
 /** The same while partitions of that broker are left out: one that is to be read again waits for the answer. */
 const fetchWaitAmongPausedMs = 20;
@@ -275,10 +275,10 @@ export class KafkajsMember implements KafkaMember {
     return fetchRecords(broker, { topic, partitions: positions, maxBytes: fetchBytes, waitMs });
   }
 
-  #take(group: ConsumerGroup, { partition, records, end, high, failure }: FetchedPartition): void {
+  #take(group: ConsumerGroup, { partition, records, end, isAll, failure }: FetchedPartition): void {
     if (failure !== undefined) return;
     const { topic } = this.#parts.options;
-    this.#parts.listener.received(partition, records, end ?? 0, (end ?? high) >= high);
+    this.#parts.listener.received(partition, records, end ?? 0, isAll);
     if (end !== undefined) group.resolveOffset({ topic, partition, offset: String(end - 1) });
   }
 

@@ -183,11 +183,11 @@ export class SimulatedConnection implements QueueDriver<string> {
     });
   }
 
-  ack(receipts: readonly unknown[]): Promise<readonly boolean[]> {
+  ack(receipts: readonly unknown[]): Promise<readonly (boolean | Error)[]> {
     return this.#request(() => this.#store.ack(receipts));
   }
 
-  nack(returns: readonly ReturnedLease[]): Promise<readonly boolean[]> {
+  nack(returns: readonly ReturnedLease[]): Promise<readonly (boolean | Error)[]> {
     return this.#request(() => this.#store.nack(returns));
   }
 

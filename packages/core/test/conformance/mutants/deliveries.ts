@@ -230,9 +230,9 @@ export const deliveryMutants: readonly Mutant[] = [
       wrong: `${verb === 'ack' ? 'An ack' : 'A nack'} whose answer was lost counts as carried out.`,
       driver: (driver, alive) => {
         const unless = async (
-          settlement: Promise<readonly boolean[]>,
+          settlement: Promise<readonly (boolean | Error)[]>,
           { length }: readonly unknown[],
-        ): Promise<readonly boolean[]> => {
+        ): Promise<readonly (boolean | Error)[]> => {
           try {
             return await settlement;
           } catch (error) {

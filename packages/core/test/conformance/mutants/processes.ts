@@ -186,7 +186,7 @@ export const processMutants: readonly Mutant[] = [
         return inTurn(state.counting, process, counted);
       };
       const letters = driver.deadLetters as DeadLetters;
-      const found = (answers: readonly boolean[]): number => answers.filter(Boolean).length;
+      const found = (answers: readonly (boolean | Error)[]): number => answers.filter(Boolean).length;
       return changed(driver, {
         push: (events) =>
           counting(

@@ -289,7 +289,7 @@ function withReturns(
 /** `driver`, with something else done with what is given up. */
 function aroundBurials(
   driver: QueueDriver<string>,
-  bury: (burials: readonly Return[]) => Promise<readonly boolean[]>,
+  bury: (burials: readonly Return[]) => Promise<readonly (boolean | Error)[]>,
 ): QueueDriver<string> {
   return changed(driver, {
     async nack(returns) {

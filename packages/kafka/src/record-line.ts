@@ -1,0 +1,70 @@
+import type { OutgoingRecord } from './kafka-driver.ts';
+import type { PartitionProducer } from './partition-producer.ts';
+
+/** A record on its way. */
+interface Waiting {
+  readonly record: OutgoingRecord;
+  readonly isWanted: () => boolean;
+  readonly resolve: (isStored: boolean) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** The most records of one request. */
+const largestBatch = 500;
+
+/**
+ * Records for one partition that are written one by one: what comes while a request is under way goes together with the
+ * next one, and each has an answer of its own.
+ */
+export class RecordLine {
+  readonly #producer: PartitionProducer;
+  #waiting: Waiting[] = [];
+  #isBusy = false;
+
+  constructor(producer: PartitionProducer) {
+    this.#producer = producer;
+  }
+
+  /**
+   * Stores `record`, unless it is not wanted any more when its turn comes.
+   *
+   * @returns whether it is stored. @throws {NqError} as {@link PartitionProducer.push}.
+   */
+  add(record: OutgoingRecord, isWanted: () => boolean): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ record, isWanted, resolve, reject });
+      if (this.#isBusy) return;
+      this.#isBusy = true;
+      void this.#run();
+    });
+  }
+
+  /** What is under way ends with its next failure, and nothing is tried again. */
+  close(): void {
+    this.#producer.close();
+  }
+
+  /** Never rejects. */
+  async #run(): Promise<void> {
+    // What comes in the same turn goes with it.
+    await Promise.resolve();
+    while (this.#waiting.length > 0) {
+      const wanted: Waiting[] = [];
+      for (const one of this.#waiting.splice(0, largestBatch)) {
+        if (one.isWanted()) wanted.push(one);
+        else one.resolve(false);
+      }
+      if (wanted.length > 0) await this.#store(wanted);
+    }
+    this.#isBusy = false;
+  }
+
+  async #store(wanted: readonly Waiting[]): Promise<void> {
+    const failures = await this.#producer.pushInParts(wanted.map(({ record }) => record));
+    for (const [index, { resolve, reject }] of wanted.entries()) {
+      const failure = failures[index];
+      if (failure === undefined) resolve(true);
+      else reject(failure);
+    }
+  }
+}
