@@ -12,6 +12,8 @@ import { kafkaQueue, type KafkaQueueOptions, kafkaReader } from '../src/index.ts
 const seconds = Number(process.env['NQ_CHAOS_SECONDS'] ?? 100);
 /** How many events are pushed at the least. */
 const events = Number(process.env['NQ_CHAOS_EVENTS'] ?? 60_000);
+/** Whether what is given back with a delay waits in a retry topic. `NQ_CHAOS_RETRY_TOPIC` sets it, to 1. */
+const hasRetryTopic = process.env['NQ_CHAOS_RETRY_TOPIC'] === '1';
 const sessionTimeoutMs = 6000;
 const topic = 'chaos';
 
@@ -33,6 +35,7 @@ describe.skipIf(missing !== undefined)(
           groupId: 'chaos',
           createTopic: { partitions: 6, replicationFactor: 3 },
           sessionTimeoutMs,
+          ...(hasRetryTopic ? { retryTopic: true, retryAfterMs: 50 } : {}),
         };
         await using observer = await kafkaQueue({ ...options, brokers: server.brokers });
         const program = join(import.meta.dirname, 'chaos/actor.ts');

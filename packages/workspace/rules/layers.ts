@@ -27,6 +27,7 @@ const coreLayers: readonly Layer[] = [
       'heap.ts',
       'histogram.ts',
       'passing-map.ts',
+      'uncaught.ts',
       'random.ts',
     ],
   },
