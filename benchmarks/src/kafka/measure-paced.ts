@@ -1,46 +1,26 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Arrivals, type Put } from '../harness/arrivals.ts';
 import type { Budget } from '../harness/budget.ts';
 import type { Column, Readings } from '../harness/case.ts';
 import { formatNumber } from '../harness/format.ts';
+import { type ArrivalsRun, measureArrivals, waitColumns } from '../harness/measure-latency.ts';
 
 /** What {@link paced} reads. */
 export const pacedColumns: readonly Column[] = [
-  {
-    heading: 'push → handler, ms p50 / p99 / p99.9',
-    keys: ['queueP50Ms', 'queueP99Ms', 'queueP999Ms'],
-    format: formatNumber,
-  },
-  {
-    heading: 'arrival → handler, ms p50 / p99 / p99.9',
-    keys: ['arrivalP50Ms', 'arrivalP99Ms', 'arrivalP999Ms'],
-    format: formatNumber,
-  },
+  ...waitColumns('Ms'),
   { heading: 'client CPU, µs/message', keys: ['clientCpuUs'], format: formatNumber },
 ];
 
-/** What is due is looked for once in a millisecond: nothing here is faster, and the process is not kept busy by it. */
-const nextTurn = (): Promise<void> => sleep(1);
-
 /**
- * Measures how long messages wait for their handler when they arrive at a fixed rate, as `latency()` does, and the CPU
- * time that it costs, because the process sleeps between arrivals.
- *
- * @param prepare is given a function that the handler calls with the number of its message.
+ * Measures arrivals, and the CPU time that they cost: what is due is looked for once in a millisecond, for nothing here is
+ * faster, and the process sleeps in between.
  */
 export function paced(
   perSecond: number,
-  prepare: (handled: (index: number) => void, address: string) => Promise<Put>,
+  prepare: ArrivalsRun['prepare'],
 ): (budget: Budget, address: string) => Promise<Readings> {
-  return async ({ loopMs }, address) => {
-    let arrivals = new Arrivals(perSecond, loopMs);
-    const put = await prepare((index) => arrivals.handled(index), address);
-    await arrivals.run(put, nextTurn);
-    arrivals = new Arrivals(perSecond, loopMs * 2);
-    const before = process.cpuUsage();
-    await arrivals.run(put, nextTurn);
-    const { user, system } = process.cpuUsage(before);
-    const inMs = Object.entries(arrivals.readings()).map(([key, us]) => [key.replace(/Us$/, 'Ms'), us / 1000] as const);
-    return { ...Object.fromEntries(inMs), clientCpuUs: (user + system) / arrivals.count };
+  return async (budget, address) => {
+    const { waits, cpuUs } = await measureArrivals({ perSecond, prepare, nextTurn: () => sleep(1) }, budget, address);
+    const inMs = Object.entries(waits).map(([key, us]) => [key.replace(/Us$/, 'Ms'), us / 1000] as const);
+    return { ...Object.fromEntries(inMs), clientCpuUs: cpuUs };
   };
 }
