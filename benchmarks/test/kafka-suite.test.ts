@@ -98,7 +98,7 @@ describe.skipIf(missing !== undefined)(`a quick run on ${name}`, () => {
     const json = join(folder, 'kafka.json');
     const main = fileURLToPath(new URL('../src/kafka/main.ts', import.meta.url));
     const chosen =
-      '^push, nq, (one|1,000)|^push, (kafkajs|@plat.*), batches|Java|^consume, (kafkajs eachBatch|@plat.*|nq popMany)$|^1,000/s, nq|^rebalance, nq|^idle, nq';
+      '^push, nq, (one|1,000)|^push, (kafkajs|@plat.*), batches|Java|^consume, (kafkajs eachBatch|@plat.*|nq popMany, acks meanwhile)$|^1,000/s, nq|^rebalance, nq|^idle, nq';
     const args = [main, '--quick', '--rounds', '1', '--only', chosen, '--json', json];
     const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 280_000 });
 
