@@ -40,11 +40,12 @@ export function isCount(value: unknown, min = 0): value is number {
 
 /** The error of an `answer` that does not say of `count` leases whether they were ours: they may be settled all the same. */
 export function wrongLeaseAnswer(method: 'ack' | 'nack' | 'extend', count: number, answer: unknown): NqError {
+  const isRight = (one: unknown): boolean => typeof one === 'boolean' || (method !== 'extend' && one instanceof Error);
   const expected = `${method} must answer an array of ${count} ${count === 1 ? 'boolean' : 'booleans'}`;
   const got = !Array.isArray(answer)
     ? describeKind(answer)
     : answer.length === count
-      ? `an array that holds ${describeKind(answer.find((one) => typeof one !== 'boolean'))}`
+      ? `an array that holds ${describeKind(answer.find((one) => !isRight(one)))}`
       : `an array of ${answer.length}`;
   return wrongAnswer('NQ_OUTCOME_UNKNOWN', method, expected, got);
 }

@@ -15,7 +15,6 @@ interface ConsumerOptions extends FlowLimits, PositionOptions {
   readonly rebalanceTimeoutMs: number;
   readonly fetchBytes: number;
   readonly requestTimeoutMs: number;
-  readonly deliveryTimeoutMs: number;
   readonly openTimeoutMs: number;
   readonly foreignKey: string | undefined;
 }

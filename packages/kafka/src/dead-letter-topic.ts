@@ -64,7 +64,7 @@ export class DeadLetterTopic implements DeadLetters {
 
   /** Ends what is being written. */
   close(): void {
-    this.#producer.close();
+    this.#dying.close();
   }
 
   async count(): Promise<number> {

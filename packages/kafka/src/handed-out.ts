@@ -122,7 +122,7 @@ export class HandedOut {
       if (handOut.isExtended) continue;
       next = handOut.expiresAt;
       if (next > now) break;
-      expired.push(handOut);
+      if (!handOut.isMoving) expired.push(handOut);
       next = Infinity;
     }
     for (let first = this.#extended.peek(); first !== undefined; first = this.#extended.peek()) {
@@ -131,7 +131,7 @@ export class HandedOut {
       const isOver = !handOut.isOut || handOut.expiresAt !== at;
       if (!isOver && at > now) break;
       this.#extended.take();
-      if (!isOver) expired.push(handOut);
+      if (!isOver && !handOut.isMoving) expired.push(handOut);
     }
     for (const handOut of expired) this.end(handOut);
     this.#armFor(Math.min(next, this.#extended.peek()?.at ?? Infinity));

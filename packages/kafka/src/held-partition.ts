@@ -41,8 +41,12 @@ export class HandOut {
   isExtended = false;
   /** Whether it is being given back. */
   isReturning = false;
-  /** The end of what is being done to give it back, or to put it elsewhere. */
-  settling: Promise<unknown> | undefined;
+  /** Whether it is on its way to another topic: as long as it is, its lease does not end. */
+  isMoving = false;
+  /** Whether it is there. */
+  isMoved = false;
+  /** Ends when it was given back or put elsewhere, with whether it was; `undefined` if nothing of that is under way. */
+  settling: Promise<boolean> | undefined;
 
   constructor(held: HeldRecord, expiresAt: number) {
     this.held = held;

@@ -16,6 +16,7 @@ import { type PartitionView, type PositionOptions, positionsOf } from './positio
 import { ReadyRecords } from './ready-records.ts';
 import { decodeRecord } from './record.ts';
 import { readParked } from './retry-topic.ts';
+import { Returns } from './returns.ts';
 import { StandingFailure } from './standing-failure.ts';
 
 /** How long deliveries have to be settled before partitions go to others, in parts of the session. */
@@ -29,6 +30,7 @@ export class KafkaConsumer implements MemberListener {
   readonly #parts: ConsumerParts;
   readonly #committer: Committer;
   readonly #confirmations: Confirmations;
+  readonly #returns: Returns;
   readonly #partitions = new Map<number, HeldPartition>();
   #member: KafkaMember | undefined;
   #generation: unknown;
@@ -74,6 +76,18 @@ export class KafkaConsumer implements MemberListener {
       commit: (offsets) => (this.#member as KafkaMember).commit(this.#generation, offsets),
     });
     this.#confirmations = new Confirmations({ ...parts, committer: this.#committer });
+    this.#returns = new Returns({
+      ...parts,
+      out: this.#out,
+      confirmations: this.#confirmations,
+      givenUp: this.#givenUp,
+      onBack: (held) => {
+        this.#ready.giveBack([held]);
+        this.#changes.tell();
+        this.#delays.look();
+      },
+      complete: (handOut) => this.#complete(handOut),
+    });
   }
 
   /** Calls `listener` with each hand-out that is no longer ours. */
@@ -165,9 +179,9 @@ export class KafkaConsumer implements MemberListener {
     return this.#confirmations.ofAcks(handOuts);
   }
 
-  /** @returns for each whether it was ours, or why nobody knows. Never rejects: one need not wait for another. */
+  /** As {@link Returns.take}. */
   nack(returns: readonly ReturnedLease[]): Promise<readonly (boolean | Error)[]> {
-    return Promise.all(returns.map((back) => this.#nack(back).catch((error: unknown) => error as Error)));
+    return this.#returns.take(returns);
   }
 
   /** @returns whether it is still handed out. */
@@ -292,55 +306,6 @@ export class KafkaConsumer implements MemberListener {
   }
 
   // --- settling
-
-  async #nack(back: ReturnedLease): Promise<boolean> {
-    const handOut = back.receipt as HandOut;
-    // A queue that is closed asks once more for what has no answer yet.
-    while (handOut.settling !== undefined) await handOut.settling;
-    // What was put elsewhere, and of which nobody knew whether it was done here.
-    if (!this.#out.has(handOut)) return this.#confirmations.ofAck(handOut);
-    const settled = back.deadLetter || this.#parts.retries?.takes(back) ? this.#move(back) : this.#giveBack(back);
-    const end = (): void => (handOut.settling = undefined);
-    handOut.settling = settled.then(end, end);
-    return settled;
-  }
-
-  /** That it goes back is written down first, as an acknowledgement is: until then it is its holder's. */
-  async #giveBack({ receipt, delayMs }: ReturnedLease): Promise<boolean> {
-    const handOut = receipt as HandOut;
-    const { held } = handOut;
-    handOut.isReturning = true;
-    held.until = delayMs > 0 ? this.#parts.clock.now() + delayMs : undefined;
-    try {
-      if (!(await this.#confirmations.of(held, ++held.partition.version)) || !this.#out.has(handOut)) return false;
-    } finally {
-      handOut.isReturning = false;
-    }
-    this.#out.end(handOut);
-    this.#ready.giveBack([held]);
-    this.#changes.tell();
-    this.#delays.look();
-    return true;
-  }
-
-  /** Only when another topic has it, that of the dead letters or that of the retries, it is done in this one. */
-  async #move({ receipt, delayMs, deadLetter, reason }: ReturnedLease): Promise<boolean> {
-    const { clock, options, retries } = this.#parts;
-    const handOut = receipt as HandOut;
-    const { held, expiresAt } = handOut;
-    const isOut = (): boolean => this.#out.has(handOut);
-    // Until it is there it stays its holder's, or somebody else would have it besides: for a request under way, and its own.
-    this.#out.extend(handOut, Math.max(expiresAt - clock.now(), 2 * options.deliveryTimeoutMs));
-    try {
-      const moved = deadLetter ? this.#givenUp.bury(held, reason, isOut) : retries?.park(held, delayMs, isOut);
-      if ((await moved) !== true) return false;
-    } catch (error) {
-      if (isOut()) this.#out.extend(handOut, Math.max(0, expiresAt - clock.now()));
-      throw error;
-    }
-    this.#complete(handOut);
-    return this.#confirmations.ofAck(handOut);
-  }
 
   #complete(handOut: HandOut): void {
     if (!this.#out.has(handOut)) return;

@@ -17,15 +17,13 @@ import type { HandOut } from './held-partition.ts';
 import type { KafkaDriver, OutgoingRecord } from './kafka-driver.ts';
 import { failureCodes, KafkaFailure } from './kafka-failure.ts';
 import type { ResolvedKafkaOptions } from './kafka-options.ts';
+import { requestBytes } from './partition-producer.ts';
 import type { PreparedTopics } from './prepare-topics.ts';
 import { sizeOf } from './queue-size.ts';
 import { encodeRecord } from './record.ts';
 import { RetryTopic } from './retry-topic.ts';
 import { rewind } from './rewind.ts';
 import { TopicProducer } from './topic-producer.ts';
-
-/** The largest request, in bytes, unless it is for a single event: half of what brokers take by default (`message.max.bytes`). */
-const requestBytes = 512 * 1024;
 
 /** What a driver is made of. */
 export interface KafkaQueueDriverParts {

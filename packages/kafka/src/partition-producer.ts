@@ -8,6 +8,9 @@ import { KafkaFailure } from './kafka-failure.ts';
 const firstRetryMs = 20;
 const longestRetryMs = 500;
 
+/** The largest request, in bytes, unless it is for a single record: half of what brokers take by default (`message.max.bytes`). */
+export const requestBytes = 512 * 1024;
+
 /** How many numbers there are for the records of an identity: then they begin anew, as the brokers expect. */
 const sequences = 2 ** 31;
 

@@ -9,6 +9,12 @@ interface Delayed {
   readonly held: HeldRecord;
 }
 
+/** A record that came back, and when. */
+interface Returned {
+  readonly turn: number;
+  readonly held: HeldRecord;
+}
+
 /**
  * The records whose turn it is: they can be handed out, or will be after a delay. What came back comes first, in the order
  * of its offsets.
@@ -21,6 +27,8 @@ export class ReadyRecords {
   #fresh: (HeldRecord | undefined)[] = [];
   #from = 0;
   #returned = newReturned();
+  /** How often something was taken: what comes back in between is sorted, and waits behind what came back before. */
+  #turn = 0;
   #delayed = newHeap();
   #timer: Timer | undefined;
 
@@ -50,13 +58,14 @@ export class ReadyRecords {
   giveBack(records: readonly HeldRecord[]): void {
     const back = records.filter((held) => !this.#isDelayed(held));
     if (back.length === 0) return;
-    for (const held of back) this.#returned.add(held);
+    for (const held of back) this.#returned.add({ turn: this.#turn, held });
     this.#onReady();
   }
 
   /** Takes the next record. */
   take(): HeldRecord | undefined {
-    return this.#returned.take() ?? this.#takeFresh();
+    this.#turn++;
+    return this.#returned.take()?.held ?? this.#takeFresh();
   }
 
   /** Forgets what there is of a partition that is not ours any more: whoever has it next knows of it. */
@@ -68,7 +77,7 @@ export class ReadyRecords {
     this.#delayed = delayed;
     const returned = newReturned();
     for (let one = this.#returned.take(); one !== undefined; one = this.#returned.take()) {
-      if (one.partition !== partition) returned.add(one);
+      if (one.held.partition !== partition) returned.add(one);
     }
     this.#returned = returned;
     this.#fresh = this.#fresh.slice(this.#from).filter((held) => held?.partition !== partition);
@@ -123,7 +132,8 @@ export class ReadyRecords {
 }
 
 const newHeap = (): Heap<Delayed> => new Heap((a, b) => a.at - b.at);
-const newReturned = (): Heap<HeldRecord> => new Heap((a, b) => a.record.offset - b.record.offset);
+const newReturned = (): Heap<Returned> =>
+  new Heap((a, b) => a.turn - b.turn || a.held.record.offset - b.held.record.offset);
 
 /** How many places in front are left empty before what is behind them is moved. */
 const shiftAfter = 1024;

@@ -1,5 +1,6 @@
+import { NqError } from '@nq/core';
 import type { OutgoingRecord } from './kafka-driver.ts';
-import type { PartitionProducer } from './partition-producer.ts';
+import { type PartitionProducer, requestBytes } from './partition-producer.ts';
 
 /** A record on its way. */
 interface Waiting {
@@ -9,7 +10,7 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
-/** The most records of one request. */
+/** The most records of one request, unless they are too large together. */
 const largestBatch = 500;
 
 /**
@@ -20,6 +21,7 @@ export class RecordLine {
   readonly #producer: PartitionProducer;
   #waiting: Waiting[] = [];
   #isBusy = false;
+  #isClosed = false;
 
   constructor(producer: PartitionProducer) {
     this.#producer = producer;
@@ -31,6 +33,7 @@ export class RecordLine {
    * @returns whether it is stored. @throws {NqError} as {@link PartitionProducer.push}.
    */
   add(record: OutgoingRecord, isWanted: () => boolean): Promise<boolean> {
+    if (this.#isClosed) return Promise.reject(closed());
     return new Promise((resolve, reject) => {
       this.#waiting.push({ record, isWanted, resolve, reject });
       if (this.#isBusy) return;
@@ -39,9 +42,11 @@ export class RecordLine {
     });
   }
 
-  /** What is under way ends with its next failure, and nothing is tried again. */
+  /** What is under way ends with its next failure, nothing is tried again, and what waits is not sent. */
   close(): void {
+    this.#isClosed = true;
     this.#producer.close();
+    for (const { reject } of this.#waiting.splice(0)) reject(closed());
   }
 
   /** Never rejects. */
@@ -50,13 +55,24 @@ export class RecordLine {
     await Promise.resolve();
     while (this.#waiting.length > 0) {
       const wanted: Waiting[] = [];
-      for (const one of this.#waiting.splice(0, largestBatch)) {
+      for (const one of this.#takeBatch()) {
         if (one.isWanted()) wanted.push(one);
         else one.resolve(false);
       }
       if (wanted.length > 0) await this.#store(wanted);
     }
     this.#isBusy = false;
+  }
+
+  /** What one request can carry. */
+  #takeBatch(): readonly Waiting[] {
+    let count = 0;
+    for (let bytes = 0; count < Math.min(largestBatch, this.#waiting.length); count++) {
+      const { key, value } = (this.#waiting[count] as Waiting).record;
+      bytes += (key?.length ?? 0) + (value?.length ?? 0);
+      if (count > 0 && bytes > requestBytes) break;
+    }
+    return this.#waiting.splice(0, count);
   }
 
   async #store(wanted: readonly Waiting[]): Promise<void> {
@@ -68,3 +84,5 @@ export class RecordLine {
     }
   }
 }
+
+const closed = (): NqError => new NqError('NQ_CLOSED', 'Cannot settle: the queue was closed meanwhile');

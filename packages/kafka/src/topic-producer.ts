@@ -68,10 +68,11 @@ export class TopicProducer {
 
   /** What is under way ends with its next failure, and nothing is tried again. */
   close(): void {
+    for (const line of this.#lines.values()) line.close();
     for (const producer of this.#producers.values()) producer.close();
   }
 
-  /** The records without a key that come next go with those that do so, too, and not each with others. */
+  /** The records without a key that come next go to the next partition, those of one request together. */
   #goOnFrom(partition: number): void {
     this.#partitions.look();
     if (partition === this.#sticky) this.#sticky = (this.#sticky + 1) % this.#partitions.now;

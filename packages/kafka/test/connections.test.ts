@@ -45,6 +45,20 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`the connections to 
     await queue.close();
   });
 
+  test('that hang keep nobody waiting for longer than a request may take', async () => {
+    const [link] = server.links as [TestKafka['links'][number]];
+    await using queue = await openQueue(server, { brokers: server.linkedBrokers, requestTimeoutMs: 1000 });
+    await queue.push({ type: 'event' });
+    link.freeze();
+    const began = performance.now();
+    await expect(queue.size()).rejects.toMatchObject({
+      code: expect.stringMatching(/^NQ_(?:UNAVAILABLE|OUTCOME_UNKNOWN)$/),
+    });
+    // It is tried again for as long, and late requests are looked for twice in a second.
+    expect(performance.now() - began).toBeLessThan(5000);
+    link.heal();
+  });
+
   test('are given up at once when a queue is closed while it joins its group', async () => {
     const topic = newTopic();
     const { brokers, open } = linked();

@@ -1,7 +1,7 @@
 import type { Broker, Cluster } from './internals.ts';
 
 /** As if a broker that is not connected had not answered for so long, in milliseconds: one that is at work is asked before. */
-const unknownMs = 1000;
+const unknownMs = 5000;
 
 /**
  * Has `cluster` ask the broker that has most likely something to say, where any broker will do: kafkajs asks any that it is
@@ -23,7 +23,7 @@ export function askWhoAnswers({ brokerPool }: Cluster): void {
 
 /** The numbers of brokers: first those of which no request has been without an answer for long, in any order. */
 export function likeliestFirst(brokers: Readonly<Record<string, Broker>>): readonly string[] {
-  // By the clock of kafkajs, which notes when it has sent something.
+  // By the clock of kafkajs, which notes when it has sent something, and by chance as it chooses itself.
   const now = Date.now();
   const found = Object.entries(brokers).map(([nodeId, broker]) => {
     return { nodeId, since: waitsSince(broker, now), tie: Math.random() };

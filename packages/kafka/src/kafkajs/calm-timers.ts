@@ -1,6 +1,6 @@
 import type { ConnectionPool, RequestQueue } from './internals.ts';
 
-/** How often requests are looked for that have no answer in time, in milliseconds: that much later they are given up. */
+/** How often requests are looked for that have no answer in time, in milliseconds: so much later they are given up, at the most. */
 const checkMs = 500;
 
 /** The requests of all connections, and what looks at them: together, for whoever does nothing is not to be woken all the time. */
@@ -13,6 +13,7 @@ const calm = Symbol('calm');
  * Slows down what kafkajs does all the time. Each connection that was ever used looks for requests to send a thousand times in
  * a second, where nothing waits (kafkajs #1556, #1704): now only when something waits, or the broker has asked for a pause. And
  * ten times in a second each looks for requests without an answer, which takes most of the CPU of who does nothing.
+ * It is so for every client of kafkajs in this process.
  */
 export function calmTimers({ pool }: ConnectionPool): void {
   for (const { requestQueue } of pool) {
@@ -33,6 +34,7 @@ export function calmTimers({ pool }: ConnectionPool): void {
 }
 
 function giveUpLate(): void {
+  // The clock by which kafkajs notes when it has sent something.
   const now = Date.now();
   for (const queue of watched) {
     for (const request of queue.inflight.values()) {
