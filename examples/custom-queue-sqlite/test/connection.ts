@@ -84,11 +84,11 @@ export class Connection implements QueueDriver<string> {
     return this.#request(() => this.#driver.pop(max, waitMs, signal));
   }
 
-  ack(receipts: readonly unknown[]): Promise<readonly boolean[]> {
+  ack(receipts: readonly unknown[]): Promise<readonly (boolean | Error)[]> {
     return this.#request(() => this.#driver.ack(receipts));
   }
 
-  nack(returns: readonly ReturnedLease[]): Promise<readonly boolean[]> {
+  nack(returns: readonly ReturnedLease[]): Promise<readonly (boolean | Error)[]> {
     return this.#request(() => this.#driver.nack(returns));
   }
 
