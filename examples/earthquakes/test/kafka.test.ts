@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { kafkaQueue } from '@nq/kafka';
 import { kafkaOffer, type TestKafka, until } from 'nq-testbed';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -30,16 +31,22 @@ describe.skipIf(missing !== undefined || !ours)(`three processes on ${name}`, { 
     const queue = JSON.stringify({ type: 'kafka', bufferSize: 10_000, extra });
     const run = new ProcessesRun(['--json', '--processes', '3', '--queue', queue]);
     const pids = await run.pids(3);
-    run.child.stdin.write(firstHalf);
     const handled = (worker: number): number => run.records(worker).length;
     // The networks are not alike: one worker may have nearly none of the reports.
-    const number = await until('two workers to have handled some', () => {
+    const busiest = (): number | false => {
       const [first, second] = [1, 2, 3].toSorted((one, other) => handled(other) - handled(one)) as [number, number];
       return handled(second) > 10 && handled(first) > 50 && first;
-    });
+    };
+    // As they come in: one worker alone would have handled all of them before the others have joined the group.
+    const reports = firstHalf.split(/(?<=\n)/);
+    while (busiest() === false && reports.length > 0) {
+      run.child.stdin.write(reports.splice(0, 5).join(''));
+      await sleep(100);
+    }
+    const number = await until('two workers to have handled some', busiest);
     kill(pids[number - 1]);
     await until('it to be gone', () => !isAlive(pids[number - 1] as number));
-    run.child.stdin.end(secondHalf);
+    run.child.stdin.end(reports.join('') + secondHalf);
     const { code, stdout, stderr } = await run.ended;
     expect([code, stderr]).toEqual([
       0,
