@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import type { QueueDriver } from '../src/index.ts';
 import { SettleLine } from '../src/settle-line.ts';
@@ -14,11 +15,6 @@ function newLine(settlesAtOnce?: number) {
     });
   return { line: new SettleLine<number>(driver, 'ack', settle), asked, items: () => asked.map((one) => one.items) };
 }
-
-const nextTurn = (): Promise<void> =>
-  new Promise((resolve) => {
-    setImmediate(resolve);
-  });
 
 describe('settlements', () => {
   test('of one turn go together, and what comes meanwhile goes with the next request', async () => {

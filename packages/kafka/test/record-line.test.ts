@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import type { OutgoingRecord } from '../src/kafka-driver.ts';
 import type { PartitionProducer } from '../src/partition-producer.ts';
@@ -21,11 +22,6 @@ function newLine() {
   };
   return { line: new RecordLine(producer as PartitionProducer), asked, sent: () => asked.map((one) => one.sent) };
 }
-
-const nextTurn = (): Promise<void> =>
-  new Promise((resolve) => {
-    setImmediate(resolve);
-  });
 
 describe('records that are written one by one', () => {
   test('go together with those of the same turn, and those that come meanwhile with the next request', async () => {

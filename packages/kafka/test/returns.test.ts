@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ReturnedLease } from '@nq/core';
 import { virtualClock } from '@nq/core/testing';
 import { describe, expect, test } from 'vitest';
@@ -60,11 +61,6 @@ function scene() {
     bury: () => ask({ deadLetter: true }),
   };
 }
-
-const nextTurn = (): Promise<void> =>
-  new Promise((resolve) => {
-    setImmediate(resolve);
-  });
 
 describe('what is given back', () => {
   test('goes back once that is written down, and who asks meanwhile has the same answer', async () => {
