@@ -4,6 +4,7 @@ import type { DeadLetterTopic } from './dead-letter-topic.ts';
 import type { FlowLimits } from './flow.ts';
 import type { Order } from './held-partition.ts';
 import type { KafkaDriver } from './kafka-driver.ts';
+import type { ParkedReader } from './parked-reader.ts';
 import type { PositionOptions } from './positions.ts';
 import type { RetryTopic } from './retry-topic.ts';
 
@@ -28,8 +29,8 @@ export interface ConsumerParts {
   readonly deadLetters: DeadLetterTopic | undefined;
   /** Where what is given back for long goes; `undefined` if it stays where it is. */
   readonly retries: RetryTopic | undefined;
-  /** The topic whose retries are in its own one; `undefined` if that is none of retries. */
-  readonly retriesOf: string | undefined;
+  /** How the topic is read if it is a retry topic; `undefined` if it is none. */
+  readonly parked: ParkedReader | undefined;
   /** Told of what can be handed out, and of settlements. */
   readonly changes: Changes;
   /** Is called when nothing may be in hand any more. */

@@ -4,6 +4,8 @@ import type { ConsumerParts } from './consumer-parts.ts';
 import type { HandOut } from './held-partition.ts';
 import { IdleWatch } from './idle-watch.ts';
 import { KafkaConsumer } from './kafka-consumer.ts';
+import { ParkedReader } from './parked-reader.ts';
+import type { RetryTopic } from './retry-topic.ts';
 
 /** How long a pop that does not wait for events waits for the first look at the partitions, in milliseconds. */
 const firstLookMs = 900;
@@ -11,10 +13,13 @@ const firstLookMs = 900;
 /** How many records of a retry topic are in memory at most, for nearly all of them wait for the end of their delay. */
 const mostParked = 20_000;
 
+/** How long a join may wait to learn what time it is at the brokers, in parts of the session. */
+const learnPart = 1 / 5;
+
 /** What all consumers of a queue are made of, and where its retries are. */
-export interface ConsumersParts extends Omit<ConsumerParts, 'changes' | 'onQuiet' | 'retriesOf'> {
-  /** The retry topic, and the group that reads it; `undefined` if there is none. */
-  readonly retry: { readonly topic: string; readonly group: string } | undefined;
+export interface ConsumersParts extends Omit<ConsumerParts, 'changes' | 'onQuiet' | 'retries' | 'parked'> {
+  /** The retry topic, its name, and the group that reads it; `undefined` if there is none. */
+  readonly retry: { readonly retries: RetryTopic; readonly topic: string; readonly group: string } | undefined;
   /** After how long without a pop, and with nothing handed out, partitions are left to others, in milliseconds. */
   readonly idleMs: number;
 }
@@ -33,14 +38,18 @@ export class Consumers {
   #closed = false;
 
   constructor({ retry, idleMs, ...parts }: ConsumersParts) {
-    const { clock, options } = parts;
+    const { clock, driver, options } = parts;
+    const retries = retry?.retries;
     this.#clock = clock;
     this.#changes = new Changes(clock);
-    const common = { ...parts, changes: this.#changes, onQuiet: () => this.#idle.look() };
-    this.main = new KafkaConsumer({ ...common, retriesOf: undefined });
+    const common = { ...parts, retries, changes: this.#changes, onQuiet: () => this.#idle.look() };
+    this.main = new KafkaConsumer({ ...common, parked: undefined });
     if (retry !== undefined) {
-      const reading = { ...options, ...retry, order: 'none', startFrom: 'earliest', prefetch: mostParked } as const;
-      this.retry = new KafkaConsumer({ ...common, options: reading, retriesOf: options.topic });
+      const { topic, group } = retry;
+      const reading = { topic, group, order: 'none', startFrom: 'earliest', prefetch: mostParked } as const;
+      const limitMs = options.sessionTimeoutMs * learnPart;
+      const parked = new ParkedReader({ ...retry, driver, clock, retriesOf: options.topic, limitMs });
+      this.retry = new KafkaConsumer({ ...common, options: { ...options, ...reading }, parked });
     }
     this.#all = this.retry === undefined ? [this.main] : [this.retry, this.main];
     this.#idle = new IdleWatch({

@@ -12,10 +12,10 @@ import { type HandOut, HeldPartition, type HeldRecord } from './held-partition.t
 import type { KafkaFailure } from './kafka-failure.ts';
 import type { Assignment, IncomingRecord, KafkaMember, MemberListener } from './kafka-driver.ts';
 import { emptyNote, type PartitionNote } from './partition-note.ts';
+import type { ParkedReader } from './parked-reader.ts';
 import { type PartitionView, type PositionOptions, positionsOf } from './positions.ts';
 import { ReadyRecords } from './ready-records.ts';
 import { decodeRecord } from './record.ts';
-import { readParked } from './retry-topic.ts';
 import { Returns } from './returns.ts';
 import { StandingFailure } from './standing-failure.ts';
 
@@ -231,6 +231,7 @@ export class KafkaConsumer implements MemberListener {
       }
       this.#partitions.set(number, partition);
     }
+    await this.#parts.parked?.prepare(this.#partitions.values());
     this.#isGated = false;
     this.#failure.note(undefined);
     this.#unread = new Set(partitions);
@@ -248,7 +249,8 @@ export class KafkaConsumer implements MemberListener {
     const [partition, now] = [this.#partitions.get(number), this.#parts.clock.now()];
     this.#failure.noteReading();
     if (partition === undefined) return;
-    if (this.#parts.retriesOf !== undefined) this.#receiveParked(partition, records, this.#parts.retriesOf);
+    const { parked } = this.#parts;
+    if (parked !== undefined) this.#receiveParked(partition, records, parked);
     else for (const record of records) this.#ready.add(partition.add(record, now));
     partition.tracker.skipTo(end);
     if (isAll) partition.readAllAt = now;
@@ -276,12 +278,15 @@ export class KafkaConsumer implements MemberListener {
     return new HeldPartition({ topic, partition, order, position, note });
   }
 
-  #receiveParked(partition: HeldPartition, records: readonly IncomingRecord[], topic: string): void {
-    const { clock } = this.#parts;
-    const [now, date] = [clock.now(), clock.date()];
+  #receiveParked(partition: HeldPartition, records: readonly IncomingRecord[], reader: ParkedReader): void {
     for (const one of records) {
-      const { record, parked } = readParked(one, { topic, date, sinceMs: now - partition.readAllAt });
-      this.#ready.add(partition.add(record, now, parked));
+      const read = reader.read(one, partition);
+      if (read !== undefined) this.#ready.add(partition.add(read.record, this.#parts.clock.now(), read.parked));
+      else {
+        // It is for nobody, and what is committed is to be behind it.
+        partition.version++;
+        this.#committer.mark();
+      }
     }
   }
 

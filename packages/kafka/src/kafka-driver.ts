@@ -16,6 +16,8 @@ export interface IncomingRecord {
   readonly headers: Readonly<Record<string, Buffer | string | readonly (Buffer | string)[] | undefined>>;
   /** When it was written, in milliseconds since the Unix epoch, by the clock of the producer or of the broker. */
   readonly time: number;
+  /** Whether that is the clock of the broker. */
+  readonly isBrokerTime: boolean;
   /** How large it is, with its headers. */
   readonly bytes: number;
 }
@@ -41,6 +43,14 @@ export interface ProduceRequest {
   readonly compression: Compression;
   /** How long the broker may wait for its replicas, in milliseconds. */
   readonly timeoutMs: number;
+}
+
+/** A topic that is to be made. */
+export interface NewTopic {
+  readonly partitions: number;
+  readonly replicationFactor: number;
+  /** Who says when a record was written: by whose clock its time is. */
+  readonly timestamps: 'producer' | 'broker';
 }
 
 /** What a group has committed for a partition. */
@@ -146,10 +156,7 @@ export interface KafkaDriver {
   /** How many partitions the topic has now. @throws {KafkaFailure} `missing` if there is no such topic. It is not made. */
   partitionsOf(topic: string): Promise<number>;
   /** Makes the topic; nothing if it is there. */
-  createTopic(
-    topic: string,
-    options: { readonly partitions: number; readonly replicationFactor: number },
-  ): Promise<void>;
+  createTopic(topic: string, options: NewTopic): Promise<void>;
   /**
    * Where the partitions of the topic begin and end. There may be more than are known here: brokers are asked anew if these
    * are fewer than `count`.
@@ -173,8 +180,11 @@ export interface KafkaDriver {
   /**
    * Stores the records in the partition, all or none, and resolves once as many replicas have them as the topic asks for,
    * also if they were stored by an earlier request with the same identity and sequence.
+   *
+   * @returns when they were written, in milliseconds since the Unix epoch, by the clock of the broker; `undefined` if it is
+   *   not said: in a topic whose records have the time of their producer.
    */
-  produce(request: ProduceRequest): Promise<void>;
+  produce(request: ProduceRequest): Promise<number | undefined>;
   /** Joins a group, and goes on to be a member of it, through everything that happens, until it is closed. */
   join(options: MemberOptions, listener: MemberListener): KafkaMember;
   /** Lets go of every connection. What is under way rejects. Never rejects itself. */

@@ -11,7 +11,7 @@ import {
   type ReturnedLease,
   type RewindPosition,
 } from '@nq/core';
-import { Consumers } from './consumers.ts';
+import { Consumers, type ConsumersParts } from './consumers.ts';
 import { DeadLetterTopic } from './dead-letter-topic.ts';
 import type { HandOut } from './held-partition.ts';
 import type { KafkaDriver, OutgoingRecord } from './kafka-driver.ts';
@@ -50,7 +50,8 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
   readonly deadLetters: DeadLetterTopic;
   readonly #parts: KafkaQueueDriverParts;
   readonly #producer: TopicProducer;
-  readonly #retries: RetryTopic | undefined;
+  /** The retry topic, and who reads it; `undefined` if there is none. */
+  readonly #retry: ConsumersParts['retry'];
   readonly #consumers: Consumers;
   /** The largest request, in bytes: it gets smaller where a broker takes less. */
   #requestBytes = requestBytes;
@@ -77,29 +78,28 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
       clock,
       deadTopic: options.deadLetterTopic,
       options,
-      pushAgain: (record) => this.#producer.push(this.#producer.partitionOf(record.key), [record]),
+      pushAgain: async (record) => void (await this.#producer.push(this.#producer.partitionOf(record.key), [record])),
     });
-    this.#retries = this.#retryTopic();
+    this.#retry = this.#retryTopic();
     this.#consumers = new Consumers({
       options,
       driver,
       clock,
       deadLetters: capabilities.deadLetter ? this.deadLetters : undefined,
-      retries: this.#retries,
-      retry: options.retry,
+      retry: this.#retry,
       idleMs: options.idleMs,
       onWarning: options.onWarning,
     });
   }
 
-  #retryTopic(): RetryTopic | undefined {
+  #retryTopic(): ConsumersParts['retry'] {
     const { options, driver, clock, topics } = this.#parts;
     const { retry } = options;
     if (retry === undefined) return undefined;
-    const { topic, afterMs } = retry;
+    const { topic, group, afterMs } = retry;
     const verb = 'give back for later';
     const producer = new TopicProducer({ driver, clock, options, topic, partitions: topics.retryPartitions, verb });
-    return new RetryTopic({ producer, afterMs });
+    return { topic, group, retries: new RetryTopic({ producer, clock, afterMs }) };
   }
 
   encode(event: QueueEvent): Encoded {
@@ -160,7 +160,7 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
 
   async close(): Promise<void> {
     this.#producer.close();
-    this.#retries?.close();
+    this.#retry?.retries.close();
     this.deadLetters.close();
     await this.#consumers.close();
     await this.#parts.driver.close();

@@ -46,9 +46,10 @@ export class PartitionProducer {
   /**
    * Stores `records`, all or none, behind those of calls before.
    *
+   * @returns when they were written, as {@link KafkaDriver.produce}.
    * @throws {NqError} `NQ_UNAVAILABLE` if nothing is stored after `deliveryTimeoutMs`; `NQ_OUTCOME_UNKNOWN` if it may be.
    */
-  push(records: readonly OutgoingRecord[]): Promise<void> {
+  push(records: readonly OutgoingRecord[]): Promise<number | undefined> {
     const pushed = this.#last.then(() => this.#push(records));
     this.#last = pushed.catch(() => {});
     return pushed;
@@ -72,7 +73,7 @@ export class PartitionProducer {
     this.#closed = true;
   }
 
-  async #push(records: readonly OutgoingRecord[]): Promise<void> {
+  async #push(records: readonly OutgoingRecord[]): Promise<number | undefined> {
     const { driver, topic, partition, clock, compression, deliveryTimeoutMs } = this.#parts;
     const deadline = clock.now() + deliveryTimeoutMs;
     let retryMs = firstRetryMs;
@@ -82,7 +83,7 @@ export class PartitionProducer {
       try {
         this.#identity ??= await driver.newIdentity();
         const timeoutMs = Math.max(1, Math.ceil(leftMs));
-        await driver.produce({
+        const time = await driver.produce({
           topic,
           partition,
           records,
@@ -92,7 +93,7 @@ export class PartitionProducer {
           timeoutMs,
         });
         this.#sequence = (this.#sequence + records.length) % sequences;
-        return;
+        return time;
       } catch (error) {
         const failure =
           error instanceof KafkaFailure ? error : new KafkaFailure('other', 'the client has failed', error);

@@ -1,5 +1,5 @@
 import { NqError } from '@nq/core';
-import type { KafkaDriver } from './kafka-driver.ts';
+import type { KafkaDriver, NewTopic } from './kafka-driver.ts';
 import { missingTopic } from './kafka-error.ts';
 import { KafkaFailure } from './kafka-failure.ts';
 import type { ResolvedKafkaOptions } from './kafka-options.ts';
@@ -34,7 +34,7 @@ async function partitionsOfRetries(driver: KafkaDriver, topic: string): Promise<
     return await driver.partitionsOf(topic);
   } catch (error) {
     if (!(error instanceof KafkaFailure) || error.kind !== 'missing') throw error;
-    throw missingTopic('Cannot open a Kafka queue', topic, error);
+    throw missingTopic('Cannot open a Kafka queue', topic, error, '--config message.timestamp.type=LogAppendTime');
   }
 }
 
@@ -61,10 +61,12 @@ async function makeTopics(
   { topic, createTopic, deadLetterTopic, retry }: ResolvedKafkaOptions,
 ): Promise<void> {
   if (createTopic === undefined) return;
-  const topics = new Map([
-    [topic, createTopic],
-    [deadLetterTopic, { ...createTopic, partitions: 1 }],
-    ...(retry === undefined ? [] : [[retry.topic, createTopic] as const]),
+  const own = { ...createTopic, timestamps: 'producer' } as const;
+  const topics = new Map<string, NewTopic>([
+    [topic, own],
+    [deadLetterTopic, { ...own, partitions: 1 }],
+    // How long something waits there counts by one clock, whoever has written it.
+    ...(retry === undefined ? [] : [[retry.topic, { ...own, timestamps: 'broker' }] as const]),
   ]);
   for (const [name, options] of topics) {
     // Who may not make it need not, where somebody else has.

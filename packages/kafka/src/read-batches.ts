@@ -167,7 +167,7 @@ function readRecord(
   const value = reader.varintBytes();
   const headers = readHeaders(reader, names);
   if (reader.position !== end) throw unreadable('a record is not as long as it says');
-  return { offset, key, value, headers, time, bytes: length };
+  return { offset, key, value, headers, time, isBrokerTime: brokerTime !== undefined, bytes: length };
 }
 
 type Headers = Record<string, Buffer | string | (Buffer | string)[]>;

@@ -1,4 +1,4 @@
-import type { ReturnedLease } from '@nq/core';
+import type { Clock, ReturnedLease } from '@nq/core';
 import { type HeldRecord, originOf } from './held-partition.ts';
 import type { IncomingRecord, OutgoingRecord } from './kafka-driver.ts';
 import { lastOf, ownPrefix } from './record.ts';
@@ -13,6 +13,15 @@ const headers = {
 } as const;
 const ours: ReadonlySet<string> = new Set(Object.values(headers));
 
+/** What is written to learn what time it is at the broker, and is nothing else: it has no key and no value. */
+const clockHeader = `${ownPrefix}clock`;
+const clockRecord: OutgoingRecord = { key: null, value: null, headers: { [clockHeader]: '' } };
+
+/** Whether a record was only written to learn what time it is. */
+export function isClockRecord({ key, value, headers: own }: IncomingRecord): boolean {
+  return key === null && value === null && own[clockHeader] !== undefined;
+}
+
 /** The longest delay that is written down, in milliseconds: some thirty thousand years. */
 const longestMs = 999_999_999_999_999;
 
@@ -26,9 +35,17 @@ export interface Parked {
   readonly origin: string | undefined;
 }
 
+/** A record of a retry topic, read. */
+export interface ParkedRecord {
+  /** As it was before it came there. */
+  readonly record: IncomingRecord;
+  readonly parked: Parked;
+}
+
 /** Where records go that nobody is to get for long, and what they say there. */
 export interface RetryTopicParts {
   readonly producer: TopicProducer;
+  readonly clock: Clock;
   /** From which delay on, in milliseconds. */
   readonly afterMs: number;
 }
@@ -36,6 +53,8 @@ export interface RetryTopicParts {
 /** A topic of what was given back for long: it waits there, and what is behind it in its own topic goes on. */
 export class RetryTopic {
   readonly #parts: RetryTopicParts;
+  /** How far the time of the brokers is ahead of that of our clock, at least. */
+  #aheadMs = -Infinity;
 
   constructor(parts: RetryTopicParts) {
     this.#parts = parts;
@@ -53,6 +72,25 @@ export class RetryTopic {
    */
   park(held: HeldRecord, delayMs: number, isWanted: () => boolean): Promise<boolean> {
     return this.#parts.producer.add(parkedRecord(held, delayMs), isWanted);
+  }
+
+  /** Learns what time it is at the brokers, by a record in `partition`, if its records get theirs from them. Never rejects. */
+  async learnTime(partition: number): Promise<void> {
+    const { producer, clock } = this.#parts;
+    const time = await producer.push(partition, [clockRecord]).catch(() => undefined);
+    if (time !== undefined) this.#aheadMs = time - clock.now();
+  }
+
+  /**
+   * For how long a record has been here, in milliseconds. Not for longer than it has, if it has its time from the brokers:
+   * our own clock may be an hour ahead of them, and so may that of whoever wrote it.
+   */
+  ageOf({ time, isBrokerTime }: IncomingRecord): number {
+    const { clock } = this.#parts;
+    if (!isBrokerTime) return Math.max(0, clock.date() - time);
+    // There it is at least as late as when this one was written.
+    this.#aheadMs = Math.max(this.#aheadMs, time - clock.now());
+    return clock.now() + this.#aheadMs - time;
   }
 
   close(): void {
@@ -80,20 +118,15 @@ function parkedRecord(held: HeldRecord, delayMs: number): OutgoingRecord {
 export interface Reading {
   /** Whose retries they are. */
   readonly topic: string;
-  /** By the clock of this machine, in milliseconds since the Unix epoch. */
-  readonly date: number;
-  /** It was written within so many milliseconds. */
-  readonly sinceMs: number;
+  /** For how long it has been there, in milliseconds. */
+  readonly ageMs: number;
 }
 
 /**
- * The record as it was before it came into a retry topic, and what the topic says of it. What is left of its delay counts
- * from when it was written, by the clocks of two machines; by one alone if it has come since everything else was read.
+ * The record as it was before it came into a retry topic, and what the topic says of it. Its delay counts from when it was
+ * written.
  */
-export function readParked(
-  parked: IncomingRecord,
-  { topic, date, sinceMs }: Reading,
-): { readonly record: IncomingRecord; readonly parked: Parked } {
+export function readParked(parked: IncomingRecord, { topic, ageMs }: Reading): ParkedRecord {
   const own = Object.entries(parked.headers).flatMap(([name, value]) =>
     ours.has(name) ? [] : [[name, copied(value)]],
   );
@@ -101,7 +134,6 @@ export function readParked(
     const text = lastOf(parked.headers[name])?.toString() ?? '';
     return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
   };
-  const passedMs = Math.min(sinceMs, Math.max(0, date - parked.time));
   const origin = lastOf(parked.headers[headers.origin])?.toString() ?? '';
   return {
     record: {
@@ -114,7 +146,7 @@ export function readParked(
     },
     parked: {
       attempts: number(headers.attempts) ?? 0,
-      delayMs: Math.max(0, (number(headers.delayMs) ?? 0) - passedMs),
+      delayMs: Math.max(0, (number(headers.delayMs) ?? 0) - ageMs),
       // Nobody else's: it becomes the name of a dead letter.
       origin:
         origin.startsWith(`${topic}/`) && /^\/\d{1,10}\/\d{1,16}$/.test(origin.slice(topic.length))

@@ -48,8 +48,8 @@ export class TopicProducer {
     return key === null ? this.#sticky : partitionOf(key, this.#partitions.now);
   }
 
-  /** Stores records in the partition that they go to, in one request. @throws {NqError} as {@link PartitionProducer.push}. */
-  push(partition: number, records: readonly OutgoingRecord[]): Promise<void> {
+  /** Stores records in the partition that they go to, in one request. As {@link PartitionProducer.push}. */
+  push(partition: number, records: readonly OutgoingRecord[]): Promise<number | undefined> {
     this.#goOnFrom(partition);
     return this.#producerOf(partition).push(records);
   }

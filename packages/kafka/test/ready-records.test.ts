@@ -11,7 +11,10 @@ function scene() {
     (partition) => new HeldPartition({ topic: 't', partition, order: 'none', position: 0, note: emptyNote }),
   ) as [HeldPartition, HeldPartition];
   const record = (partition: 0 | 1, offset: number): HeldRecord =>
-    partitions[partition].add({ offset, key: null, value: null, headers: {}, time: 0, bytes: 1 }, 0) as HeldRecord;
+    partitions[partition].add(
+      { offset, key: null, value: null, headers: {}, time: 0, isBrokerTime: false, bytes: 1 },
+      0,
+    ) as HeldRecord;
   const takeAll = (): string[] => {
     const taken: string[] = [];
     for (let held = ready.take(); held !== undefined; held = ready.take()) {

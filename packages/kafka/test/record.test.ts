@@ -7,11 +7,11 @@ import { decodeRecord, encodeRecord } from '../src/record.ts';
 /** What a partition makes of a record: headers come as bytes. */
 function received({ key, value, headers }: Pick<IncomingRecord, 'key' | 'value' | 'headers'>): IncomingRecord {
   const bytes = Object.entries(headers).map(([name, text]) => [name, Buffer.from(String(text))]);
-  return { offset: 0, time: 0, bytes: 0, key, value, headers: Object.fromEntries(bytes) };
+  return { offset: 0, time: 0, isBrokerTime: false, bytes: 0, key, value, headers: Object.fromEntries(bytes) };
 }
 
 const plain = (value: string | Buffer | null, headers = {}, key: string | null = null): IncomingRecord => ({
-  ...{ offset: 0, time: 0, bytes: 0, headers },
+  ...{ offset: 0, time: 0, isBrokerTime: false, bytes: 0, headers },
   key: key === null ? null : Buffer.from(key),
   value: typeof value === 'string' ? Buffer.from(value) : value,
 });

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { MessageQueue } from '@nq/core';
 import { type Admin, ConfigResourceTypes, Kafka, logLevel, type Message } from 'kafkajs';
 import { kafkaOffer, type TestKafka, until } from 'nq-testbed';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { newTopic, openQueue, take, takeAll, type TestOptions } from './support/queue.ts';
 import { refusalOf } from './support/refusal.ts';
 
@@ -101,6 +101,44 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`a retry topic on ${
     expect(performance.now() - givenBackAt).toBeGreaterThanOrEqual(3599);
     expect(again).toMatchObject({ attempt: 3, event: { type: 'a' } });
     await again.ack();
+  });
+
+  test.each([3_000_000, -3_000_000])(
+    'has delays that last as long as they should where the clock is wrong of who gives back and of who has it next: by %i ms',
+    async (aheadMs) => {
+      const topic = newTopic();
+      const date = Date.now.bind(Date);
+      const clock = vi.spyOn(Date, 'now').mockImplementation(() => date() - aheadMs);
+      onTestFinished(() => clock.mockRestore());
+      const before = await open({ topic });
+      await before.push({ type: 'a' });
+      const delivery = await take(before);
+      const givenBackAt = performance.now();
+      await delivery.nack({ delayMs: 4000 });
+      await before.close();
+      clock.mockImplementation(() => date() + aheadMs);
+      // Long before the end, and later than a delay could begin anew and be over in time.
+      await sleep(2000);
+      await using after = await open({ topic });
+      await (await take(after)).ack();
+      expect(performance.now() - givenBackAt).toBeGreaterThanOrEqual(3999);
+      expect(performance.now() - givenBackAt).toBeLessThan(5900);
+    },
+  );
+
+  test('has delays that last as long as they should in a process whose clock is ahead of that of the brokers', async () => {
+    const date = Date.now.bind(Date);
+    const clock = vi.spyOn(Date, 'now').mockImplementation(() => date() + 3_000_000);
+    onTestFinished(() => clock.mockRestore());
+    await using queue = await open();
+    for (let left = 8; left > 0; left--) {
+      await queue.push({ type: 'a' });
+      const delivery = await take(queue);
+      const givenBackAt = performance.now();
+      await delivery.nack({ delayMs: 600 });
+      await (await take(queue)).ack();
+      expect(performance.now() - givenBackAt).toBeGreaterThanOrEqual(599);
+    }
   });
 
   test('is counted: what waits is delayed, and ready when its delay is over', async () => {
@@ -222,6 +260,8 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`a retry topic on ${
 
   test('counts delays from when an event was given back, however much there is to be read', async () => {
     const topic = newTopic();
+    // Whose records have the time of who writes them.
+    await withAdmin((admin) => admin.createTopics({ topics: [{ topic: `${topic}.tests.retry`, numPartitions: 4 }] }));
     await using queue = await open({ topic });
     // More than one answer has, of each partition.
     const value = JSON.stringify({ type: 'old', text: 'x'.repeat(1000) });
@@ -268,6 +308,25 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`a retry topic on ${
     await inject(topic, {});
     expect(await takeAll(queue, 1)).toEqual(['alien']);
     await until('the letter', async () => (await queue.deadLetters.count()) === 1);
+  });
+
+  test('is done with what was written only to learn what time it is', async () => {
+    const topic = newTopic();
+    const retries = `${topic}.tests.retry`;
+    await using queue = await open({ topic });
+    await send(retries, [{ partition: 0, key: null, value: null, headers: { 'nq-clock': '' } }]);
+    expect(await queue.pop({ timeoutMs: 500 })).toBeUndefined();
+    await until('it to be done', () =>
+      withAdmin(async (admin) => {
+        const ends = await admin.fetchTopicOffsets(retries);
+        const [group] = await admin.fetchOffsets({ groupId: 'tests.retries', topics: [retries] });
+        const first = ({ partition }: { readonly partition: number }): boolean => partition === 0;
+        // With the one that was written to learn when this one was.
+        return Number(ends.find(first)?.high) === 2 && group?.partitions.find(first)?.offset === '2';
+      }),
+    );
+    expect(await queue.size()).toMatchObject({ ready: 0, delayed: 0 });
+    expect(await queue.deadLetters.count()).toBe(0);
   });
 
   test('that is not there is told of, by its name, when the queue is opened', async () => {

@@ -26,7 +26,7 @@ function scene() {
   const expired: HandOut[] = [];
   const out = new HandedOut({ clock, leaseMs, onExpired: (handOuts) => expired.push(...handOuts) });
   const partition = new HeldPartition({ topic: 't', partition: 0, order: 'key', position: 0, note: emptyNote });
-  const record = { offset: 0, key: null, value: null, headers: {}, time: 0, bytes: 1 };
+  const record = { offset: 0, key: null, value: null, headers: {}, time: 0, isBrokerTime: false, bytes: 1 };
   const handOut = out.begin(partition.add(record, 0) as HeldRecord);
   const commits: ReturnType<typeof deferred<boolean>>[] = [];
   const burials: ReturnType<typeof deferred<boolean>>[] = [];

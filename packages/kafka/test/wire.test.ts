@@ -2,8 +2,8 @@ import { connect, type Socket } from 'node:net';
 import { systemClock } from '@nq/core';
 import { Kafka, type KafkaMessage, logLevel } from 'kafkajs';
 import { kafkaOffer, type TestKafka, until } from 'nq-testbed';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { IncomingRecord, OutgoingRecord, ProducerIdentity } from '../src/kafka-driver.ts';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { IncomingRecord, NewTopic, OutgoingRecord, ProducerIdentity } from '../src/kafka-driver.ts';
 import { KafkajsDriver } from '../src/kafkajs/kafkajs-driver.ts';
 import { partitionOf } from '../src/murmur2.ts';
 import { newTopic, openQueue } from './support/queue.ts';
@@ -46,9 +46,9 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`record batches on $
   });
 
   /** Makes a topic of one partition. */
-  const makeTopic = async (): Promise<string> => {
+  const makeTopic = async (timestamps: NewTopic['timestamps'] = 'producer'): Promise<string> => {
     const topic = newTopic();
-    await driver.createTopic(topic, { partitions: 1, replicationFactor: 1 });
+    await driver.createTopic(topic, { partitions: 1, replicationFactor: 1, timestamps });
     await until('the topic to be known', () => driver.partitionsOf(topic));
     return topic;
   };
@@ -123,6 +123,26 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`record batches on $
     await produce(topic, [record('a'), record('b')], identity, 0);
     expect(valuesOf(await readAll(topic))).toEqual(['a', 'b', 'c']);
     await expect(produce(topic, [record('e')], identity, 4)).rejects.toMatchObject({ kind: 'identity' });
+  });
+
+  test('have the time of who has written them, or that of the broker, which it tells then', async () => {
+    const [own, timed] = [await makeTopic(), await makeTopic('broker')];
+    const identity = await driver.newIdentity();
+    expect(await produce(own, [record('a')], identity, 0)).toBeUndefined();
+    const aheadMs = 1_800_000;
+    const before = Date.now();
+    const date = Date.now.bind(Date);
+    const now = vi.spyOn(Date, 'now').mockImplementation(() => date() + aheadMs);
+    const told = [await produce(timed, [record('a')], identity, 0), await produce(timed, [record('a')], identity, 0)];
+    await produce(own, [record('b')], identity, 1);
+    now.mockRestore();
+    // The broker runs on this machine, as far as clocks go.
+    expect(told[0]).toBeGreaterThanOrEqual(before - 1000);
+    expect(told[0]).toBeLessThan(before + 60_000);
+    // It was stored before: that is when it was written.
+    expect(told[1]).toBe(told[0]);
+    expect((await readAll(timed)).map(({ time }) => time)).toEqual([told[0]]);
+    expect((await readAll(own))[1]?.time).toBeGreaterThan(before + aheadMs - 1000);
   });
 
   test('are refused if they are larger than the broker takes', async () => {

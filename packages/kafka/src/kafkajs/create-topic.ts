@@ -1,3 +1,4 @@
+import type { NewTopic } from '../kafka-driver.ts';
 import type { Cluster } from './internals.ts';
 import { rootOf } from './kafkajs-failures.ts';
 import { reach } from './leaders.ts';
@@ -9,14 +10,15 @@ const timeoutMs = 5000;
 export async function createTopic(
   cluster: Cluster,
   topic: string,
-  { partitions, replicationFactor }: { readonly partitions: number; readonly replicationFactor: number },
+  { partitions, replicationFactor, timestamps }: NewTopic,
 ): Promise<void> {
   await cluster.refreshMetadata();
   const nodeId = String(cluster.brokerPool.metadata?.controllerId ?? -1);
   const failure = await reach(cluster, nodeId);
   if (failure !== undefined) throw failure;
   const controller = await cluster.brokerPool.findBroker({ nodeId });
-  const topics = [{ topic, numPartitions: partitions, replicationFactor }];
+  const configEntries = timestamps === 'broker' ? [{ name: 'message.timestamp.type', value: 'LogAppendTime' }] : [];
+  const topics = [{ topic, numPartitions: partitions, replicationFactor, configEntries }];
   try {
     await controller.createTopics({ topics, timeout: timeoutMs });
   } catch (error) {

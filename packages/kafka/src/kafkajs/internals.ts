@@ -50,8 +50,15 @@ type RequestProtocol = (request: object) => {
 export interface ProduceAnswer {
   readonly topics: readonly {
     readonly topicName: string;
-    readonly partitions: readonly { readonly partition: number; readonly errorCode: number }[];
+    readonly partitions: readonly ProducedPartition[];
   }[];
+}
+
+interface ProducedPartition {
+  readonly partition: number;
+  readonly errorCode: number;
+  /** In milliseconds since the Unix epoch; -1 if the broker gives records no time. */
+  readonly logAppendTime: string;
 }
 
 interface OffsetFetchAnswer {
@@ -328,7 +335,7 @@ export async function readOldMessages(sent: Buffer): Promise<readonly IncomingRe
   const messages = await decodeMessageSet(new Decoder(sent), sent.length);
   return messages.map(({ offset, timestamp = -1, key, value }) => {
     const bytes = (key?.length ?? 0) + (value?.length ?? 0);
-    return { offset: Number(offset), key, value, headers: {}, time: Number(timestamp), bytes };
+    return { offset: Number(offset), key, value, headers: {}, time: Number(timestamp), isBrokerTime: false, bytes };
   });
 }
 

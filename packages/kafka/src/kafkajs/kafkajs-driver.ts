@@ -8,6 +8,7 @@ import type {
   KafkaMember,
   MemberListener,
   MemberOptions,
+  NewTopic,
   PartitionRange,
   ProducerIdentity,
   ProduceRequest,
@@ -84,10 +85,7 @@ export class KafkajsDriver implements KafkaDriver {
     });
   }
 
-  async createTopic(
-    topic: string,
-    options: { readonly partitions: number; readonly replicationFactor: number },
-  ): Promise<void> {
+  async createTopic(topic: string, options: NewTopic): Promise<void> {
     await this.#ask({ topic }, () => createTopic(this.#cluster, topic, options));
   }
 
@@ -137,7 +135,14 @@ export class KafkajsDriver implements KafkaDriver {
     });
   }
 
-  async produce({ topic, partition, records, compression, timeoutMs, ...numbers }: ProduceRequest): Promise<void> {
+  async produce({
+    topic,
+    partition,
+    records,
+    compression,
+    timeoutMs,
+    ...numbers
+  }: ProduceRequest): Promise<number | undefined> {
     const plain = encodeBatch(records, { ...numbers, time: this.#clock.date() });
     const batch = await compressBatch(plain, compression);
     const broker = await this.#ask({ topic }, () => this.#leaderOf(topic, partition));
@@ -148,9 +153,11 @@ export class KafkajsDriver implements KafkaDriver {
       // An answer that does not speak of the partition says nothing of what was sent (kafkajs #1303).
       if (own === undefined) throw new KafkaFailure('unsure', 'the broker does not say whether it is stored');
       if (own.errorCode !== 0) throw protocolErrorOf(own.errorCode);
+      const time = Number(own.logAppendTime);
+      return time >= 0 ? time : undefined;
     } catch (error) {
       // Stored by the request before, whose answer was lost.
-      if ((error as { readonly type?: unknown }).type === 'DUPLICATE_SEQUENCE_NUMBER') return;
+      if ((error as { readonly type?: unknown }).type === 'DUPLICATE_SEQUENCE_NUMBER') return undefined;
       throw await this.#failureOf(error, true, { topic });
     }
   }
