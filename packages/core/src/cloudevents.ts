@@ -81,8 +81,8 @@ export function encodeEvent(event: QueueEvent, { maxBytes = Infinity }: EncodeOp
 
 /** An event as bindings carry it that keep attributes and data apart, such as the headers and the value of a Kafka record. */
 export interface SplitEvent {
-  /** Every attribute, `datacontenttype` included where there is data. */
-  readonly attributes: Readonly<Record<string, string>>;
+  /** Every attribute, `datacontenttype` included where there is data; `undefined` for one that is not there. */
+  readonly attributes: Readonly<Record<string, string | undefined>>;
   /** JSON, or the bytes that the data is; `undefined` where there is none. */
   readonly data: string | Uint8Array | undefined;
 }
@@ -110,22 +110,28 @@ export function joinEvent({ attributes, data }: SplitEvent, { clock }: Pick<Deco
   const { type } = attributes;
   if (type === undefined || type === '')
     throw unreadable(`type must be a non-empty string, got ${type ?? 'undefined'}`);
-  const record = typeof data === 'string' ? { ...attributes, data: readJson(data) } : { ...attributes, data };
-  return readCloudEvent(record, type, { clock });
+  return readCloudEvent(attributes, type, typeof data === 'string' ? readJson(data) : data, clock);
 }
 
 /** All but what says of the data what it is. */
-function attributesOf({ id, type, key, headers, time }: QueueEvent): Record<string, string> {
-  const written: Record<string, string> = { specversion: '1.0', id, source: defaultSource, type };
-  written['time'] = formatTime(time);
-  if (key !== undefined) written['partitionkey'] = key;
+function attributesOf({ id, type, key, headers, time }: QueueEvent): Record<string, string | undefined> {
+  // All at once: an object that grows costs as much as the rest.
+  const written: Record<string, string | undefined> = {
+    specversion: '1.0',
+    id,
+    source: defaultSource,
+    type,
+    time: formatTime(time),
+    partitionkey: key,
+    datacontenttype: undefined,
+  };
   if (headers !== undefined) writeHeaders(written, headers);
   return written;
 }
 
 const bytesType = 'application/octet-stream';
 
-function withBytes(event: QueueEvent, data: Uint8Array): Readonly<Record<string, string>> {
+function withBytes(event: QueueEvent, data: Uint8Array): Readonly<Record<string, string | undefined>> {
   const written = attributesOf(event);
   written['datacontenttype'] = bytesType;
   written['data_base64'] = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64');
@@ -156,7 +162,9 @@ export function decodeEvent(text: string, options: DecodeOptions = {}): QueueEve
   if (typeof type !== 'string' || type === '') {
     throw unreadable(`type must be a non-empty string, got ${type === '' ? '""' : describeKind(type)}`);
   }
-  return 'specversion' in record ? readCloudEvent(record, type, options) : readForeign(record, type, options);
+  return 'specversion' in record
+    ? readCloudEvent(record, type, record['data'], options.clock)
+    : readForeign(record, type, options);
 }
 
 function readJson(text: string): unknown {
@@ -169,10 +177,12 @@ function readJson(text: string): unknown {
   }
 }
 
+/** @param plain what the data is, unless the record has it in base64. */
 function readCloudEvent(
   record: Readonly<Record<string, unknown>>,
   type: string,
-  { clock = systemClock }: DecodeOptions,
+  plain: unknown,
+  clock: Clock = systemClock,
 ): QueueEvent {
   const { specversion, id, time, partitionkey, data_base64: base64 } = record;
   if (specversion !== '1.0') {
@@ -188,18 +198,23 @@ function readCloudEvent(
     throw unreadable(`data_base64 must be a string, got ${describeKind(base64)}`);
   }
   const headers = readHeaders(record);
-  const data = base64 === undefined ? record['data'] : readBase64(base64);
-  const happenedAt = readTime(time) ?? clock.date();
-  // By far most events have nothing else.
-  if (partitionkey === undefined && headers === undefined) return { id, type, data, time: happenedAt };
-  return {
-    id,
-    type,
-    ...(partitionkey === undefined ? {} : { key: partitionkey }),
-    data,
-    ...(headers === undefined ? {} : { headers }),
-    time: happenedAt,
-  };
+  const data = base64 === undefined ? plain : readBase64(base64);
+  return eventOf(id, type, partitionkey, data, headers, readTime(time) ?? clock.date());
+}
+
+/** Without members that are `undefined`; written out, for spreading them costs as much as the rest. */
+function eventOf(
+  id: string,
+  type: string,
+  key: string | undefined,
+  data: unknown,
+  headers: Readonly<Record<string, string>> | undefined,
+  time: number,
+): QueueEvent {
+  if (headers !== undefined) {
+    return key === undefined ? { id, type, data, headers, time } : { id, type, key, data, headers, time };
+  }
+  return key === undefined ? { id, type, data, time } : { id, type, key, data, time };
 }
 
 function readForeign(record: Readonly<Record<string, unknown>>, type: string, options: DecodeOptions): QueueEvent {
@@ -213,13 +228,10 @@ function readForeign(record: Readonly<Record<string, unknown>>, type: string, op
   refuseInexact(keyMember, key);
   refuseInexact('id', id);
   const hasId = (typeof id === 'string' && id !== '') || typeof id === 'number';
-  return {
-    id: hasId ? String(id) : newEventId(),
-    type,
-    ...(key === undefined || key === null ? {} : { key: String(key) }),
-    data: 'data' in record ? record['data'] : record,
-    time: readTime(record['time']) ?? clock.date(),
-  };
+  const data = 'data' in record ? record['data'] : record;
+  const time = readTime(record['time']) ?? clock.date();
+  const keyText = key === undefined || key === null ? undefined : String(key);
+  return eventOf(hasId ? String(id) : newEventId(), type, keyText, data, undefined, time);
 }
 
 /** A number that has lost digits would be the id, or the key, of other events too. */
@@ -242,7 +254,7 @@ function readBase64(text: string): Uint8Array {
 }
 
 /** Headers become extension attributes where their names allow it; `source`, `subject` and `dataschema` are attributes. */
-function writeHeaders(written: Record<string, string>, headers: Readonly<Record<string, string>>): void {
+function writeHeaders(written: Record<string, string | undefined>, headers: Readonly<Record<string, string>>): void {
   const others: [string, string][] = [];
   for (const [header, value] of Object.entries(headers)) {
     if (isAttribute(header, value)) written[header] = value;
@@ -258,17 +270,18 @@ function isAttribute(header: string, value: string): boolean {
 }
 
 function readHeaders(record: Readonly<Record<string, unknown>>): Record<string, string> | undefined {
-  const entries: [string, string][] = [];
-  for (const attribute of Object.keys(record)) {
-    if (ownAttributes.has(attribute)) continue;
+  let entries: [string, string][] | undefined;
+  for (const attribute in record) {
+    if (ownAttributes.has(attribute) || !Object.hasOwn(record, attribute)) continue;
     const value = record[attribute];
-    if (value === null || (attribute === 'source' && value === defaultSource)) continue;
+    if (value === null || value === undefined || (attribute === 'source' && value === defaultSource)) continue;
     if (typeof value === 'object') throw unreadable(`attribute ${JSON.stringify(attribute)} must not be an object`);
+    entries ??= [];
     entries.push([attribute, String(value)]);
   }
   const others = record[headersAttribute];
-  if (others !== undefined) entries.push(...readOtherHeaders(others));
-  return entries.length > 0 ? Object.fromEntries(entries) : undefined;
+  if (others !== undefined) entries = [...(entries ?? []), ...readOtherHeaders(others)];
+  return entries === undefined || entries.length === 0 ? undefined : Object.fromEntries(entries);
 }
 
 function readOtherHeaders(value: unknown): [string, string][] {

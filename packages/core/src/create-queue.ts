@@ -112,14 +112,15 @@ class DriverQueue<Data> implements MessageQueue<Data>, DeliveryOwner, LeaseOwner
     else if (lease !== false) this.#ticker = new Ticker(clock, lease.ms, false, () => this.#expire());
   }
 
-  async push(input: EventInput<Data>, options: WaitOptions = {}): Promise<void> {
-    // The event first: who writes push(type, data) is not to be told of options.
-    const complete = createEvent(input, this.#clock);
-    checkWaiting('Cannot push', options);
-    const event = this.#driver.encode(complete);
-    options.signal?.throwIfAborted();
-    this.#refuseIfClosing('push');
-    await this.#pushes.push([event], false, options);
+  push(input: EventInput<Data>, options: WaitOptions = {}): Promise<void> {
+    try {
+      // The event first: who writes push(type, data) is not to be told of options.
+      const complete = createEvent(input, this.#clock);
+      checkWaiting('Cannot push', options);
+      return this.#store([this.#driver.encode(complete)], false, options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   async pushMany(inputs: readonly EventInput<Data>[], options: WaitOptions = {}): Promise<void> {
@@ -127,9 +128,19 @@ class DriverQueue<Data> implements MessageQueue<Data>, DeliveryOwner, LeaseOwner
     checkArray('Cannot push', 'events', inputs);
     checkWaiting('Cannot push', options);
     const events = Array.from(inputs, (input) => this.#driver.encode(createEvent(input, this.#clock)));
+    await this.#store(events, true, options);
+  }
+
+  async #store(events: readonly unknown[], many: boolean, options: WaitOptions): Promise<void> {
     options.signal?.throwIfAborted();
     this.#refuseIfClosing('push');
-    if (events.length > 0) await this.#pushes.push(events, true, options);
+    if (events.length === 0) return;
+    const bytes = this.#pushes.enter(events, many, options);
+    try {
+      await this.#pushes.push(events, many, options);
+    } finally {
+      this.#pushes.leave(events.length, bytes);
+    }
   }
 
   async pop(options: WaitOptions = {}): Promise<Delivery<Data> | undefined> {
@@ -194,14 +205,15 @@ class DriverQueue<Data> implements MessageQueue<Data>, DeliveryOwner, LeaseOwner
 
   // --- what deliveries ask for
 
-  acknowledge(receipt: unknown): Promise<boolean> {
-    return this.#acks.add(receipt);
+  acknowledge(delivery: DriverDelivery): void {
+    this.#acks.add(delivery.receipt, delivery);
   }
 
-  async giveBack(back: ReturnedLease): Promise<boolean> {
-    if (back.delayMs > 0 && !this.capabilities.nackDelay) throw unsupported('nack with delayMs', 'nackDelay');
-    if (back.deadLetter && !this.capabilities.deadLetter) throw unsupported('nack with deadLetter', 'deadLetter');
-    return this.#nacks.add(back);
+  giveBack(delivery: DriverDelivery, back: ReturnedLease): void {
+    const { nackDelay, deadLetter } = this.capabilities;
+    if (back.delayMs > 0 && !nackDelay) delivery.failed(unsupported('nack with delayMs', 'nackDelay'));
+    else if (back.deadLetter && !deadLetter) delivery.failed(unsupported('nack with deadLetter', 'deadLetter'));
+    else this.#nacks.add(back, delivery);
   }
 
   async extend(receipt: unknown, ms: number): Promise<boolean> {
@@ -244,7 +256,7 @@ class DriverQueue<Data> implements MessageQueue<Data>, DeliveryOwner, LeaseOwner
 
   /** @returns whether the event went back. */
   #return(receipt: unknown): Promise<boolean> {
-    return this.#nacks.add({ receipt, delayMs: 0, reason: '', deadLetter: false }).catch(() => false);
+    return this.#nacks.settle({ receipt, delayMs: 0, reason: '', deadLetter: false }).catch(() => false);
   }
 
   #expire(): boolean {

@@ -3,12 +3,15 @@ import type { LeasedEvent, ReturnedLease } from './driver.ts';
 import { isNqError, NqError, type NqErrorCode } from './errors.ts';
 import type { QueueEvent } from './event.ts';
 import type { Delivery, NackOptions } from './queue.ts';
+import type { Settler } from './settle-line.ts';
 
-/** What a delivery asks of the queue it came from. Each resolves whether the lease was still ours. */
+/** What a delivery asks of the queue it came from. */
 export interface DeliveryOwner {
-  acknowledge(receipt: unknown): Promise<boolean>;
-  /** @throws {NqError} `NQ_UNSUPPORTED` if the queue does not declare what `back` asks for. */
-  giveBack(back: ReturnedLease): Promise<boolean>;
+  /** Acknowledges it, and tells it. */
+  acknowledge(delivery: DriverDelivery): void;
+  /** Gives it back as `back` says, and tells it: `NQ_UNSUPPORTED` if the queue does not declare what that asks for. */
+  giveBack(delivery: DriverDelivery, back: ReturnedLease): void;
+  /** @returns whether the lease was still ours. */
   extend(receipt: unknown, ms: number): Promise<boolean>;
   /** The time of the clock. */
   now(): number;
@@ -19,15 +22,18 @@ export interface DeliveryOwner {
 type Verb = 'ack' | 'nack';
 
 /** A delivery of a queue made by `createQueue`: settled once, whatever the backend does. */
-export class DriverDelivery<Data = unknown> implements Delivery<Data> {
+export class DriverDelivery<Data = unknown> implements Delivery<Data>, Settler {
   readonly event: QueueEvent<Data>;
   readonly attempt: number;
   readonly receipt: unknown;
   readonly #owner: DeliveryOwner;
   /** In the time of the clock of the owner. */
   readonly #pushedAt: number | undefined;
-  /** The first settlement, under way or done. */
-  #settlement: { readonly verb: Verb; readonly promise: Promise<void> } | undefined;
+  /** The first settlement, under way or done; `undefined` if there is none. */
+  #settledBy: Verb | undefined;
+  #settlement: Promise<void> | undefined;
+  #resolve!: () => void;
+  #reject!: (error: unknown) => void;
   /** Why the lease is no longer ours. */
   #ended: NqErrorCode | undefined;
   #controller: AbortController | undefined;
@@ -55,13 +61,21 @@ export class DriverDelivery<Data = unknown> implements Delivery<Data> {
   }
 
   ack(): Promise<void> {
-    return this.#settle('ack', () => this.#owner.acknowledge(this.receipt));
+    const known = this.#known('ack');
+    if (known !== undefined) return known;
+    const settlement = this.#begin('ack');
+    this.#owner.acknowledge(this);
+    return settlement;
   }
 
   nack(options: NackOptions = {}): Promise<void> {
     try {
       const { delayMs, reason, deadLetter } = resolveNack(options);
-      return this.#settle('nack', () => this.#owner.giveBack({ receipt: this.receipt, delayMs, reason, deadLetter }));
+      const known = this.#known('nack');
+      if (known !== undefined) return known;
+      const settlement = this.#begin('nack');
+      this.#owner.giveBack(this, { receipt: this.receipt, delayMs, reason, deadLetter });
+      return settlement;
     } catch (error) {
       return Promise.reject(error);
     }
@@ -71,16 +85,16 @@ export class DriverDelivery<Data = unknown> implements Delivery<Data> {
     checkMs('Cannot extend', 'ms', ms, 1);
     if (ms === Infinity) throw new RangeError('Cannot extend: ms must be finite, got Infinity');
     if (this.#ended !== undefined) throw this.#refusal('extend', this.#ended);
-    if (this.#settlement !== undefined) throw this.#refusal('extend', 'NQ_ALREADY_SETTLED');
+    if (this.#settledBy !== undefined) throw this.#refusal('extend', 'NQ_ALREADY_SETTLED');
     if (await this.#owner.extend(this.receipt, ms)) return;
     // Overtaken by a settlement: that is why the lease is no longer ours, and nobody else has the event.
-    if (this.#settlement !== undefined) throw this.#refusal('extend', 'NQ_ALREADY_SETTLED');
+    if (this.#settledBy !== undefined) throw this.#refusal('extend', 'NQ_ALREADY_SETTLED');
     this.end('NQ_LEASE_LOST');
     throw this.#refusal('extend', 'NQ_LEASE_LOST');
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#ended !== undefined || this.#settlement !== undefined) return;
+    if (this.#ended !== undefined || this.#settledBy !== undefined) return;
     try {
       await this.nack();
     } catch (error) {
@@ -91,7 +105,7 @@ export class DriverDelivery<Data = unknown> implements Delivery<Data> {
 
   /** Whether a settlement is under way or done. */
   get isSettling(): boolean {
-    return this.#settlement !== undefined;
+    return this.#settledBy !== undefined;
   }
 
   /** The lease is over without a settlement: lost, or cut off by the queue's close. */
@@ -102,35 +116,39 @@ export class DriverDelivery<Data = unknown> implements Delivery<Data> {
     this.#controller?.abort(this.#refusal('use', code));
   }
 
-  #settle(verb: Verb, ask: () => Promise<boolean>): Promise<void> {
-    if (this.#settlement !== undefined) {
-      return this.#settlement.verb === verb
-        ? this.#settlement.promise
-        : Promise.reject(this.#refusal(verb, 'NQ_ALREADY_SETTLED'));
-    }
-    if (this.#ended !== undefined) return Promise.reject(this.#refusal(verb, this.#ended));
-    const promise = this.#conclude(verb, ask());
-    this.#settlement = { verb, promise };
-    return promise;
-  }
-
-  async #conclude(verb: Verb, asked: Promise<boolean>): Promise<void> {
-    let ours: boolean;
-    try {
-      ours = await asked;
-    } catch (error) {
-      // Nothing is certain, or nothing has happened: the holder may settle again.
-      this.#settlement = undefined;
-      throw error;
-    }
+  settled(ours: boolean): void {
     if (ours) {
       this.#owner.closed(this);
+      this.#resolve();
       return;
     }
     // It was too late, so it has settled nothing: the end of the lease is what later calls are told.
-    this.#settlement = undefined;
+    const verb = this.#settledBy as Verb;
+    this.#settledBy = undefined;
     this.end('NQ_LEASE_LOST');
-    throw this.#refusal(verb, 'NQ_LEASE_LOST');
+    this.#reject(this.#refusal(verb, 'NQ_LEASE_LOST'));
+  }
+
+  failed(error: unknown): void {
+    // Nothing is certain, or nothing has happened: the holder may settle again.
+    this.#settledBy = undefined;
+    this.#reject(error);
+  }
+
+  /** What is answered without asking anybody; `undefined` if it can be settled. */
+  #known(verb: Verb): Promise<void> | undefined {
+    if (this.#settledBy === verb) return this.#settlement;
+    if (this.#settledBy !== undefined) return Promise.reject(this.#refusal(verb, 'NQ_ALREADY_SETTLED'));
+    return this.#ended === undefined ? undefined : Promise.reject(this.#refusal(verb, this.#ended));
+  }
+
+  #begin(verb: Verb): Promise<void> {
+    this.#settledBy = verb;
+    this.#settlement = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    return this.#settlement;
   }
 
   #refusal(verb: string, code: NqErrorCode): NqError {
@@ -139,7 +157,7 @@ export class DriverDelivery<Data = unknown> implements Delivery<Data> {
         ? 'its lease ended before'
         : code === 'NQ_CLOSED'
           ? 'the queue was closed and the event returned'
-          : `it was settled by ${this.#settlement?.verb} before`;
+          : `it was settled by ${this.#settledBy} before`;
     return new NqError(
       code,
       `Cannot ${verb} delivery ${this.attempt} of event ${JSON.stringify(this.event.id)}: ${why}`,

@@ -119,7 +119,10 @@ export class PullingIntake implements Intake {
         const deliveries = await this.#queue.popMany(this.#workers.free, { signal });
         failures = 0;
         takenInTurn += deliveries.length;
-        for (const delivery of deliveries) await this.#hand(delivery, delivery === deliveries[0]);
+        for (const delivery of deliveries) {
+          const back = this.#hand(delivery, delivery === deliveries[0]);
+          if (back !== undefined) await back;
+        }
       } catch (error) {
         if (signal.aborted || isNqError(error, 'NQ_CLOSED')) return;
         this.#report(error, { during: 'pop' });
@@ -133,14 +136,17 @@ export class PullingIntake implements Intake {
   }
 
   /** To a worker; or back, if none is free any more because their number was lowered meanwhile. */
-  async #hand(delivery: Delivery, first: boolean): Promise<void> {
+  #hand(delivery: Delivery, first: boolean): Promise<void> | undefined {
     if (this.#stopping.signal.aborted) {
       this.#leftOver.push(delivery);
     } else if (this.#workers.free > 0) {
       this.#workers.start(delivery, first);
     } else {
-      await delivery.nack().catch((error: unknown) => this.#report(error, { during: 'settle', event: delivery.event }));
+      return delivery
+        .nack()
+        .catch((error: unknown) => this.#report(error, { during: 'settle', event: delivery.event }));
     }
+    return undefined;
   }
 
   #freed(): Promise<void> {

@@ -24,7 +24,10 @@ export class PassingMap<Key, Value> {
   set(key: Key, value: Value): void {
     this.#entries.set(key, value);
     if (++this.#passed < renewAfter + this.#entries.size) return;
-    this.#entries = new Map(this.#entries);
+    const renewed = new Map<Key, Value>();
+    // Not by its iterator, which makes an array of each entry.
+    this.#entries.forEach((held, name) => renewed.set(name, held));
+    this.#entries = renewed;
     this.#passed = 0;
   }
 

@@ -31,26 +31,36 @@ export class PushLanes {
     this.#gathering = parts.driver.gathering;
   }
 
-  /** Stores `events`, which the driver has encoded. @param many whether the caller learns how many are stored. */
+  /**
+   * Notes that `events` are on their way, which the driver has encoded: until {@link leave}, whatever becomes of them.
+   *
+   * @param many whether the caller learns how many are stored. @returns how large they are together. @throws {NqError} `NQ_FULL`
+   * if there is no room for a single try.
+   */
+  enter(events: readonly unknown[], many: boolean, { timeoutMs }: WaitOptions): number {
+    const gathering = this.#gathering;
+    if (gathering === undefined) return 0;
+    let bytes = 0;
+    for (const event of events) bytes += gathering.sizeOf(event);
+    if (timeoutMs === 0 && !this.#hasRoom(events.length, bytes, gathering)) throw refusedAtOnce(events, many);
+    this.#underWay += events.length;
+    this.#underWayBytes += bytes;
+    return bytes;
+  }
+
+  /** So many are not on their way any more. */
+  leave(count: number, bytes: number): void {
+    this.#underWay -= count;
+    this.#underWayBytes -= bytes;
+  }
+
+  /** Stores `events`. */
   push(events: readonly unknown[], many: boolean, options: WaitOptions): Promise<void> {
     const gathering = this.#gathering;
     if (gathering === undefined) return this.#laneOf(0).push(events, many, options);
-    const bytes = events.reduce<number>((sum, event) => sum + gathering.sizeOf(event), 0);
-    if (options.timeoutMs === 0 && !this.#hasRoom(events.length, bytes, gathering)) {
-      return Promise.reject(refusedAtOnce(events, many));
-    }
-    this.#underWay += events.length;
-    this.#underWayBytes += bytes;
-    const pushed =
-      events.length === 1
-        ? this.#laneOf(gathering.laneOf(events[0])).push(events, many, options)
-        : this.#spread(events, gathering, options);
-    const forget = (): void => {
-      this.#underWay -= events.length;
-      this.#underWayBytes -= bytes;
-    };
-    pushed.then(forget, forget);
-    return pushed;
+    return events.length === 1
+      ? this.#laneOf(gathering.laneOf(events[0])).push(events, many, options)
+      : this.#spread(events, gathering, options);
   }
 
   /** There may be room again. */

@@ -4,10 +4,16 @@ import { NqError } from './errors.ts';
 import { Pace } from './pace.ts';
 import { PassingMap } from './passing-map.ts';
 
+/** Who is told what has become of a settlement: an object, for a promise and its functions cost as much as the rest. */
+export interface Settler {
+  /** The backend has answered, with whether the lease was still ours. */
+  settled(ours: boolean): void;
+  failed(error: unknown): void;
+}
+
 interface Call<Item> {
   readonly item: Item;
-  readonly resolve: (ours: boolean) => void;
-  readonly reject: (error: unknown) => void;
+  readonly settler: Settler;
 }
 
 /** The most settlements in one request, as with pushes: no driver must split. */
@@ -41,13 +47,19 @@ export class SettleLine<Item> {
     this.#most = driver.settlesAtOnce ?? 1;
   }
 
-  /** @returns whether the lease was still ours. */
-  add(item: Item): Promise<boolean> {
-    if (this.#closed) return Promise.reject(this.#refusal());
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ item, resolve, reject });
-      this.#ask();
-    });
+  /** Settles `item`, and tells `settler`, once: at once if the line is closed. */
+  add(item: Item, settler: Settler): void {
+    if (this.#closed) {
+      settler.failed(this.#refusal());
+      return;
+    }
+    this.#waiting.push({ item, settler });
+    this.#ask();
+  }
+
+  /** Settles `item`. @returns whether the lease was still ours. */
+  settle(item: Item): Promise<boolean> {
+    return new Promise((settled, failed) => this.add(item, { settled, failed }));
   }
 
   /** Resolves once every settlement so far has its answer: never, if the backend does not answer. */
@@ -60,8 +72,8 @@ export class SettleLine<Item> {
   close(): void {
     this.#closed = true;
     const unknown = new NqError('NQ_OUTCOME_UNKNOWN', `Cannot ${this.#verb}: the backend has not answered in time`);
-    for (const sent of this.#sent.values()) for (const call of sent) call.reject(unknown);
-    for (const call of this.#waiting) call.reject(this.#refusal());
+    for (const sent of this.#sent.values()) for (const { settler } of sent) settler.failed(unknown);
+    for (const { settler } of this.#waiting) settler.failed(this.#refusal());
     this.#waiting = [];
     if (this.#isIdle) this.#tellIdle();
   }
@@ -103,21 +115,31 @@ export class SettleLine<Item> {
   /** Never rejects. */
   async #send(number: number, calls: readonly Call<Item>[]): Promise<void> {
     try {
-      const ours: unknown = await this.#settle(calls.map(({ item }) => item));
-      if (!Array.isArray(ours) || ours.length !== calls.length) throw wrongLeaseAnswer(this.#verb, calls.length, ours);
-      for (let index = 0; index < calls.length; index++) {
-        const call = calls[index] as Call<Item>;
-        const one: unknown = ours[index];
-        if (typeof one === 'boolean') call.resolve(one);
-        else if (one instanceof Error) call.reject(wrapDriverError(this.#driver, this.#verb, one));
-        else call.reject(wrongLeaseAnswer(this.#verb, calls.length, ours));
-      }
+      this.#tell(calls, await this.#settle(calls.map(({ item }) => item)));
     } catch (error) {
       const wrapped = wrapDriverError(this.#driver, this.#verb, error);
-      for (const call of calls) call.reject(wrapped);
+      this.#tell(
+        calls,
+        Array.from(calls, () => wrapped),
+      );
     }
     this.#sent.delete(number);
     if (this.#waiting.length > 0) this.#ask();
     else if (this.#isIdle) this.#tellIdle();
+  }
+
+  /** @throws {NqError} if `answers` are none. */
+  #tell(calls: readonly Call<Item>[], answers: unknown): void {
+    // They were told when it was closed.
+    if (this.#closed) return;
+    if (!Array.isArray(answers) || answers.length !== calls.length)
+      throw wrongLeaseAnswer(this.#verb, calls.length, answers);
+    for (let index = 0; index < calls.length; index++) {
+      const { settler } = calls[index] as Call<Item>;
+      const one: unknown = answers[index];
+      if (typeof one === 'boolean') settler.settled(one);
+      else if (one instanceof Error) settler.failed(wrapDriverError(this.#driver, this.#verb, one));
+      else settler.failed(wrongLeaseAnswer(this.#verb, calls.length, answers));
+    }
   }
 }

@@ -40,6 +40,10 @@ export class Settlement {
   #stopping = false;
   /** How many settlements are on their way. */
   pending = 0;
+  readonly #onAcknowledged = (): void => {
+    this.#parts.counters.handled++;
+    this.#ended();
+  };
 
   constructor(parts: SettlementParts) {
     this.#parts = parts;
@@ -61,13 +65,13 @@ export class Settlement {
     const { counters, ackOrder } = this.#parts;
     const acked = ackOrder === undefined ? delivery.ack() : ackOrder.ack(delivery);
     if (acked === done) counters.handled++;
-    else
-      this.#track(
-        acked.then(
-          () => void counters.handled++,
-          (error) => this.#lost(error, delivery),
-        ),
-      );
+    else {
+      this.pending++;
+      acked.then(this.#onAcknowledged, (error: unknown) => {
+        this.#lost(error, delivery);
+        this.#ended();
+      });
+    }
     if (ackOrder !== undefined && ackOrder.waiting.length > 0) this.#parts.onUnattended();
   }
 
@@ -196,11 +200,13 @@ export class Settlement {
 
   #track(settled: Promise<void>): void {
     this.pending++;
-    const end = (): void => {
-      this.pending--;
-      this.#parts.onSettled();
-    };
+    const end = (): void => this.#ended();
     settled.then(end, end);
+  }
+
+  #ended(): void {
+    this.pending--;
+    this.#parts.onSettled();
   }
 }
 

@@ -37,8 +37,8 @@ describe('a queue on a driver that answers without I/O lets timers in', () => {
 
   test('while one delivery is settled after the other, also if the next is there before the answer', async () => {
     const line = new SettleLine<number>(memoryDriver(), 'ack', async (items) => items.map(() => true));
-    expect(await letsTimersIn(() => line.add(1))).toBe(true);
-    const twice = () => Promise.race([line.add(1), line.add(2).then(() => line.add(3))]);
+    expect(await letsTimersIn(() => line.settle(1))).toBe(true);
+    const twice = () => Promise.race([line.settle(1), line.settle(2).then(() => line.settle(3))]);
     expect(await letsTimersIn(twice)).toBe(true);
   });
 });

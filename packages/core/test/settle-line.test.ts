@@ -19,9 +19,9 @@ function newLine(settlesAtOnce?: number) {
 describe('settlements', () => {
   test('of one turn go together, and what comes meanwhile goes with the next request', async () => {
     const { line, asked, items } = newLine();
-    const ends = [line.add(1), line.add(0)];
+    const ends = [line.settle(1), line.settle(0)];
     await nextTurn();
-    ends.push(line.add(2), line.add(3));
+    ends.push(line.settle(2), line.settle(3));
     await nextTurn();
     expect(items()).toEqual([[1, 0]]);
     asked[0]?.answer();
@@ -38,7 +38,7 @@ describe('settlements', () => {
     const { line, asked, items } = newLine(2);
     const ends: Promise<boolean>[] = [];
     for (const item of [1, 2, 3, 4]) {
-      ends.push(line.add(item));
+      ends.push(line.settle(item));
       await nextTurn();
     }
     expect(items()).toEqual([[1], [2]]);
@@ -54,7 +54,7 @@ describe('settlements', () => {
 
   test('are split into requests of 500, which go at once where the driver takes them', async () => {
     const { line, asked, items } = newLine(Infinity);
-    const ends = Array.from({ length: 1001 }, () => line.add(1));
+    const ends = Array.from({ length: 1001 }, () => line.settle(1));
     await nextTurn();
     expect(items().map(({ length }) => length)).toEqual([500, 500, 1]);
     for (const { answer } of asked) answer();
@@ -64,9 +64,9 @@ describe('settlements', () => {
   test('are all waited for by who waits until the line is idle', async () => {
     const { line, asked } = newLine(2);
     expect(await line.idle()).toBeUndefined();
-    const ends = [line.add(1)];
+    const ends = [line.settle(1)];
     await nextTurn();
-    ends.push(line.add(2));
+    ends.push(line.settle(2));
     await nextTurn();
     const idle = line.idle().then(() => 'idle');
     asked[0]?.answer();
@@ -79,7 +79,7 @@ describe('settlements', () => {
 
   test('that were not sent when the line is closed keep nobody waiting', async () => {
     const { line, items } = newLine();
-    const end = line.add(1);
+    const end = line.settle(1);
     const idle = line.idle();
     line.close();
     await expect(end).rejects.toMatchObject({ code: 'NQ_CLOSED' });
@@ -90,7 +90,7 @@ describe('settlements', () => {
   test('fail one by one where the driver says so', async () => {
     const failure = new Error('this one');
     const line = new SettleLine<number>(memoryDriver(), 'nack', async () => [true, failure, false]);
-    const [one, other, last] = await Promise.allSettled([1, 2, 3].map((item) => line.add(item)));
+    const [one, other, last] = await Promise.allSettled([1, 2, 3].map((item) => line.settle(item)));
     expect([one, last]).toMatchObject([{ value: true }, { value: false }]);
     expect(other).toMatchObject({ reason: { code: 'NQ_BACKEND', cause: failure } });
   });
@@ -99,7 +99,7 @@ describe('settlements', () => {
     const { line } = newLine(2);
     const ends: Promise<boolean>[] = [];
     for (const item of [1, 2, 3]) {
-      ends.push(line.add(item));
+      ends.push(line.settle(item));
       await nextTurn();
     }
     line.close();

@@ -1,5 +1,5 @@
 import type { Committer } from './committer.ts';
-import type { HandOut, HeldRecord } from './held-partition.ts';
+import type { HandOut, HeldPartition, HeldRecord } from './held-partition.ts';
 import type { KafkaDriver } from './kafka-driver.ts';
 import { KafkaFailure } from './kafka-failure.ts';
 import { isDone, type PositionOptions } from './positions.ts';
@@ -22,9 +22,11 @@ export class Confirmations {
   /** As {@link ofAck}, for several. */
   async ofAcks(handOuts: readonly HandOut[]): Promise<readonly boolean[]> {
     // The last of each partition first: with it, all of them are.
-    const lasts = new Map(handOuts.map((handOut) => [handOut.held.partition, handOut]));
+    const lasts = new Map<HeldPartition, HandOut>();
+    for (const handOut of handOuts) lasts.set(handOut.held.partition, handOut);
     await Promise.all(Array.from(lasts.values(), (last) => this.ofAck(last)));
-    return Promise.all(handOuts.map((handOut) => this.ofAck(handOut)));
+    const answers = handOuts.map((handOut) => this.ofAck(handOut));
+    return answers.every(isKnown) ? answers : Promise.all(answers);
   }
 
   /** Whether it is committed that a hand-out was acknowledged; `false` if it was not. @throws as {@link of}. */
@@ -43,3 +45,5 @@ export class Confirmations {
     throw new KafkaFailure('unsure', 'Kafka has not answered in time; it may be done');
   }
 }
+
+const isKnown = (answer: boolean | Promise<boolean>): answer is boolean => typeof answer === 'boolean';

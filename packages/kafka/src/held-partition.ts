@@ -8,7 +8,8 @@ import type { Parked } from './retry-topic.ts';
 /** A record that is here and not done. */
 export interface HeldRecord extends Link<HeldRecord> {
   readonly partition: HeldPartition;
-  readonly record: IncomingRecord;
+  /** Nothing but its offset as soon as it is done: until that is committed it would be in memory for nothing. */
+  record: IncomingRecord;
   /** Where it was at first, as `topic/partition/offset`; `undefined` if that is where it is. */
   readonly origin: string | undefined;
   /** Those of one chain are handed out one after the other; `undefined` for one that keeps no order. */
@@ -66,6 +67,8 @@ export interface HeldPartitionParts {
   readonly position: number;
   readonly note: PartitionNote;
 }
+
+const nothing = { key: null, value: null, headers: {}, time: 0, isBrokerTime: false, bytes: 0 } as const;
 
 /** A partition that is ours, until it is given to somebody else. */
 export class HeldPartition {
@@ -140,10 +143,12 @@ export class HeldPartition {
 
   /** Notes that a record is done. @returns what can be handed out now. */
   complete(held: HeldRecord): HeldRecord | undefined {
-    this.tracker.complete(held.record.offset);
-    this.#begun.delete(held.record.offset);
+    const { offset, bytes } = held.record;
+    held.record = { ...nothing, offset };
+    this.tracker.complete(offset);
+    this.#begun.delete(offset);
     this.held--;
-    this.bytes -= held.record.bytes;
+    this.bytes -= bytes;
     this.version++;
     return held.chain === undefined ? undefined : this.#chains.remove(held.chain, held);
   }

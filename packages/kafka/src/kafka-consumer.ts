@@ -1,4 +1,4 @@
-import type { LeasedEvent, ReturnedLease } from '@nq/core';
+import type { DecodeOptions, LeasedEvent, ReturnedLease } from '@nq/core';
 import { within } from '@nq/core/parts';
 import type { Changes } from './changes.ts';
 import { Committer } from './committer.ts';
@@ -49,10 +49,12 @@ export class KafkaConsumer implements MemberListener {
   readonly #failure: StandingFailure;
   readonly #givenUp: GivenUp;
   readonly #changes: Changes;
+  readonly #decoding: DecodeOptions;
 
   constructor(parts: ConsumerParts) {
     this.#parts = parts;
     this.#changes = parts.changes;
+    this.#decoding = { foreign: { key: parts.options.foreignKey } };
     this.#failure = new StandingFailure(parts.clock, parts.options.openTimeoutMs);
     this.#givenUp = new GivenUp({ ...parts, topic: parts.options.topic });
     this.#ready = new ReadyRecords(parts.clock, () => this.#changes.tell());
@@ -86,7 +88,10 @@ export class KafkaConsumer implements MemberListener {
         this.#changes.tell();
         this.#delays.look();
       },
-      complete: (handOut) => this.#complete(handOut),
+      complete: (handOut) => {
+        this.#complete(handOut);
+        this.#flow();
+      },
     });
   }
 
@@ -150,13 +155,13 @@ export class KafkaConsumer implements MemberListener {
 
   /** Hands out what is ready, `max` events at most. */
   take(max: number): readonly LeasedEvent[] {
-    const { clock, options } = this.#parts;
+    const { clock } = this.#parts;
     const date = clock.date();
     const leases: LeasedEvent[] = [];
     while (leases.length < max && !this.#isGated) {
       const held = this.#ready.take();
       if (held === undefined) break;
-      const decoded = decodeRecord(held.record, { foreignKey: options.foreignKey });
+      const decoded = decodeRecord(held.record, this.#decoding);
       if ('flaw' in decoded) {
         void this.#setAside(held, decoded.flaw);
         continue;
@@ -176,6 +181,7 @@ export class KafkaConsumer implements MemberListener {
 
   ack(handOuts: readonly HandOut[]): Promise<readonly boolean[]> {
     for (const handOut of handOuts) this.#complete(handOut);
+    this.#flow();
     return this.#confirmations.ofAcks(handOuts);
   }
 
@@ -320,7 +326,6 @@ export class KafkaConsumer implements MemberListener {
     if (this.#out.size === 0) this.#changes.tell();
     this.#ready.add(partition.complete(held));
     handOut.doneIn = partition.version;
-    this.#flow();
   }
 
   // --- the membership

@@ -128,6 +128,6 @@ async function readPersistently(
 function shown(partition: number, record: IncomingRecord, foreignKey: string | undefined): ReadRecord {
   const { offset, time, value } = record;
   const place = { partition, offset, time };
-  const decoded = decodeRecord(record, { foreignKey });
+  const decoded = decodeRecord(record, { foreign: { key: foreignKey } });
   return 'flaw' in decoded ? { ...place, flaw: decoded.flaw, value } : { ...place, event: decoded.event };
 }

@@ -69,7 +69,7 @@ export function readLetter(record: IncomingRecord, foreignKey: string | undefine
   const keyOf = own['key'];
   const key = keyOf === undefined ? null : Buffer.from(keyOf);
   const value = own['no-value'] === undefined ? record.value : null;
-  const decoded = decodeRecord({ ...record, key, value, headers }, { foreignKey });
+  const decoded = decodeRecord({ ...record, key, value, headers }, { foreign: { key: foreignKey } });
   const deadAt = Number(own['dead-at'] ?? record.time);
   const event =
     'flaw' in decoded

@@ -62,14 +62,13 @@ function writeRecord(writer: WireWriter, index: number, { key, value, headers }:
 }
 
 function writeHeaders(writer: WireWriter, headers: OutgoingRecord['headers']): void {
-  const names = Object.keys(headers);
   let count = 0;
-  for (const name of names) {
+  for (const name in headers) {
     const value = headers[name];
     if (value !== undefined) count += Array.isArray(value) ? value.length : 1;
   }
   writer.varint(count);
-  for (const name of names) {
+  for (const name in headers) {
     const value = headers[name];
     if (value === undefined) continue;
     if (!Array.isArray(value)) writeHeader(writer, name, value as Buffer | string);

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { decodeEvent, isNqError, NqError, type QueueEvent } from '@nq/core';
+import { decodeEvent, type DecodeOptions, isNqError, NqError, type QueueEvent } from '@nq/core';
 import { joinEvent, splitEvent } from '@nq/core/parts';
 import type { IncomingRecord, OutgoingRecord } from './kafka-driver.ts';
 
@@ -17,7 +17,8 @@ export function encodeRecord(event: QueueEvent, maxBytes: number): OutgoingRecor
   const headers: Record<string, string> = {};
   let bytes = overhead;
   for (const name in attributes) {
-    const value = attributes[name] as string;
+    const value = attributes[name];
+    if (value === undefined) continue;
     const header = headerNames.get(name) ?? prefix + name;
     headers[header] = value;
     bytes += header.length + Buffer.byteLength(value) + headerOverhead;
@@ -50,31 +51,24 @@ const headerOverhead = 6;
 /** What a record holds: an event, or the reason why it is none, without payload. */
 export type Decoded = { readonly event: QueueEvent } | { readonly flaw: string };
 
-/** How records of others are read. */
-export interface DecodeRecordOptions {
-  /** The member of plain JSON that is the key; that of the record counts where it is not given. */
-  readonly foreignKey: string | undefined;
-}
-
 /**
  * Reads the binary and the structured mode of the CloudEvents Kafka binding, and plain JSON with a `type`, as producers
  * write it that know neither.
  */
-export function decodeRecord(record: IncomingRecord, { foreignKey }: DecodeRecordOptions): Decoded {
+export function decodeRecord(record: IncomingRecord, options: DecodeOptions): Decoded {
   try {
-    return { event: read(record, foreignKey) };
+    return { event: read(record, options) };
   } catch (error) {
     if (!isNqError(error)) throw error;
     return { flaw: error.message };
   }
 }
 
-function read(record: IncomingRecord, foreignKey: string | undefined): QueueEvent {
+function read(record: IncomingRecord, options: DecodeOptions): QueueEvent {
   const { key, value, headers } = record;
   if (headers['ce_specversion'] !== undefined) return withKey(readBinary(record), key);
   if (value === null) throw new NqError('NQ_PAYLOAD', 'Cannot read the event: the record has no value');
-  const event = decodeEvent(textOf(value, 'it'), foreignKey === undefined ? {} : { foreign: { key: foreignKey } });
-  return withKey(event, key);
+  return withKey(decodeEvent(textOf(value, 'it'), options), key);
 }
 
 function readBinary({ value, headers }: IncomingRecord): QueueEvent {
@@ -108,7 +102,10 @@ export function lastOf(header: IncomingRecord['headers'][string]): Buffer | stri
 /** The key of the record, where the event does not say another one. */
 function withKey(event: QueueEvent, key: Buffer | null): QueueEvent {
   if (key === null || event.key !== undefined) return event;
-  return { ...event, key: key.toString() };
+  const { id, type, data, headers, time } = event;
+  const text = key.toString();
+  // Written out, for most events have no headers, and spreading costs as much as the rest.
+  return headers === undefined ? { id, type, key: text, data, time } : { id, type, key: text, data, headers, time };
 }
 
 function textOf(bytes: Buffer | string, what: string): string {

@@ -16,7 +16,7 @@ const plain = (value: string | Buffer | null, headers = {}, key: string | null =
   value: typeof value === 'string' ? Buffer.from(value) : value,
 });
 
-const read = (record: IncomingRecord, foreignKey?: string) => decodeRecord(record, { foreignKey });
+const read = (record: IncomingRecord, foreignKey?: string) => decodeRecord(record, { foreign: { key: foreignKey } });
 
 describe('a record', () => {
   test('carries every event as it is', () => {
