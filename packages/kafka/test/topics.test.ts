@@ -1,10 +1,27 @@
 import { Kafka, logLevel } from 'kafkajs';
 import { kafkaOffer, type TestKafka, until } from 'nq-testbed';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { kafkaReader } from '../src/index.ts';
 import { newTopic, openQueue, take, takeAll } from './support/queue.ts';
 
 const offer = await kafkaOffer();
+
+let restore = (): void => {};
+afterEach(() => restore());
+
+/** Collects what nobody catches, which would end a process, until the test has ended. */
+function uncaught(): unknown[] {
+  const errors: unknown[] = [];
+  const before = process.listeners('uncaughtException');
+  process.removeAllListeners('uncaughtException');
+  process.on('uncaughtException', (error) => errors.push(error));
+  restore = () => {
+    process.removeAllListeners('uncaughtException');
+    for (const listener of before) process.on('uncaughtException', listener);
+    restore = () => {};
+  };
+  return errors;
+}
 
 describe.skipIf(offer.missing !== undefined || !offer.ours)(`a topic on ${offer.name}`, { timeout: 60_000 }, () => {
   let server: TestKafka;
@@ -23,6 +40,26 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`a topic on ${offer.
     await admin.createTopics({ topics: [{ topic, numPartitions: 1, configEntries }], waitForLeaders: true });
     await admin.disconnect();
     return topic;
+  };
+
+  /** Deletes what is before `offset`. */
+  const deleteRecords = async (topic: string, offset: number): Promise<void> => {
+    const admin = kafka.admin();
+    await admin.connect();
+    // Or it does not know the topic.
+    await admin.fetchTopicOffsets(topic);
+    await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: String(offset) }] });
+    await admin.disconnect();
+  };
+
+  /** Deletes the topic, and makes another one of its name. */
+  const remakeTopic = async (topic: string): Promise<void> => {
+    const admin = kafka.admin();
+    await admin.connect();
+    await admin.deleteTopics({ topics: [topic] });
+    await until('it to be gone', async () => !(await admin.listTopics()).includes(topic));
+    await admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: true });
+    await admin.disconnect();
   };
 
   test('that is compacted is consumed to its end: what was taken out of it is not waited for', async () => {
@@ -92,12 +129,7 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`a topic on ${offer.
     await queue.pushMany(['a', 'b', 'c', 'd'].map((type) => ({ type })));
     expect(await takeAll(queue, 1)).toEqual(['a']);
     await queue.close();
-    const admin = kafka.admin();
-    await admin.connect();
-    // Or it does not know the topic.
-    await admin.fetchTopicOffsets(topic);
-    await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: '3' }] });
-    await admin.disconnect();
+    await deleteRecords(topic, 3);
     await using again = await openQueue(server, options);
     expect(await takeAll(again, 1)).toEqual(['d']);
     expect(warnings).toEqual([`Partition 0 of ${topic} has no offset 1 any more: group tests goes on at 3`]);
@@ -122,17 +154,55 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`a topic on ${offer.
     await producer.close();
   });
 
+  test('that has become shorter than what was read of it is read on from its begin, and what is in hand of it is lost', async () => {
+    const topic = await createTopic();
+    const warnings: string[] = [];
+    const onWarning = (warning: string): void => void warnings.push(warning);
+    // The membership outlives the break, or it would begin anew with what is committed.
+    const linked = { brokers: server.linkedBrokers, sessionTimeoutMs: 15_000, idleMs: 15_000 };
+    await using queue = await openQueue(server, { topic, createTopic: undefined, onWarning, ...linked });
+    await queue.pushMany(['a', 'b', 'c', 'd'].map((type) => ({ type })));
+    expect(await takeAll(queue, 3)).toEqual(['a', 'b', 'c']);
+    const held = await take(queue);
+    await using other = await openQueue(server, { topic, createTopic: undefined, groupId: 'other' });
+    const [link] = server.links;
+    link?.cut();
+    await remakeTopic(topic);
+    await other.pushMany(['e', 'f'].map((type) => ({ type })));
+    link?.heal();
+    expect(await takeAll(queue, 2)).toEqual(['e', 'f']);
+    expect(warnings).toEqual([`Partition 0 of ${topic} has no offset 4 any more: group tests goes on at 0`]);
+    await expect(held.ack()).rejects.toMatchObject({ code: 'NQ_LEASE_LOST' });
+    await other.push({ type: 'g' });
+    expect(await takeAll(queue, 1)).toEqual(['g']);
+    await until('nothing to be left', async () => (await queue.size()).ready === 0);
+  });
+
+  test('of which something is told to who throws at it is read on all the same, and what was thrown is not swallowed', async () => {
+    const topic = await createTopic();
+    const queue = await openQueue(server, { topic, createTopic: undefined });
+    await queue.pushMany(['a', 'b', 'c'].map((type) => ({ type })));
+    expect(await takeAll(queue, 1)).toEqual(['a']);
+    await queue.close();
+    await deleteRecords(topic, 2);
+    const errors = uncaught();
+    const bug = new Error('bug');
+    const onWarning = (): void => {
+      throw bug;
+    };
+    await using again = await openQueue(server, { topic, createTopic: undefined, onWarning });
+    expect(await takeAll(again, 1)).toEqual(['c']);
+    await again.push({ type: 'd' });
+    expect(await takeAll(again, 1)).toEqual(['d']);
+    expect(errors).toEqual([bug]);
+  });
+
   test('that is deleted and made anew while the queue is open is used again', async () => {
     const topic = await createTopic();
     await using queue = await openQueue(server, { topic, createTopic: undefined });
     await queue.push({ type: 'before' });
     expect(await takeAll(queue, 1)).toEqual(['before']);
-    const admin = kafka.admin();
-    await admin.connect();
-    await admin.deleteTopics({ topics: [topic] });
-    await until('it to be gone', async () => !(await admin.listTopics()).includes(topic));
-    await admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: true });
-    await admin.disconnect();
+    await remakeTopic(topic);
     await queue.push({ type: 'after' });
     expect(await takeAll(queue, 1)).toEqual(['after']);
   });
