@@ -49,6 +49,12 @@ type Told = readonly [name: string, contender: Contender, openConsumer: OpenCons
 
 const told: readonly Told[] = [
   ['kafkajs eachBatch', rawKafkajs, eachBatch, '`eachBatch`, which commits after each batch of a partition.'],
+  [
+    'kafkajs eachBatch, records of nq',
+    nqKafka,
+    eachBatch,
+    '`eachBatch`, with records as nq writes them, which have the attributes of an event in headers.',
+  ],
   ['kafkajs eachMessage', rawKafkajs, eachMessage, '`eachMessage`, which commits after each batch of a partition.'],
   [
     '@platformatic/kafka',
@@ -66,7 +72,7 @@ const told: readonly Told[] = [
     'nq popMany, acks meanwhile',
     nqKafka,
     popManyAhead,
-    'The same, but it pops again while the acknowledgements of up to ten batches are under way.',
+    'The same, but it pops again while up to 5,000 acknowledgements are under way.',
   ],
   [
     'nq popMany, order none',

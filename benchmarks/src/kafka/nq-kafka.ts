@@ -68,8 +68,8 @@ async function popBatches(bench: BenchTopic, receive: Receive, order?: 'none'): 
 
 export const popMany: OpenConsumer = (bench, receive) => popBatches(bench, receive);
 
-/** So many acknowledgements may be under way while the next events are popped, in batches. */
-const mostAcking = 10;
+/** So many acknowledgements may be under way while the next events are popped: those of ten full batches. */
+const mostAcking = 10 * batchSize;
 
 /** Pops up to 500, and pops again while their acknowledgements are under way; all of them have resolved at the end. */
 export const popManyAhead: OpenConsumer = async (bench, receive) => {
@@ -78,14 +78,19 @@ export const popManyAhead: OpenConsumer = async (bench, receive) => {
     ahead,
     async run(count) {
       const acking = new Set<Promise<unknown>>();
+      let underWay = 0;
       for (let left = count; left > 0;) {
         const deliveries = await queue.popMany(Math.min(left, batchSize));
         left -= deliveries.length;
         for (const delivery of deliveries) receive(delivery.event.data);
         const acks: Promise<unknown> = Promise.all(deliveries.map((delivery) => delivery.ack()));
         acking.add(acks);
-        void acks.finally(() => acking.delete(acks));
-        if (acking.size >= mostAcking) await Promise.race(acking);
+        underWay += deliveries.length;
+        void acks.finally(() => {
+          acking.delete(acks);
+          underWay -= deliveries.length;
+        });
+        if (underWay >= mostAcking) await Promise.race(acking);
       }
       await Promise.all(acking);
     },

@@ -66,6 +66,10 @@ export const kafkaTargets: readonly Target[] = [
   ...(['one at a time', '100 concurrent', '1,000 concurrent', 'batches of 500'] as const).map((way) =>
     ratio('', `push, ${way} ÷ @platformatic/kafka`, [`push, nq, ${way}`, `push, @platformatic/kafka, ${way}`]),
   ),
+  ratio('', 'consume + commit ÷ eachBatch, of the same records', [
+    'consume, nq popMany, acks meanwhile',
+    'consume, kafkajs eachBatch, records of nq',
+  ]),
   ratio('', 'consume + commit, acks awaited ÷ eachBatch', ['consume, nq popMany', rawConsume]),
   ratio('', "consume + commit, acks awaited, order 'none' ÷ eachBatch", [
     'consume, nq popMany, order none',

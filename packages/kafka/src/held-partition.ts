@@ -8,8 +8,7 @@ import type { Parked } from './retry-topic.ts';
 /** A record that is here and not done. */
 export interface HeldRecord extends Link<HeldRecord> {
   readonly partition: HeldPartition;
-  /** Nothing but its offset as soon as it is done: until that is committed it would be in memory for nothing. */
-  record: IncomingRecord;
+  readonly record: IncomingRecord;
   /** Where it was at first, as `topic/partition/offset`; `undefined` if that is where it is. */
   readonly origin: string | undefined;
   /** Those of one chain are handed out one after the other; `undefined` for one that keeps no order. */
@@ -67,8 +66,6 @@ export interface HeldPartitionParts {
   readonly position: number;
   readonly note: PartitionNote;
 }
-
-const nothing = { key: null, value: null, headers: {}, time: 0, isBrokerTime: false, bytes: 0 } as const;
 
 /** A partition that is ours, until it is given to somebody else. */
 export class HeldPartition {
@@ -144,7 +141,6 @@ export class HeldPartition {
   /** Notes that a record is done. @returns what can be handed out now. */
   complete(held: HeldRecord): HeldRecord | undefined {
     const { offset, bytes } = held.record;
-    held.record = { ...nothing, offset };
     this.tracker.complete(offset);
     this.#begun.delete(offset);
     this.held--;
