@@ -17,9 +17,9 @@ export function openError(action: string, topic: string, error: unknown): unknow
     : new NqError(code, `${action}: ${meaning}`, { cause: error });
 }
 
-/** That nothing can be opened without this topic, which is to be made with `config`. */
-export function missingTopic(action: string, topic: string, cause: KafkaFailure, config?: string): NqError {
+/** That nothing can be opened without this topic. @param config what the command that makes it ends with. */
+export function missingTopic(action: string, topic: string, cause: KafkaFailure, config = ''): NqError {
   const name = JSON.stringify(topic);
-  const how = `${['kafka-topics.sh --create --topic', name, '--partitions 12', ...(config === undefined ? [] : [config])].join(' ')}, or open the queue with createTopic`;
+  const how = `kafka-topics.sh --create --topic ${name} --partitions 12${config}, or open the queue with createTopic`;
   return new NqError('NQ_CONFIG', `${action}: there is no topic ${name}; make it with ${how}`, { cause });
 }

@@ -37,11 +37,11 @@ export class ParkedReader {
     const askedAt = clock.now();
     const ranges = await driver.ranges(topic, 1 + Math.max(...unread.map(({ partition }) => partition)));
     const ends = new Map(ranges.map(({ partition, high }) => [partition, high]));
-    const [filled, empty] = [[] as HeldPartition[], [] as HeldPartition[]];
-    for (const one of unread) (one.tracker.end < (ends.get(one.partition) ?? Infinity) ? filled : empty).push(one);
-    for (const one of empty) one.readAllAt = askedAt;
-    const [first] = filled;
-    if (first !== undefined) await within(retries.learnTime(first.partition), limitMs, undefined, clock);
+    const isEmpty = ({ partition, tracker }: HeldPartition): boolean =>
+      tracker.end >= (ends.get(partition) ?? Infinity);
+    const waiting = unread.find((one) => !isEmpty(one));
+    if (waiting !== undefined) await within(retries.learnTime(waiting.partition), limitMs, undefined, clock);
+    for (const one of unread) if (isEmpty(one)) one.readAllAt = askedAt;
   }
 
   /** The record as it was before it came there, and what is known of it; `undefined` if it is none that anybody gets. */

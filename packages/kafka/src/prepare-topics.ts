@@ -34,7 +34,7 @@ async function partitionsOfRetries(driver: KafkaDriver, topic: string): Promise<
     return await driver.partitionsOf(topic);
   } catch (error) {
     if (!(error instanceof KafkaFailure) || error.kind !== 'missing') throw error;
-    throw missingTopic('Cannot open a Kafka queue', topic, error, '--config message.timestamp.type=LogAppendTime');
+    throw missingTopic('Cannot open a Kafka queue', topic, error, ' --config message.timestamp.type=LogAppendTime');
   }
 }
 
