@@ -257,7 +257,10 @@ describe('what a broker sends', () => {
     const batch = batchOf('a', 'b');
     batch.writeBigInt64BE(5000n, at.lastTime);
     const { records } = await read(changed(batch, { attributes: 0x08 }));
-    expect(records.map(({ time }) => time)).toEqual([5000, 5000]);
+    expect(records.map(({ time, isBrokerTime }) => [time, isBrokerTime])).toEqual([
+      [5000, true],
+      [5000, true],
+    ]);
   });
 
   test.each([0, 1] as const)('may be in the format %i of old, in front of record batches', async (format) => {
@@ -267,7 +270,9 @@ describe('what a broker sends', () => {
     ]);
     const came = await read(Buffer.concat([old, changed(batchOf('c'), { first: 5 })]), { from: 4 });
     const time = format === 0 ? -1 : 8;
-    expect(came.records).toEqual([{ offset: 4, key: null, value: Buffer.from('b'), headers: {}, time, bytes: 1 }]);
+    expect(came.records).toEqual([
+      { offset: 4, key: null, value: Buffer.from('b'), headers: {}, time, isBrokerTime: false, bytes: 1 },
+    ]);
     expect(came.end).toBe(5);
   });
 });

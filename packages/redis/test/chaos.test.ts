@@ -82,10 +82,9 @@ async function perform(cast: Cast, server: TestRedis, shared: object): Promise<v
   const cut = async (): Promise<void> => {
     while (Date.now() < calmAt) {
       await sleep(100 + Math.random() * 300);
-      const actor = pick([...cast.of('consumer'), ...cast.of('producer')]);
-      await cast.whileCut(links.get(actor) as Link, pick(cuts), () =>
-        sleep(Math.random() < 0.05 ? 1500 : Math.random() * 100),
-      );
+      // Whoever has only just begun may have none here yet.
+      const theirs = [...cast.of('consumer'), ...cast.of('producer')].flatMap((actor) => links.get(actor) ?? []);
+      await cast.whileCut(pick(theirs), pick(cuts), () => sleep(Math.random() < 0.05 ? 1500 : Math.random() * 100));
     }
   };
   await Promise.all([kill(), cut()]);
