@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { channelQueue } from '@nq/channel';
 import { createDispatcher, createQueue, type MessageQueue, registerQueueType } from '@nq/core';
 import { memoryDriver, virtualClock } from '@nq/core/testing';
@@ -364,6 +365,22 @@ describe('an event that is being given up', () => {
 });
 
 describe('opening', () => {
+  test('that answers late does not answer in time only if it had the time: then drain() tells how much is left', async () => {
+    const driver = memoryDriver();
+    const size = driver.size.bind(driver);
+    driver.size = async () => {
+      await sleep(20);
+      return size();
+    };
+    const queue = createQueue(driver);
+    await queue.push(event('a'));
+    const dispatcher = createDispatcher({ queue });
+    const draining = dispatcher.drain({ timeoutMs: 100 });
+    await expect(draining).rejects.toMatchObject({ code: 'NQ_TIMEOUT', message: 'Cannot drain: 1 events are left' });
+    await dispatcher.stop();
+    await queue.close();
+  });
+
   test('that hangs is bounded for dispatch() and drain() by their time and their signal', async () => {
     countedType(() => new Promise(() => {}));
     const clock = virtualClock();

@@ -49,6 +49,8 @@ const toQueued = (): DispatchResult => 'queued';
 const dropTries = 10;
 /** How often `drain()` looks at a queue in which nothing happens here, in milliseconds. */
 const drainPollMs = 20;
+/** How long a queue takes for an answer at the most that is in good health, in milliseconds. */
+const answerMs = 1000;
 
 /** `WaitOptions` with nothing left out. */
 interface Limits {
@@ -139,14 +141,14 @@ class QueueDispatcher implements Dispatcher {
     const { queue, workers } = engine;
     if (engine.intake === undefined)
       process.emitWarning('drain() waits, but the dispatcher is not started', 'NqWarning');
+    let events: number | undefined;
     for (;;) {
-      const { ready, inFlight, delayed } = await inTime(
-        queue.size(),
-        left(),
-        'Cannot drain: the queue does not answer',
-        clock,
-      );
-      const events = ready + inFlight + delayed;
+      const limits = left();
+      // That there is no time left for an answer says nothing of the queue.
+      const isHasty = events !== undefined && limits.timeoutMs < answerMs;
+      const why = isHasty ? `${events} events are left` : 'the queue does not answer';
+      const { ready, inFlight, delayed } = await inTime(queue.size(), limits, `Cannot drain: ${why}`, clock);
+      events = ready + inFlight + delayed;
       if (events === 0 && workers.idle) return;
       const { timeoutMs, signal } = left();
       signal?.throwIfAborted();

@@ -25,7 +25,7 @@ type Verb = 'ack' | 'nack';
 export class DriverDelivery<Data = unknown> implements Delivery<Data>, Settler {
   readonly event: QueueEvent<Data>;
   readonly attempt: number;
-  readonly receipt: unknown;
+  readonly #receipt: unknown;
   readonly #owner: DeliveryOwner;
   /** In the time of the clock of the owner. */
   readonly #pushedAt: number | undefined;
@@ -45,7 +45,12 @@ export class DriverDelivery<Data = unknown> implements Delivery<Data>, Settler {
     this.event = lease.event as QueueEvent<Data>;
     this.attempt = lease.attempt;
     this.#pushedAt = lease.waitedMs === undefined ? undefined : owner.now() - lease.waitedMs;
-    this.receipt = lease.receipt;
+    this.#receipt = lease.receipt;
+  }
+
+  /** No member of its own: what logs a delivery as JSON is not to run into the inside of a driver. */
+  get receipt(): unknown {
+    return this.#receipt;
   }
 
   get waitedMs(): number | undefined {
@@ -74,7 +79,7 @@ export class DriverDelivery<Data = unknown> implements Delivery<Data>, Settler {
       const known = this.#known('nack');
       if (known !== undefined) return known;
       const settlement = this.#begin('nack');
-      this.#owner.giveBack(this, { receipt: this.receipt, delayMs, reason, deadLetter });
+      this.#owner.giveBack(this, { receipt: this.#receipt, delayMs, reason, deadLetter });
       return settlement;
     } catch (error) {
       return Promise.reject(error);
@@ -86,7 +91,7 @@ export class DriverDelivery<Data = unknown> implements Delivery<Data>, Settler {
     if (ms === Infinity) throw new RangeError('Cannot extend: ms must be finite, got Infinity');
     if (this.#ended !== undefined) throw this.#refusal('extend', this.#ended);
     if (this.#settledBy !== undefined) throw this.#refusal('extend', 'NQ_ALREADY_SETTLED');
-    if (await this.#owner.extend(this.receipt, ms)) return;
+    if (await this.#owner.extend(this.#receipt, ms)) return;
     // Overtaken by a settlement: that is why the lease is no longer ours, and nobody else has the event.
     if (this.#settledBy !== undefined) throw this.#refusal('extend', 'NQ_ALREADY_SETTLED');
     this.end('NQ_LEASE_LOST');

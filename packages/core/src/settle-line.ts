@@ -114,29 +114,26 @@ export class SettleLine<Item> {
 
   /** Never rejects. */
   async #send(number: number, calls: readonly Call<Item>[]): Promise<void> {
+    let answers: unknown;
     try {
-      this.#tell(calls, await this.#settle(calls.map(({ item }) => item)));
+      answers = await this.#settle(calls.map(({ item }) => item));
+      if (!Array.isArray(answers) || answers.length !== calls.length)
+        throw wrongLeaseAnswer(this.#verb, calls.length, answers);
     } catch (error) {
       const wrapped = wrapDriverError(this.#driver, this.#verb, error);
-      this.#tell(
-        calls,
-        Array.from(calls, () => wrapped),
-      );
+      answers = Array.from(calls, () => wrapped);
     }
+    // They were told when it was closed.
+    if (!this.#closed) this.#tell(calls, answers as readonly unknown[]);
     this.#sent.delete(number);
     if (this.#waiting.length > 0) this.#ask();
     else if (this.#isIdle) this.#tellIdle();
   }
 
-  /** @throws {NqError} if `answers` are none. */
-  #tell(calls: readonly Call<Item>[], answers: unknown): void {
-    // They were told when it was closed.
-    if (this.#closed) return;
-    if (!Array.isArray(answers) || answers.length !== calls.length)
-      throw wrongLeaseAnswer(this.#verb, calls.length, answers);
+  #tell(calls: readonly Call<Item>[], answers: readonly unknown[]): void {
     for (let index = 0; index < calls.length; index++) {
       const { settler } = calls[index] as Call<Item>;
-      const one: unknown = answers[index];
+      const one = answers[index];
       if (typeof one === 'boolean') settler.settled(one);
       else if (one instanceof Error) settler.failed(wrapDriverError(this.#driver, this.#verb, one));
       else settler.failed(wrongLeaseAnswer(this.#verb, calls.length, answers));

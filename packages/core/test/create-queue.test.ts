@@ -28,6 +28,14 @@ describe('createQueue()', () => {
     expect(queue.capabilities).toBe(capabilities);
   });
 
+  test('gives deliveries that can be logged as JSON: what a driver keeps in a receipt is none of theirs', async () => {
+    const { queue } = openQueueOn();
+    await queue.push(event('a'));
+    const delivery = await take(queue);
+    expect(JSON.parse(JSON.stringify(delivery))).toMatchObject({ attempt: 1, event: event('a') });
+    expect(Object.keys(delivery)).not.toContain('receipt');
+  });
+
   test('reads the capabilities once: the driver cannot change its mind', () => {
     const capabilities = { ...sound().capabilities };
     const queue = createQueue(driverWith({ capabilities }));

@@ -48,7 +48,7 @@ export class Consumers {
       const { topic, group } = retry;
       const reading = { topic, group, order: 'none', startFrom: 'earliest', prefetch: mostParked } as const;
       const limitMs = options.sessionTimeoutMs * learnPart;
-      const parked = new ParkedReader({ ...retry, driver, clock, retriesOf: options.topic, limitMs });
+      const parked = new ParkedReader({ ...retry, driver, clock, retriesOf: options, limitMs });
       this.retry = new KafkaConsumer({ ...common, options: { ...options, ...reading }, parked });
     }
     this.#all = this.retry === undefined ? [this.main] : [this.retry, this.main];

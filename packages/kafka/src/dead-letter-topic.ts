@@ -4,7 +4,7 @@ import { type Claim, whileClaimed } from './claim.ts';
 import type { Compression } from './codecs/codec.ts';
 import type { HeldRecord } from './held-partition.ts';
 import type { IncomingRecord, KafkaDriver, OutgoingRecord } from './kafka-driver.ts';
-import { type Death, type Letter, letterOf, nameOf, readLetter, removalOf } from './letter.ts';
+import { type Death, isFor, type Letter, letterOf, nameOf, readLetter, removalOf } from './letter.ts';
 import { PartitionProducer } from './partition-producer.ts';
 import { RecordLine } from './record-line.ts';
 
@@ -15,6 +15,9 @@ export interface DeadLetterTopicParts {
   /** The topic that holds them. */
   readonly deadTopic: string;
   readonly options: {
+    /** Whose records die, and in which group. */
+    readonly topic: string;
+    readonly retry: { readonly topic: string } | undefined;
     readonly group: string;
     readonly foreignKey: string | undefined;
     readonly compression: Compression;
@@ -34,7 +37,7 @@ const verb = 'write dead letters';
 const partition = 0;
 
 /**
- * The dead letters of a group, in a topic of their own. A letter is removed by a record without a value that has its name,
+ * The dead letters of a group, in a topic of their own, or in one that others use too: theirs are passed over. A letter is removed by a record without a value that has its name,
  * as in every topic that is compacted; what is there is found by reading it all.
  */
 export class DeadLetterTopic implements DeadLetters {
@@ -59,7 +62,7 @@ export class DeadLetterTopic implements DeadLetters {
    * @returns whether the topic has it: only then may the record be done. @throws {NqError} if it has not, or nobody knows.
    */
   bury(held: HeldRecord, death: Death, isWanted: () => boolean): Promise<boolean> {
-    return this.#dying.add(letterOf(held, death), isWanted);
+    return this.#dying.add(letterOf(held, this.#parts.options.group, death), isWanted);
   }
 
   /** Ends what is being written. */
@@ -121,9 +124,12 @@ export class DeadLetterTopic implements DeadLetters {
 
   /** The names of what was not removed, and the offset of each: what they hold may be more than there is memory. */
   async #places(): Promise<ReadonlyMap<string, number>> {
+    const { topic, retry, group } = this.#parts.options;
+    const topics = retry === undefined ? [topic] : [topic, retry.topic];
     const places = new Map<string, number>();
     for await (const record of this.#records(0)) {
       const name = nameOf(record);
+      if (!isFor({ topics, group }, name)) continue;
       if (record.value === null) places.delete(name);
       else if (!places.has(name)) places.set(name, record.offset);
     }

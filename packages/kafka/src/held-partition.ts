@@ -129,6 +129,12 @@ export class HeldPartition {
     return held.chain === undefined || this.#chains.add(held.chain, held) ? held : undefined;
   }
 
+  /** Notes that nothing comes before `offset` that is not here: what was said of it holds no longer. */
+  skipTo(offset: number): void {
+    this.tracker.skipTo(offset);
+    for (const noted of this.#noted.keys()) if (noted < offset) this.#noted.delete(noted);
+  }
+
   /** Notes that a record is handed out. */
   begin(held: HeldRecord, handOut: HandOut): void {
     held.handOut = handOut;

@@ -55,7 +55,8 @@ export class KafkaConsumer implements MemberListener {
     this.#parts = parts;
     this.#changes = parts.changes;
     this.#decoding = { foreign: { key: parts.options.foreignKey } };
-    this.#failure = new StandingFailure(parts.clock, parts.options.openTimeoutMs);
+    const { topic, openTimeoutMs: patienceMs } = parts.options;
+    this.#failure = new StandingFailure({ ...parts, topic, patienceMs });
     this.#givenUp = new GivenUp({ ...parts, topic: parts.options.topic });
     this.#ready = new ReadyRecords(parts.clock, () => this.#changes.tell());
     this.#out = new HandedOut({
@@ -148,7 +149,7 @@ export class KafkaConsumer implements MemberListener {
     const { options, driver } = this.#parts;
     const { topic, group, sessionTimeoutMs, rebalanceTimeoutMs, fetchBytes } = options;
     this.#unread = undefined;
-    this.#failure.note(undefined);
+    this.#failure.begin();
     const membership = { topic, group, sessionTimeoutMs, rebalanceTimeoutMs, fetchBytes, claimsAll: false };
     this.#member = driver.join(membership, this);
   }
@@ -230,8 +231,9 @@ export class KafkaConsumer implements MemberListener {
     if (starts.length > 0) await this.#member?.commit(generation, starts);
     for (const [number, { offset, note, isNew }] of views) {
       const partition = this.#partitionAt(number, offset, note);
-      // From where a group begins is settled with its first look, not with its first acknowledgement.
-      if (isNew && options.startFrom === 'latest') {
+      // From where a group begins is settled with its first look, not with its first acknowledgement. Of what waits for
+      // long it is told then, too, if it is deleted meanwhile.
+      if (isNew && (options.startFrom === 'latest' || this.#parts.parked !== undefined)) {
         partition.version++;
         this.#committer.mark();
       }
@@ -258,7 +260,7 @@ export class KafkaConsumer implements MemberListener {
     const { parked } = this.#parts;
     if (parked !== undefined) this.#receiveParked(partition, records, parked);
     else for (const record of records) this.#ready.add(partition.add(record, now));
-    partition.tracker.skipTo(end);
+    partition.skipTo(end);
     if (isAll) partition.readAllAt = now;
     this.#unread?.delete(number);
     this.#delays.look();
@@ -273,7 +275,7 @@ export class KafkaConsumer implements MemberListener {
       `Partition ${number} of ${topic} has no offset ${partition?.tracker.end ?? 0} any more: group ${group} goes on at ${position}`,
     );
     if (partition === undefined) return;
-    if (position >= partition.tracker.end) return partition.tracker.skipTo(position);
+    if (position >= partition.tracker.end) return partition.skipTo(position);
     // The log has become shorter than what was read, or is another one: nothing that is known of its offsets holds.
     this.#drop(partition);
     this.#partitions.set(number, this.#partitionAt(number, position, emptyNote));
@@ -313,6 +315,7 @@ export class KafkaConsumer implements MemberListener {
     }
     if (!held.partition.isOurs) return;
     this.#ready.add(held.partition.complete(held));
+    this.#flow();
     this.#committer.mark();
   }
 

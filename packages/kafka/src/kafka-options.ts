@@ -14,7 +14,7 @@ export interface SaslOptions {
 
 /** Where the brokers are, and who we are. */
 export interface ServerOptions {
-  /** Some brokers, as `host:port`; they know the others. */
+  /** Some brokers, as `host:port`; they know the others. @default `localhost:9092` */
   readonly brokers?: readonly string[] | undefined;
   /** A client of kafkajs 2.2.4, whose settings count for connections of our own, instead of `brokers` and what belongs to them. */
   readonly client?: Kafka | undefined;
@@ -37,10 +37,11 @@ export interface KafkaQueueOptions extends ServerOptions {
    * @default any that has what is needed, which is 0.11
    */
   readonly version?: string | undefined;
-  /** Makes the topics that are not there, those of dead letters and retries too: with so many partitions, and what else is said. @default it is not made */
+  /** Makes the topics that are not there, also that of the dead letters, with one partition, and that of the retries: with so many partitions, or `{ partitions, replicationFactor }`. @default it is not made */
   readonly createTopic?: number | TopicOptions | undefined;
   /**
-   * The topic of the dead letters of the group. Where it is not there, and is not made, the queue keeps none.
+   * The topic of the dead letters of the group, which others may use too. One that is named must be there, or is made if
+   * `createTopic` says so; where the default is not there, the queue keeps none.
    *
    * @default the topic, the group and `dead`, with dots between them
    */
@@ -124,6 +125,8 @@ export interface ResolvedKafkaOptions {
   readonly version: string | undefined;
   readonly createTopic: ResolvedTopicOptions | undefined;
   readonly deadLetterTopic: string;
+  /** Whether it has to be there. */
+  readonly needsDeadLetters: boolean;
   readonly retry: ResolvedRetryOptions | undefined;
   readonly order: Order;
   readonly compression: Compression;
@@ -238,6 +241,7 @@ export function resolveOptions(options: KafkaQueueOptions): ResolvedKafkaOptions
     version,
     createTopic: createTopic === undefined ? undefined : resolveTopic(createTopic),
     deadLetterTopic,
+    needsDeadLetters: options.deadLetterTopic !== undefined,
     retry,
     order,
     compression,
@@ -278,7 +282,8 @@ function resolveRetry(
   const afterMs = retryAfterMs ?? 60_000;
   checkMs(action, 'retryAfterMs', afterMs, 1);
   if (afterMs === Infinity) throw new RangeError(`${action}: retryAfterMs must be finite, got Infinity`);
-  return { topic: name, group: `${groupId}.retries`, afterMs };
+  // Of that topic: another one of the group may have its retries in the same place.
+  return { topic: name, group: `${topic}.${groupId}.retries`, afterMs };
 }
 
 /** Kafka's own word for what its brokers are configured with (KIP-464). */
@@ -329,9 +334,7 @@ export function checkServer(verb: string, { brokers, client, tls, sasl }: Server
   if (client !== undefined && alien !== undefined) {
     throw new TypeError(`${verb}: give one of client and ${alien[0]}, not both`);
   }
-  if (brokers !== undefined && !(Array.isArray(brokers) && brokers.length > 0 && brokers.every(isAddress))) {
-    throw new TypeError(`${verb}: brokers must be an array of addresses such as "localhost:9092"`);
-  }
+  if (brokers !== undefined) checkBrokers(verb, brokers);
   if (tls !== undefined && typeof tls !== 'boolean' && (typeof tls !== 'object' || tls === null)) {
     throw new TypeError(`${verb}: tls must be true, false or an object`);
   }
@@ -342,7 +345,19 @@ export function checkServer(verb: string, { brokers, client, tls, sasl }: Server
   checkText(verb, 'sasl.password', sasl.password);
 }
 
-const isAddress = (value: unknown): boolean => typeof value === 'string' && value !== '';
+function checkBrokers(verb: string, brokers: unknown): void {
+  if (!Array.isArray(brokers) || brokers.length === 0) {
+    throw new TypeError(`${verb}: brokers must be an array of addresses such as "localhost:9092"`);
+  }
+  for (const [index, broker] of brokers.entries()) {
+    const name = `brokers[${index}]`;
+    checkText(verb, name, broker);
+    if (/^(?:\[[\da-fA-F:.]+\]|[^\s:/@]+):\d{1,5}$/.test(broker)) continue;
+    // What is no address may hold a password.
+    const got = broker.includes('@') ? 'something with an @' : JSON.stringify(broker);
+    throw new RangeError(`${verb}: ${name} must be "host:port", such as "localhost:9092", got ${got}`);
+  }
+}
 
 function warnProcess(warning: string): void {
   process.emitWarning(warning, { type: 'NqWarning', code: 'NQ_KAFKA' });

@@ -99,7 +99,7 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
     const { topic, group, afterMs } = retry;
     const verb = 'give back for later';
     const producer = new TopicProducer({ driver, clock, options, topic, partitions: topics.retryPartitions, verb });
-    return { topic, group, retries: new RetryTopic({ producer, clock, afterMs }) };
+    return { topic, group, retries: new RetryTopic({ producer, clock, group: options.group, afterMs }) };
   }
 
   encode(event: QueueEvent): Encoded {

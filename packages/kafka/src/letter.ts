@@ -17,21 +17,28 @@ export interface Death {
 
 /** A dead letter as the topic has it. */
 export interface Letter {
-  /** Its name: where the record was, as `topic/partition/offset`. One that was written twice has the same one. */
+  /** Its key: whose it is and where the record was, as `group:topic/partition/offset`. One that was written twice has the same one. */
   readonly name: string;
   readonly shown: DeadLetter;
   /** What is pushed when it is replayed. */
   readonly record: OutgoingRecord;
 }
 
+/** Whose letters they are. */
+export interface LettersOwner {
+  /** Where the records were that have died. */
+  readonly topics: readonly string[];
+  readonly group: string;
+}
+
 /**
  * The record for the dead-letter topic: what has died as it was, with headers that say why and where it comes from. Its key
  * is its name, so that a topic that is compacted keeps it until it is removed.
  */
-export function letterOf(held: HeldRecord, { reason, attempts, deadAt }: Death): OutgoingRecord {
+export function letterOf(held: HeldRecord, group: string, { reason, attempts, deadAt }: Death): OutgoingRecord {
   const { key, value, headers } = held.record;
   return {
-    key: Buffer.from(originOf(held)),
+    key: Buffer.from(`${group}:${originOf(held)}`),
     // A record without a value would remove itself.
     value: value ?? Buffer.alloc(0),
     headers: {
@@ -55,6 +62,21 @@ export function nameOf({ key, offset }: IncomingRecord): string {
   return key?.toString() ?? `@${offset}`;
 }
 
+/** A name that nq gives: the group, and the place of the record. */
+const ownName = /^(.*):([a-zA-Z0-9._-]+)(\/\d+\/\d+)$/s;
+
+/** Whether a letter is not for somebody else; one that others have put there is for everybody. */
+export function isFor({ topics, group }: LettersOwner, name: string): boolean {
+  const [, otherGroup, otherTopic] = ownName.exec(name) ?? [];
+  return otherTopic === undefined || (otherGroup === group && topics.includes(otherTopic));
+}
+
+/** The place of the record that a letter is named after. */
+function placeOf(name: string): string {
+  const [, , topic, place] = ownName.exec(name) ?? [];
+  return topic === undefined ? name : `${topic}${place}`;
+}
+
 /** The letter in a record of the dead-letter topic that is no removal. */
 export function readLetter(record: IncomingRecord, foreignKey: string | undefined): Letter {
   const name = nameOf(record);
@@ -73,7 +95,7 @@ export function readLetter(record: IncomingRecord, foreignKey: string | undefine
   const deadAt = Number(own['dead-at'] ?? record.time);
   const event =
     'flaw' in decoded
-      ? { id: name, type: undecodableType, data: new Uint8Array(record.value ?? []), time: deadAt }
+      ? { id: placeOf(name), type: undecodableType, data: new Uint8Array(record.value ?? []), time: deadAt }
       : decoded.event;
   const attempts = Number(own['attempts'] ?? 0);
   const reason = String(own['reason'] ?? 'it was not put there by nq');

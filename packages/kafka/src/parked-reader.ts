@@ -2,16 +2,16 @@ import type { Clock } from '@nq/core';
 import { within } from '@nq/core/parts';
 import type { HeldPartition } from './held-partition.ts';
 import type { IncomingRecord, KafkaDriver } from './kafka-driver.ts';
-import { isClockRecord, type ParkedRecord, readParked, type RetryTopic } from './retry-topic.ts';
+import { isClockRecord, isOfOthers, type ParkedRecord, readParked, type RetryTopic } from './retry-topic.ts';
 
 /** What is needed to read a retry topic. */
 export interface ParkedReaderParts {
   readonly driver: KafkaDriver;
   readonly clock: Clock;
   readonly retries: RetryTopic;
-  /** Its name, and whose retries are in it. */
   readonly topic: string;
-  readonly retriesOf: string;
+  /** Whose retries are read: what others have given back is passed over. */
+  readonly retriesOf: { readonly topic: string; readonly group: string };
   /** How long it may take to learn what time it is, in milliseconds. */
   readonly limitMs: number;
 }
@@ -26,30 +26,33 @@ export class ParkedReader {
 
   /**
    * Makes ready to read: what waits already has its time from the brokers, so it has to be known what time it is there;
-   * what comes from now on is new.
-   *
-   * @throws {KafkaFailure} if nobody says what there is.
+   * what comes from now on is new. Not for long: where nobody answers, what is in other partitions is read all the same, and
+   * delays may last longer. Never rejects.
    */
   async prepare(partitions: Iterable<HeldPartition>): Promise<void> {
     const { driver, clock, retries, topic, limitMs } = this.#parts;
     const unread = Array.from(partitions).filter(({ readAllAt }) => readAllAt === -Infinity);
     if (unread.length === 0) return;
     const askedAt = clock.now();
-    const ranges = await driver.ranges(topic, 1 + Math.max(...unread.map(({ partition }) => partition)));
+    const count = 1 + Math.max(...unread.map(({ partition }) => partition));
+    const asked = driver.ranges(topic, count).catch(() => []);
+    const ranges = await within(asked, limitMs, [], clock);
     const ends = new Map(ranges.map(({ partition, high }) => [partition, high]));
     const isEmpty = ({ partition, tracker }: HeldPartition): boolean =>
       tracker.end >= (ends.get(partition) ?? Infinity);
-    const waiting = unread.find((one) => !isEmpty(one));
-    if (waiting !== undefined) await within(retries.learnTime(waiting.partition), limitMs, undefined, clock);
+    const waiting = unread.filter((one) => !isEmpty(one)).map(({ partition }) => partition);
+    // One is enough, if it is known that its leader answers.
+    const learning = (ranges.length > 0 ? waiting.slice(0, 1) : waiting).map((one) => retries.learnTime(one));
+    if (learning.length > 0) await within(Promise.race(learning), limitMs, undefined, clock);
     for (const one of unread) if (isEmpty(one)) one.readAllAt = askedAt;
   }
 
   /** The record as it was before it came there, and what is known of it; `undefined` if it is none that anybody gets. */
   read(record: IncomingRecord, { readAllAt }: HeldPartition): ParkedRecord | undefined {
-    if (isClockRecord(record)) return undefined;
     const { clock, retries, retriesOf } = this.#parts;
+    if (isClockRecord(record) || isOfOthers(record, retriesOf)) return undefined;
     // What has come since everything was read was written since.
     const ageMs = Math.min(clock.now() - readAllAt, retries.ageOf(record));
-    return readParked(record, { topic: retriesOf, ageMs });
+    return readParked(record, { topic: retriesOf.topic, ageMs });
   }
 }

@@ -18,23 +18,28 @@ export interface PreparedTopics {
  * @throws {KafkaFailure} {NqError} `NQ_CONFIG` if the brokers are too old.
  */
 export async function prepareTopics(driver: KafkaDriver, options: ResolvedKafkaOptions): Promise<PreparedTopics> {
-  const { topic, deadLetterTopic, retry, onWarning } = options;
+  const { topic, deadLetterTopic, needsDeadLetters, retry, onWarning } = options;
   await checkRelease(driver, options);
   await makeTopics(driver, options);
   const partitions = await driver.partitionsOf(topic);
-  const retryPartitions = retry === undefined ? 0 : await partitionsOfRetries(driver, retry.topic);
-  const hasDeadLetters = await isThere(driver, deadLetterTopic);
+  const retryPartitions =
+    retry === undefined
+      ? 0
+      : await partitionsOfOwn(driver, retry.topic, ' --config message.timestamp.type=LogAppendTime');
+  const hasDeadLetters = needsDeadLetters
+    ? (await partitionsOfOwn(driver, deadLetterTopic)) > 0
+    : await isThere(driver, deadLetterTopic);
   for (const { meaning } of await driver.reachLeaders(topic)) onWarning(`Not all of Kafka can be reached: ${meaning}`);
   return { partitions, retryPartitions, hasDeadLetters };
 }
 
 /** @throws {NqError} `NQ_CONFIG` if there is no such topic. */
-async function partitionsOfRetries(driver: KafkaDriver, topic: string): Promise<number> {
+async function partitionsOfOwn(driver: KafkaDriver, topic: string, config?: string): Promise<number> {
   try {
     return await driver.partitionsOf(topic);
   } catch (error) {
     if (!(error instanceof KafkaFailure) || error.kind !== 'missing') throw error;
-    throw missingTopic('Cannot open a Kafka queue', topic, error, ' --config message.timestamp.type=LogAppendTime');
+    throw missingTopic('Cannot open a Kafka queue', topic, error, config);
   }
 }
 

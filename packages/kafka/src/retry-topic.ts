@@ -10,6 +10,7 @@ const headers = {
   delayMs: `${ownPrefix}delay-ms`,
   pushedAt: `${ownPrefix}pushed-at`,
   origin: `${ownPrefix}origin`,
+  group: `${ownPrefix}group`,
 } as const;
 const ours: ReadonlySet<string> = new Set(Object.values(headers));
 
@@ -19,7 +20,8 @@ const clockRecord: OutgoingRecord = { key: null, value: null, headers: { [clockH
 
 /** Whether a record was only written to learn what time it is. */
 export function isClockRecord({ key, value, headers: own }: IncomingRecord): boolean {
-  return key === null && value === null && own[clockHeader] !== undefined;
+  // What was given back has others besides.
+  return key === null && value === null && own[clockHeader] !== undefined && Object.keys(own).length === 1;
 }
 
 /** The longest delay that is written down, in milliseconds: some thirty thousand years. */
@@ -46,6 +48,8 @@ export interface ParkedRecord {
 export interface RetryTopicParts {
   readonly producer: TopicProducer;
   readonly clock: Clock;
+  /** Who gives back, and reads what is there. */
+  readonly group: string;
   /** From which delay on, in milliseconds. */
   readonly afterMs: number;
 }
@@ -53,7 +57,7 @@ export interface RetryTopicParts {
 /** A topic of what was given back for long: it waits there, and what is behind it in its own topic goes on. */
 export class RetryTopic {
   readonly #parts: RetryTopicParts;
-  /** How far the time of the brokers is ahead of that of our clock, at least. */
+  /** How far the time of the brokers is ahead of that of our clock, at least; nobody knows before it was asked for. */
   #aheadMs = -Infinity;
 
   constructor(parts: RetryTopicParts) {
@@ -71,7 +75,7 @@ export class RetryTopic {
    * @returns whether the topic has it: only then may it be done where it is. @throws {NqError} if it has not, or nobody knows.
    */
   park(held: HeldRecord, delayMs: number, isWanted: () => boolean): Promise<boolean> {
-    return this.#parts.producer.add(parkedRecord(held, delayMs), isWanted);
+    return this.#parts.producer.add(parkedRecord(held, delayMs, this.#parts.group), isWanted);
   }
 
   /** Learns what time it is at the brokers, by a record in `partition`, if its records get theirs from them. Never rejects. */
@@ -88,9 +92,9 @@ export class RetryTopic {
   ageOf({ time, isBrokerTime }: IncomingRecord): number {
     const { clock } = this.#parts;
     if (!isBrokerTime) return Math.max(0, clock.date() - time);
-    // There it is at least as late as when this one was written.
-    this.#aheadMs = Math.max(this.#aheadMs, time - clock.now());
-    return clock.now() + this.#aheadMs - time;
+    // There it is at least as late as when this one was written. Only the first one tells: another broker may be ahead.
+    if (this.#aheadMs === -Infinity) this.#aheadMs = time - clock.now();
+    return Math.max(0, clock.now() + this.#aheadMs - time);
   }
 
   close(): void {
@@ -99,7 +103,7 @@ export class RetryTopic {
 }
 
 /** The record for a retry topic: nobody is to get it for `delayMs` milliseconds. */
-function parkedRecord(held: HeldRecord, delayMs: number): OutgoingRecord {
+function parkedRecord(held: HeldRecord, delayMs: number, group: string): OutgoingRecord {
   const { record, attempts } = held;
   return {
     key: record.key,
@@ -110,8 +114,18 @@ function parkedRecord(held: HeldRecord, delayMs: number): OutgoingRecord {
       [headers.delayMs]: String(Math.min(longestMs, Math.ceil(delayMs))),
       [headers.pushedAt]: String(Math.floor(record.time)),
       [headers.origin]: originOf(held),
+      [headers.group]: group,
     },
   };
+}
+
+/** Whether somebody else has given a record back, who has the same retry topic: another group, or one of another topic. */
+export function isOfOthers(parked: IncomingRecord, { topic, group }: { topic: string; group: string }): boolean {
+  const giver = lastOf(parked.headers[headers.group])?.toString();
+  if (giver !== undefined && giver !== group) return true;
+  const [, place] =
+    /^([a-zA-Z0-9._-]+)\/\d+\/\d+$/.exec(lastOf(parked.headers[headers.origin])?.toString() ?? '') ?? [];
+  return place !== undefined && place !== topic;
 }
 
 /** How a record of a retry topic is read. */

@@ -60,6 +60,38 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`dead letters on ${o
     expect(await queue.deadLetters.remove([letter?.event.id ?? ''])).toBe(1);
   });
 
+  test.each([
+    ['groups', newTopic(), ['one', 'other'], ['event', 'event']],
+    ['topics', undefined, ['tests', 'tests'], ['event', 'other event']],
+  ] as const)('of several %s may be in one topic, and each has its own', async (_what, topic, groups, ids) => {
+    const deadLetterTopic = newTopic();
+    const options = groups.map((groupId) => ({ groupId, deadLetterTopic, topic: topic ?? newTopic() }));
+    await using one = await openQueue(server, options[0]);
+    await using other = await openQueue(server, options[1]);
+    await one.push({ id: ids[0], type: 't' });
+    if (ids[0] !== ids[1]) await other.push({ id: ids[1], type: 't' });
+    for (const queue of [one, other]) {
+      await (await take(queue)).nack({ deadLetter: true, reason: queue === one ? 'one' : 'other' });
+    }
+    const listed = async (queue: typeof one) =>
+      (await queue.deadLetters.list()).map(({ event, reason }) => [event.id, reason]);
+    expect([await listed(one), await listed(other)]).toEqual([[[ids[0], 'one']], [[ids[1], 'other']]]);
+    expect(await one.deadLetters.remove()).toBe(1);
+    expect([await one.deadLetters.count(), await other.deadLetters.count()]).toEqual([0, 1]);
+    expect(await other.deadLetters.replay()).toBe(1);
+    expect((await take(other)).event.id).toBe(ids[1]);
+  });
+
+  test('need the topic that is named for them', async () => {
+    const topic = newTopic();
+    await (await openQueue(server, { topic })).close();
+    const opening = openQueue(server, { topic, createTopic: undefined, deadLetterTopic: 'nowhere' });
+    await expect(opening).rejects.toMatchObject({
+      code: 'NQ_CONFIG',
+      message: expect.stringContaining('there is no topic "nowhere"; make it with'),
+    });
+  });
+
   test('are replayed once by two who do it at the same time', async () => {
     const topic = newTopic();
     await using queue = await openQueue(server, { topic });

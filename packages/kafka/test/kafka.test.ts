@@ -106,7 +106,7 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`a queue on ${offer.
     const topic = newTopic();
     await (await openQueue(server, { topic })).close();
     const warnings: string[] = [];
-    const options = { topic, createTopic: undefined, deadLetterTopic: 'nowhere' };
+    const options = { topic, createTopic: undefined, groupId: 'others' };
     await using queue = await openQueue(server, { ...options, onWarning: (warning) => warnings.push(warning) });
     expect(queue.capabilities.deadLetter).toBe(false);
     await producerOf(topic, [{ value: 'rubbish' }, { value: null }, { value: '{"type":"after"}' }]);

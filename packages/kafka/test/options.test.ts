@@ -38,6 +38,22 @@ describe('kafkaQueue() refuses, before it connects', () => {
     ['unknown option "brokrs"', { ...valid, brokrs: [] }, TypeError],
     ['brokers must be an array of addresses', { ...valid, brokers: 'localhost:9092' }, TypeError],
     ['brokers must be an array of addresses', { ...valid, brokers: [] }, TypeError],
+    [
+      'brokers[1] must be "host:port", such as "localhost:9092", got "kafka"',
+      { ...valid, brokers: ['a:1', 'kafka'] },
+      RangeError,
+    ],
+    [
+      'brokers[0] must be "host:port", such as "localhost:9092", got "kafka://a:1"',
+      { ...valid, brokers: ['kafka://a:1'] },
+      RangeError,
+    ],
+    [
+      'brokers[0] must be "host:port", such as "localhost:9092", got something with an @',
+      { ...valid, brokers: ['u:p@a:1'] },
+      RangeError,
+    ],
+    ['brokers[0] must be a string, got undefined', { ...valid, brokers: [undefined] }, TypeError],
     ['give one of client and brokers, not both', { ...valid, client: {}, brokers: ['a:1'] }, TypeError],
     ['tls must be true, false or an object', { ...valid, tls: 'yes' }, TypeError],
     ['sasl.mechanism must be one of', { ...valid, sasl: { mechanism: 'x', username: 'u', password: 'p' } }, RangeError],

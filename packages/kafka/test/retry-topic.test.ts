@@ -174,7 +174,7 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`a retry topic on ${
     };
     const consuming = Promise.all([consume(queue, seen.queue), consume(other, seen.other)]);
     // Each has its part of the partitions, of the topic and of the retries.
-    for (const group of [groupId, `${groupId}.retries`]) {
+    for (const group of [groupId, `${topic}.${groupId}.retries`]) {
       await until('two members', async () => (await membersOf(group)).length === 2);
     }
     await queue.pushMany(types.map((type) => ({ type, key: type })));
@@ -197,7 +197,7 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`a retry topic on ${
       void consumer.run({ eachMessage: async ({ message }) => resolve(message.key?.toString()) });
     });
     await consumer.disconnect();
-    expect(key).toMatch(new RegExp(`^${topic}/[0-3]/0$`));
+    expect(key).toMatch(new RegExp(`^tests:${topic}/[0-3]/0$`));
     expect(await queue.deadLetters.replay()).toBe(1);
     const again = await take(queue);
     expect(again).toMatchObject({ attempt: 1, event: { id: 'a', key: 'k', data: 1, headers: { trace: 't' } } });
@@ -244,6 +244,8 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`a retry topic on ${
   test('has events without a key in all of its partitions', async () => {
     const topic = newTopic();
     await using queue = await open({ topic });
+    expect(await queue.pop({ timeoutMs: 0 })).toBeUndefined();
+    await until('the member', async () => (await membersOf(`${topic}.tests.retries`)).length === 1);
     await queue.pushMany(Array.from({ length: 20 }, (_, index) => ({ type: `t${index}` })));
     for (let left = 20; left > 0; left--) await (await take(queue)).nack({ delayMs: 60_000 });
     const counts = await withAdmin((admin) => admin.fetchTopicOffsets(`${topic}.tests.retry`));
@@ -274,17 +276,17 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`a retry topic on ${
   });
 
   test('is not left while something of the topic itself is in hand', async () => {
-    const groupId = newTopic();
-    await using queue = await open({ groupId, idleMs: 200 });
+    const [topic, groupId] = [newTopic(), newTopic()];
+    await using queue = await open({ topic, groupId, idleMs: 200 });
     await queue.push({ type: 'a' });
     const held = await take(queue);
-    await until('the member', async () => (await membersOf(`${groupId}.retries`)).length === 1);
-    const before = await membersOf(`${groupId}.retries`);
+    await until('the member', async () => (await membersOf(`${topic}.${groupId}.retries`)).length === 1);
+    const before = await membersOf(`${topic}.${groupId}.retries`);
     // Long after it would have been left.
     await sleep(1500);
-    expect(await membersOf(`${groupId}.retries`)).toEqual(before);
+    expect(await membersOf(`${topic}.${groupId}.retries`)).toEqual(before);
     await held.ack();
-    await until('it to leave', async () => (await membersOf(`${groupId}.retries`)).length === 0);
+    await until('it to leave', async () => (await membersOf(`${topic}.${groupId}.retries`)).length === 0);
   });
 
   test.each<[string, Record<string, string>]>([
@@ -310,6 +312,15 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`a retry topic on ${
     await until('the letter', async () => (await queue.deadLetters.count()) === 1);
   });
 
+  test('has what others have written, whatever its headers are', async () => {
+    const topic = newTopic();
+    await using queue = await open({ topic });
+    const headers = { ce_specversion: '1.0', ce_id: 'a', ce_source: '/x', ce_type: 'alien', 'nq-clock': '' };
+    await send(topic, [{ partition: 0, key: null, value: null, headers }]);
+    await (await take(queue)).nack({ delayMs: 500 });
+    expect(await take(queue)).toMatchObject({ attempt: 2, event: { type: 'alien' } });
+  });
+
   test('is done with what was written only to learn what time it is', async () => {
     const topic = newTopic();
     const retries = `${topic}.tests.retry`;
@@ -319,7 +330,7 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`a retry topic on ${
     await until('it to be done', () =>
       withAdmin(async (admin) => {
         const ends = await admin.fetchTopicOffsets(retries);
-        const [group] = await admin.fetchOffsets({ groupId: 'tests.retries', topics: [retries] });
+        const [group] = await admin.fetchOffsets({ groupId: `${topic}.tests.retries`, topics: [retries] });
         const first = ({ partition }: { readonly partition: number }): boolean => partition === 0;
         // With the one that was written to learn when this one was.
         return Number(ends.find(first)?.high) === 2 && group?.partitions.find(first)?.offset === '2';
@@ -327,6 +338,47 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`a retry topic on ${
     );
     expect(await queue.size()).toMatchObject({ ready: 0, delayed: 0 });
     expect(await queue.deadLetters.count()).toBe(0);
+  });
+
+  test.each([
+    ['groups', newTopic(), ['one', 'other']],
+    ['topics', undefined, ['tests', 'tests']],
+  ] as const)('may be that of several %s: each gets what it has given back itself', async (_what, topic, groups) => {
+    const retryTopic = newTopic();
+    const options = groups.map((groupId) => ({ groupId, retryTopic, topic: topic ?? newTopic() }));
+    await using one = await open(options[0]);
+    await using other = await open(options[1]);
+    await one.push({ type: 'a' });
+    if (topic === undefined) await other.push({ type: 'b' });
+    await (await take(one)).nack({ delayMs: 500 });
+    await (await take(other)).ack();
+    const again = await take(one);
+    expect(again).toMatchObject({ attempt: 2, event: { type: 'a' } });
+    await again.ack();
+    expect(await other.pop({ timeoutMs: 700 })).toBeUndefined();
+    expect(await other.size()).toMatchObject({ ready: 0, delayed: 0 });
+  });
+
+  test('of which something was deleted that waited is read on, and that is told', async () => {
+    const topic = newTopic();
+    const retries = `${topic}.tests.retry`;
+    const warnings: string[] = [];
+    const onWarning = (warning: string): void => void warnings.push(warning);
+    const options = { topic, createTopic: { partitions: 1, replicationFactor: 1 }, onWarning };
+    const before = await open(options);
+    await before.push({ type: 'a' });
+    await (await take(before)).nack({ delayMs: 3000 });
+    await before.close();
+    await withAdmin(async (admin) => {
+      await admin.fetchTopicOffsets(retries);
+      await admin.deleteTopicRecords({ topic: retries, partitions: [{ partition: 0, offset: '1' }] });
+    });
+    await using after = await open(options);
+    expect(await after.pop({ timeoutMs: 500 })).toBeUndefined();
+    await until('the warning', () => warnings.length > 0);
+    expect(warnings).toEqual([
+      `Partition 0 of ${retries} has no offset 0 any more: group ${topic}.tests.retries goes on at 1`,
+    ]);
   });
 
   test('that is not there is told of, by its name, when the queue is opened', async () => {

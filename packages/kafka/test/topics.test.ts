@@ -128,12 +128,29 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`a topic on ${offer.
     const queue = await openQueue(server, options);
     await queue.pushMany(['a', 'b', 'c', 'd'].map((type) => ({ type })));
     expect(await takeAll(queue, 1)).toEqual(['a']);
+    await (await take(queue)).nack({ delayMs: 600_000 });
     await queue.close();
     await deleteRecords(topic, 3);
     await using again = await openQueue(server, options);
     expect(await takeAll(again, 1)).toEqual(['d']);
     expect(warnings).toEqual([`Partition 0 of ${topic} has no offset 1 any more: group tests goes on at 3`]);
-    await until('nothing to be left', async () => (await again.size()).ready === 0);
+    await until('nothing to be left', async () => {
+      const { ready, delayed } = await again.size();
+      return ready + delayed === 0;
+    });
+  });
+
+  test('of which more in a row is no event than is fetched at once is read on behind that', async () => {
+    const topic = await createTopic();
+    await using queue = await openQueue(server, { topic, prefetch: 10 });
+    const producer = kafka.producer();
+    await producer.connect();
+    // More than one answer has, so that it is paused.
+    const messages = Array.from({ length: 50 }, () => ({ value: 'no JSON'.repeat(2000) }));
+    for (let left = 6; left > 0; left--) await producer.send({ topic, messages });
+    await producer.send({ topic, messages: [{ value: '{"type":"good"}' }] });
+    await producer.disconnect();
+    expect(await takeAll(queue, 1)).toEqual(['good']);
   });
 
   test('that ends before what its group has committed is read from its begin, and that is told', async () => {

@@ -27,6 +27,7 @@ export interface Broker {
   readonly lookupRequest: (apiKey: number, definition: object) => RequestProtocol;
   produce(request: object): Promise<ProduceAnswer>;
   initProducerId(request: object): Promise<{ readonly producerId: string; readonly producerEpoch: number }>;
+  heartbeat(request: object): Promise<unknown>;
   offsetCommit(request: object): Promise<unknown>;
   offsetFetch(request: object): Promise<OffsetFetchAnswer>;
   findGroupCoordinator(request: object): Promise<unknown>;
@@ -177,7 +178,6 @@ export interface ConsumerGroup {
   memberId: string | null;
   joinAndSync(): Promise<void>;
   leave(): Promise<void>;
-  heartbeat(options: { readonly interval: number }): Promise<void>;
   /** Where the next record of each partition is. */
   readonly offsetManager: {
     committedOffsets(): Readonly<Record<string, Readonly<Record<number, unknown>>>>;

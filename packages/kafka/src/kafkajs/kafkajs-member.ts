@@ -183,12 +183,15 @@ export class KafkajsMember implements KafkaMember {
 
   /** Sends heartbeats until the round is over. Never rejects. */
   async #beat(round: Round): Promise<void> {
-    const everyMs = this.#parts.options.sessionTimeoutMs / 5;
+    const { sessionTimeoutMs, group: groupId } = this.#parts.options;
+    const { group, memberId, generation: groupGenerationId } = round;
+    const everyMs = sessionTimeoutMs / 5;
     while (round.end === undefined && !this.#closed) {
       await this.#ends.next(everyMs);
       if (round.end !== undefined || this.#closed) return;
       try {
-        await round.group.heartbeat({ interval: 0 });
+        // Not by the group, which goes by the time of day: where that is set back, it sends none until it has caught up.
+        await group.coordinator.heartbeat({ groupId, memberId, groupGenerationId });
       } catch (error) {
         this.#end(round, error);
       }

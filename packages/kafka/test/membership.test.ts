@@ -1,0 +1,54 @@
+import { kafkaOffer, until } from 'nq-testbed';
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { newTopic, openQueue, take } from './support/queue.ts';
+import { names, type WatchedKafka, watchedKafka } from './support/watched-kafka.ts';
+
+const offer = await kafkaOffer();
+const [listOffsets, join, heartbeat] = [2, 11, 12];
+
+describe.skipIf(offer.missing !== undefined || !offer.ours)(
+  `a member of a group on ${offer.name}`,
+  { timeout: 60_000 },
+  () => {
+    let watched: WatchedKafka;
+    beforeAll(async () => {
+      watched = await watchedKafka(offer);
+    }, 60_000);
+    afterEach(() => {
+      watched.fate = () => undefined;
+    });
+    afterAll(() => watched?.[Symbol.asyncDispose]());
+
+    test('stays one when the clock of its process is set back', async () => {
+      const groupId = newTopic();
+      await using queue = await openQueue(watched.server, { groupId, idleMs: 60_000 });
+      await queue.push({ type: 'a' });
+      const held = await take(queue);
+      const counts = { heartbeats: 0, joins: 0 };
+      watched.fate = (asked) => {
+        if (asked.api === heartbeat && names(asked, groupId)) counts.heartbeats++;
+        if (asked.api === join && names(asked, groupId)) counts.joins++;
+        return undefined;
+      };
+      const date = Date.now.bind(Date);
+      const clock = vi.spyOn(Date, 'now').mockImplementation(() => date() - 3_600_000);
+      onTestFinished(() => clock.mockRestore());
+      await until('heartbeats', () => counts.heartbeats >= 3);
+      expect(counts.joins).toBe(0);
+      await held.ack();
+    });
+
+    test('reads a retry topic also where nobody says how far it goes', async () => {
+      const topic = newTopic();
+      const retry = `${topic}.tests.retry`;
+      const options = { topic, retryTopic: true, retryAfterMs: 300 };
+      const before = await openQueue(watched.server, options);
+      await before.push({ type: 'a' });
+      await (await take(before)).nack({ delayMs: 1000 });
+      await before.close();
+      await using after = await openQueue(watched.server, { ...options, createTopic: undefined });
+      watched.fate = (asked) => (asked.api === listOffsets && names(asked, retry) ? 'isLost' : undefined);
+      expect(await take(after)).toMatchObject({ attempt: 2, event: { type: 'a' } });
+    });
+  },
+);
