@@ -1,5 +1,5 @@
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
-import { checkCount, checkFunction, checkMs, checkOneOf, checkOptions, checkText } from '@nq/core/parts';
+import { checkCount, checkFunction, checkMs, checkOneOf, checkOptions, checkText, describe } from '@nq/core/parts';
 import type { Kafka } from 'kafkajs';
 import type { Compression } from './codecs/codec.ts';
 import { compressions } from './codecs/load-codec.ts';
@@ -293,6 +293,10 @@ function resolveTopic(options: number | TopicOptions): ResolvedTopicOptions {
   if (typeof options === 'number') {
     checkCount(action, 'createTopic', options, 1);
     return { partitions: options, replicationFactor: asBrokersSay };
+  }
+  if (typeof options !== 'object' || options === null) {
+    const expected = 'a number of partitions, such as 12, or { partitions, replicationFactor }';
+    throw new TypeError(`${action}: createTopic must be ${expected}, got ${describe(options)}`);
   }
   checkOptions(`${action}: createTopic`, options, ['partitions', 'replicationFactor']);
   const { partitions, replicationFactor } = options;

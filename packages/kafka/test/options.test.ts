@@ -62,6 +62,7 @@ describe('kafkaQueue() refuses, before it connects', () => {
       { ...valid, sasl: { mechanism: 'plain', username: 'u' } },
       TypeError,
     ],
+    ['createTopic must be a number of partitions, such as 12, or', { ...valid, createTopic: 'yes' }, TypeError],
     ['createTopic.partitions must be a whole number', { ...valid, createTopic: { partitions: 0 } }, RangeError],
     ['order must be one of', { ...valid, order: 'fifo' }, RangeError],
     ['compression must be one of', { ...valid, compression: 'brotli' }, RangeError],

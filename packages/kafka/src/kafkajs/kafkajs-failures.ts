@@ -58,7 +58,11 @@ const protocolFailures: readonly (readonly [FailureKind, string, readonly string
   ['refused', 'the user may not do this', ['TRANSACTIONAL_ID_AUTHORIZATION_FAILED', 'SECURITY_DISABLED']],
   ['refused', wrongUser, ['SASL_AUTHENTICATION_FAILED']],
   ['refused', 'the broker asks for no user at that port: open the queue without sasl', ['ILLEGAL_SASL_STATE']],
-  ['refused', 'the members of the group do not agree on how partitions are dealt out', ['INCONSISTENT_GROUP_PROTOCOL']],
+  [
+    'refused',
+    'the group has members that are not of nq, and deal out partitions otherwise: give the queue a group of its own',
+    ['INCONSISTENT_GROUP_PROTOCOL'],
+  ],
   ['refused', 'there are fewer brokers than createTopic.replicationFactor', ['INVALID_REPLICATION_FACTOR']],
   [
     'refused',
