@@ -1,8 +1,8 @@
 import { isNqError, type MessageQueue, type NackOptions } from '@nq/core';
 import { kafkaOffer, until } from 'nq-testbed';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { newTopic, openQueue, take } from './support/queue.ts';
-import { type Fate, names, type WatchedKafka, watchedKafka } from './support/watched-kafka.ts';
+import { type Fate, names, useWatchedKafka } from './support/watched-kafka.ts';
 
 const offer = await kafkaOffer();
 const produce = 0;
@@ -13,14 +13,7 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(
   `an event that is on its way to another topic when its queue is closed, on ${offer.name},`,
   { timeout: 30_000 },
   () => {
-    let watched: WatchedKafka;
-    beforeAll(async () => {
-      watched = await watchedKafka(offer);
-    }, 60_000);
-    afterEach(() => {
-      watched.fate = () => undefined;
-    });
-    afterAll(() => watched?.[Symbol.asyncDispose]());
+    const watched = useWatchedKafka(offer);
 
     /** Gives an event back, which makes a record of it in the topic `place`, and closes the queue while that has no answer. */
     const closeMeanwhile = async (
@@ -28,11 +21,11 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(
       fate: (isClosing: () => boolean) => Fate | Promise<Fate>,
     ): Promise<Found> => {
       const topic = newTopic();
-      const queue = await openQueue(watched.server, { ...options, topic });
+      const queue = await openQueue(watched().server, { ...options, topic });
       await queue.push({ id: 'event', type: 'event' });
       const delivery = await take(queue);
       let [isOnItsWay, isClosing] = [false, false];
-      watched.fate = (asked) => {
+      watched().fate = (asked) => {
         if (asked.api !== produce || !names(asked, `${topic}.tests.${place}`)) return undefined;
         isOnItsWay = true;
         return fate(() => isClosing);
@@ -46,8 +39,8 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(
       const closed = queue.close();
       isClosing = true;
       await closed;
-      watched.fate = () => undefined;
-      await using next = await openQueue(watched.server, { ...options, topic });
+      watched().fate = () => undefined;
+      await using next = await openQueue(watched().server, { ...options, topic });
       return { answer: await answer, handedOut: await handedOutOf(next), dead: await next.deadLetters.count() };
     };
 

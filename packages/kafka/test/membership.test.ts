@@ -1,7 +1,7 @@
 import { kafkaOffer, until } from 'nq-testbed';
-import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { newTopic, openQueue, take } from './support/queue.ts';
-import { names, type WatchedKafka, watchedKafka } from './support/watched-kafka.ts';
+import { names, useWatchedKafka } from './support/watched-kafka.ts';
 
 const offer = await kafkaOffer();
 const [listOffsets, join, heartbeat] = [2, 11, 12];
@@ -10,22 +10,15 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(
   `a member of a group on ${offer.name}`,
   { timeout: 60_000 },
   () => {
-    let watched: WatchedKafka;
-    beforeAll(async () => {
-      watched = await watchedKafka(offer);
-    }, 60_000);
-    afterEach(() => {
-      watched.fate = () => undefined;
-    });
-    afterAll(() => watched?.[Symbol.asyncDispose]());
+    const watched = useWatchedKafka(offer);
 
     test('stays one when the clock of its process is set back', async () => {
       const groupId = newTopic();
-      await using queue = await openQueue(watched.server, { groupId, idleMs: 60_000 });
+      await using queue = await openQueue(watched().server, { groupId, idleMs: 60_000 });
       await queue.push({ type: 'a' });
       const held = await take(queue);
       const counts = { heartbeats: 0, joins: 0 };
-      watched.fate = (asked) => {
+      watched().fate = (asked) => {
         if (asked.api === heartbeat && names(asked, groupId)) counts.heartbeats++;
         if (asked.api === join && names(asked, groupId)) counts.joins++;
         return undefined;
@@ -42,12 +35,12 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(
       const topic = newTopic();
       const retry = `${topic}.tests.retry`;
       const options = { topic, retryTopic: true, retryAfterMs: 300 };
-      const before = await openQueue(watched.server, options);
+      const before = await openQueue(watched().server, options);
       await before.push({ type: 'a' });
       await (await take(before)).nack({ delayMs: 1000 });
       await before.close();
-      await using after = await openQueue(watched.server, { ...options, createTopic: undefined });
-      watched.fate = (asked) => (asked.api === listOffsets && names(asked, retry) ? 'isLost' : undefined);
+      await using after = await openQueue(watched().server, { ...options, createTopic: undefined });
+      watched().fate = (asked) => (asked.api === listOffsets && names(asked, retry) ? 'isLost' : undefined);
       expect(await take(after)).toMatchObject({ attempt: 2, event: { type: 'a' } });
     });
   },

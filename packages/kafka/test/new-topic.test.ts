@@ -1,8 +1,8 @@
 import { kafkaOffer } from 'nq-testbed';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { WireWriter } from '../src/wire-writer.ts';
 import { newTopic, openQueue, takeAll } from './support/queue.ts';
-import { names, type WatchedKafka, watchedKafka } from './support/watched-kafka.ts';
+import { names, useWatchedKafka } from './support/watched-kafka.ts';
 
 const offer = await kafkaOffer();
 const [produce, listOffsets] = [0, 2];
@@ -12,26 +12,19 @@ const unknownTopic = 3;
 describe.skipIf(offer.missing !== undefined || !offer.ours)(
   `a topic that was only just made, on ${offer.name},`,
   () => {
-    let watched: WatchedKafka;
-    beforeAll(async () => {
-      watched = await watchedKafka(offer);
-    }, 60_000);
-    afterEach(() => {
-      watched.fate = () => undefined;
-    });
-    afterAll(() => watched?.[Symbol.asyncDispose]());
+    const watched = useWatchedKafka(offer);
 
     /** Answers as a broker does that has not heard of `topic` yet, where others have, the first two times that it is asked for `api`. */
     const hearsLateOf = (topic: string, api: number, answer: Buffer): { readonly asked: () => number } => {
       let count = 0;
-      watched.fate = (asked) => (asked.api === api && names(asked, topic) && ++count <= 2 ? { answer } : undefined);
+      watched().fate = (asked) => (asked.api === api && names(asked, topic) && ++count <= 2 ? { answer } : undefined);
       return { asked: () => count };
     };
 
     test('is not taken for missing while a queue is opened on it', async () => {
       const topic = newTopic();
       const { asked } = hearsLateOf(topic, listOffsets, rangesOfUnknown(topic));
-      await using queue = await openQueue(watched.server, { topic, createTopic });
+      await using queue = await openQueue(watched().server, { topic, createTopic });
       // Whoever asks from now on has an answer.
       expect(await queue.size()).toMatchObject({ ready: 0 });
       expect(asked()).toBeGreaterThan(2);
@@ -39,7 +32,7 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(
 
     test('is not taken for missing by a push', async () => {
       const topic = newTopic();
-      await using queue = await openQueue(watched.server, { topic, createTopic });
+      await using queue = await openQueue(watched().server, { topic, createTopic });
       const { asked } = hearsLateOf(topic, produce, storedInUnknown(topic));
       await queue.push({ type: 'event' });
       expect(asked()).toBe(3);

@@ -1,6 +1,7 @@
-import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { KafkaOffer, TestKafka } from 'nq-testbed';
+import { afterAll, afterEach, beforeAll } from 'vitest';
+import { relay } from './relay.ts';
 
 /** A request on its way to a broker. */
 export interface Asked {
@@ -22,33 +23,33 @@ export interface WatchedKafka extends AsyncDisposable {
 }
 
 /** Starts a Kafka that tells its clients to come by a way of ours. */
-export async function watchedKafka(offer: KafkaOffer): Promise<WatchedKafka> {
-  const sockets = new Set<Socket>();
-  const listener = createServer((client) => {
-    const [host = '', port] = (watched.server.brokers[0] ?? '').split(':');
-    const broker = connect(Number(port), host);
-    pass(client, broker, (asked) => watched.fate(asked));
-    for (const [one, other] of [
-      [client, broker],
-      [broker, client],
-    ] as const) {
-      sockets.add(one);
-      one.on('error', () => {});
-      one.on('close', () => other.destroy());
-    }
-  }).listen(0, '127.0.0.1');
-  await once(listener, 'listening');
-  const advertised = `127.0.0.1:${(listener.address() as AddressInfo).port}`;
+async function watchedKafka(offer: KafkaOffer): Promise<WatchedKafka> {
+  const way = await relay(
+    () => watched.server.brokers[0] ?? '',
+    (client, broker) => pass(client, broker, (asked) => watched.fate(asked)),
+  );
   const watched: WatchedKafka = {
-    server: await offer.start({ advertised }),
+    server: await offer.start({ advertised: way.address }),
     fate: () => undefined,
     async [Symbol.asyncDispose]() {
-      for (const socket of sockets) socket.destroy();
-      listener.close();
+      await way[Symbol.asyncDispose]();
       await watched.server.stop();
     },
   };
   return watched;
+}
+
+/** One for all tests of a `describe`, each of which begins with requests that go their way. @returns it, once they run. */
+export function useWatchedKafka(offer: KafkaOffer): () => WatchedKafka {
+  let watched: WatchedKafka | undefined;
+  beforeAll(async () => {
+    watched = await watchedKafka(offer);
+  }, 60_000);
+  afterEach(() => {
+    if (watched !== undefined) watched.fate = () => undefined;
+  });
+  afterAll(() => watched?.[Symbol.asyncDispose]());
+  return () => watched as WatchedKafka;
 }
 
 /** Whether a request names `topic`, and not only one whose name begins so. */
