@@ -34,8 +34,8 @@ export class PushLanes {
   /**
    * Notes that `events` are on their way, which the driver has encoded: until {@link leave}, whatever becomes of them.
    *
-   * @param many whether the caller learns how many are stored. @returns how large they are together. @throws {NqError} `NQ_FULL`
-   * if there is no room for a single try.
+   * @param many whether the caller learns how many are stored. @returns how large they are together.
+   * @throws {NqError} `NQ_FULL` if there is no room for a single try.
    */
   enter(events: readonly unknown[], many: boolean, { timeoutMs }: WaitOptions): number {
     const gathering = this.#gathering;

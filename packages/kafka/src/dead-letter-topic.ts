@@ -37,8 +37,9 @@ const verb = 'write dead letters';
 const partition = 0;
 
 /**
- * The dead letters of a group, in a topic of their own, or in one that others use too: theirs are passed over. A letter is removed by a record without a value that has its name,
- * as in every topic that is compacted; what is there is found by reading it all.
+ * The dead letters of a group, in a topic of their own, or in one that others use too: theirs are passed over. A letter is
+ * removed by a record without a value that has its name, as in every topic that is compacted; what is there is found by
+ * reading it all.
  */
 export class DeadLetterTopic implements DeadLetters {
   readonly #parts: DeadLetterTopicParts;

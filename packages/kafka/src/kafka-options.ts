@@ -37,7 +37,12 @@ export interface KafkaQueueOptions extends ServerOptions {
    * @default any that has what is needed, which is 0.11
    */
   readonly version?: string | undefined;
-  /** Makes the topics that are not there, also that of the dead letters, with one partition, and that of the retries: with so many partitions, or `{ partitions, replicationFactor }`. @default it is not made */
+  /**
+   * Makes the topics that are not there, also that of the dead letters, with one partition, and that of the retries: with so
+   * many partitions, or `{ partitions, replicationFactor }`.
+   *
+   * @default it is not made
+   */
   readonly createTopic?: number | TopicOptions | undefined;
   /**
    * The topic of the dead letters of the group, which others may use too. One that is named must be there, or is made if

@@ -17,7 +17,10 @@ export interface Death {
 
 /** A dead letter as the topic has it. */
 export interface Letter {
-  /** Its key: whose it is and where the record was, as `group:topic/partition/offset`. One that was written twice has the same one. */
+  /**
+   * Its key: whose it is and where the record was, as `group:topic/partition/offset`. One that was written twice has the
+   * same one.
+   */
   readonly name: string;
   readonly shown: DeadLetter;
   /** What is pushed when it is replayed. */
