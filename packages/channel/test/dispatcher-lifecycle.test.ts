@@ -369,13 +369,14 @@ describe('opening', () => {
     const driver = memoryDriver();
     const size = driver.size.bind(driver);
     driver.size = async () => {
-      await sleep(20);
+      // So the first one has its answer in time, and the second one cannot.
+      await sleep(600);
       return size();
     };
     const queue = createQueue(driver);
     await queue.push(event('a'));
     const dispatcher = createDispatcher({ queue });
-    const draining = dispatcher.drain({ timeoutMs: 100 });
+    const draining = dispatcher.drain({ timeoutMs: 1000 });
     await expect(draining).rejects.toMatchObject({ code: 'NQ_TIMEOUT', message: 'Cannot drain: 1 events are left' });
     await dispatcher.stop();
     await queue.close();
