@@ -18,11 +18,11 @@ async function openQueue<Data = Notification>(address: string, mode: Mode): Prom
 
 const eventOf = (data: Notification) => ({ type: notificationType, data });
 
-async function startDispatcher(queue: Queue, receive: Receive, concurrency: number): Promise<Dispatcher> {
+async function startDispatcher(queue: Queue, receive: Receive, workers: number): Promise<Dispatcher> {
   const { createDispatcher } = await import('@nq/core');
   const dispatcher = createDispatcher({ queue: queue as MessageQueue });
   dispatcher.on(notificationType, ({ data }) => receive(data as Notification));
-  await dispatcher.start(concurrency);
+  await dispatcher.start(workers);
   return dispatcher;
 }
 
@@ -64,7 +64,7 @@ export const nqStream: Contender = nqOf('stream');
 export const nqDispatcher: Contender = {
   ...nqList,
   name: 'nq dispatcher',
-  async openConsumer(address, _way, receive) {
+  async openConsumer(address, way, receive) {
     let queue: Queue | undefined;
     return {
       async prepare() {
@@ -80,7 +80,7 @@ export const nqDispatcher: Contender = {
           receive(notification);
           if (--left === 0) onAll();
         };
-        const dispatcher = await startDispatcher(queue as Queue, counted, together);
+        const dispatcher = await startDispatcher(queue as Queue, counted, way === 'one at a time' ? 1 : together);
         await all;
         await dispatcher.stop();
       },

@@ -84,10 +84,12 @@ export const redisTargets: readonly Target[] = [
     `${consume}, one at a time`,
     'consume, bee-queue, one at a time',
   ),
-  faster(
-    '',
-    'dispatcher, 100 workers ÷ BullMQ',
-    'consume, nq dispatcher, 100 concurrent',
-    'consume, BullMQ, 100 concurrent',
+  ...['BullMQ', 'bee-queue'].flatMap((peer) =>
+    [
+      ['one worker', 'one at a time'],
+      ['100 workers', '100 concurrent'],
+    ].map(([workers, way]) =>
+      faster('', `dispatcher, ${workers} ÷ ${peer}`, `consume, nq dispatcher, ${way}`, `consume, ${peer}, ${way}`),
+    ),
   ),
 ];

@@ -87,6 +87,7 @@ const consuming: readonly Told[] = [
   [nqList, 'one at a time', '`pop` and `ack`, both awaited.'],
   [nqList, '100 concurrent', '`pop` and `ack`, both awaited by each caller.'],
   [nqList, 'batches of 100', '`popMany`, then `ack` of all.'],
+  [nqDispatcher, 'one at a time', 'A dispatcher with one worker, from its start to its stop.'],
   [nqDispatcher, '100 concurrent', 'A dispatcher with 100 workers, from its start to its stop.'],
   [nqStream, 'one at a time', '`pop` and `ack`, both awaited.'],
   [nqStream, '100 concurrent', '`pop` and `ack`, both awaited by each caller.'],

@@ -44,9 +44,8 @@ export class ConsumerLine {
   readonly #options: ConsumerLineOptions;
   #next = new ConsumerRequest();
   #sent: ConsumerRequest | undefined;
-  /** Ends when the request under way has been dealt with. */
+  /** Ends when the request that is under way, or the next one, has been dealt with. */
   #sending: Promise<void> | undefined;
-  #scheduled = false;
   #requests = 0;
   #handOuts = 0;
   /** Whether the request under way has left. */
@@ -118,14 +117,14 @@ export class ConsumerLine {
     return this.#clock.now() + this.#options.requestTimeoutMs;
   }
 
-  #schedule(): void {
+  /**
+   * Has the next request go when everything has come that is asked for meanwhile: on the next tick, for whoever settles
+   * asks for more then.
+   */
+  #schedule(when: (next: () => void) => unknown = process.nextTick): void {
     this.#watchOver();
-    if (this.#scheduled || this.#sent !== undefined || this.#closed) return;
-    this.#scheduled = true;
-    queueMicrotask(() => {
-      this.#scheduled = false;
-      this.#sending = this.#send();
-    });
+    if (this.#sending !== undefined || this.#closed) return;
+    this.#sending = new Promise((resolve) => when(() => resolve(this.#send())));
   }
 
   /** Never rejects. */
@@ -149,7 +148,8 @@ export class ConsumerLine {
     }
     this.#sent = undefined;
     this.#sending = undefined;
-    if (!this.#next.isEmpty) this.#schedule();
+    // What comes of the answer takes some ticks to get here: sent without it, settlements and claims would take turns.
+    if (!this.#next.isEmpty) this.#schedule(setImmediate);
   }
 
   /**

@@ -1,4 +1,4 @@
-import type { Delivery } from '@nq/core';
+import { createDispatcher, type Delivery, type MessageQueue } from '@nq/core';
 import { until } from 'nq-testbed';
 import { describe, expect, test } from 'vitest';
 import { Program } from './support/process.ts';
@@ -28,6 +28,35 @@ describe.skipIf(offer.missing !== undefined)(`many at once on ${offer.name}`, ()
     const scripts = /cmdstat_evalsha:calls=(\d+)/.exec(String(await server().command('INFO', 'commandstats')));
     // 3,500 calls.
     expect(Number(scripts?.[1])).toBeLessThan(100);
+    expect(await countsOf(server(), queueKey)).toEqual(nothing);
+  });
+
+  test.each<[string, number, () => unknown]>([
+    ['one worker whose handler answers at once', 1, () => {}],
+    ['one worker whose handler takes its time', 1, () => Promise.resolve()],
+    ['ten workers', 10, () => Promise.resolve()],
+  ])('a dispatcher with %s acknowledges with the request that takes more', async (_who, workers, handle) => {
+    const queueKey = newKey();
+    await using queue: MessageQueue = await openQueue(server(), { queueKey, capacity: Infinity });
+    const rounds = 300;
+    const count = rounds * workers;
+    await queue.pushMany(Array.from({ length: count }, () => event('a')));
+    const requests = async (): Promise<number> => {
+      const stats = String(await server().command('INFO', 'commandstats'));
+      return Number(/cmdstat_evalsha:calls=(\d+)/.exec(stats)?.[1]);
+    };
+    const before = await requests();
+    let handled = 0;
+    const dispatcher = createDispatcher({ queue });
+    dispatcher.on('a', () => {
+      handled++;
+      return handle();
+    });
+    await dispatcher.start(workers);
+    await until('all to be handled', () => handled === count);
+    await dispatcher.stop();
+    // One for each time that all workers have taken one, and a few on their own where it is the turn of others.
+    expect((await requests()) - before).toBeLessThan(1.2 * rounds);
     expect(await countsOf(server(), queueKey)).toEqual(nothing);
   });
 
