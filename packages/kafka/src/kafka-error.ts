@@ -1,25 +1,34 @@
 import { NqError } from '@nq/core';
 import { failureCodes, KafkaFailure } from './kafka-failure.ts';
+import { defaultBroker, type ServerOptions } from './kafka-options.ts';
 
 /** `failure` as callers see it. */
 export function kafkaError(verb: string, failure: KafkaFailure): NqError {
   return new NqError(failureCodes[failure.kind], `Cannot ${verb}: ${failure.meaning}`, { cause: failure });
 }
 
-/** Why nothing could be opened, as callers see it: `action` begins the message. */
-export function openError(action: string, topic: string, error: unknown): unknown {
+/**
+ * Why nothing could be opened, as callers see it.
+ *
+ * @param action begins the message. @param remedy ends it where the topic is missing.
+ */
+export function openError(action: string, topic: string, error: unknown, remedy = ''): unknown {
   if (!(error instanceof KafkaFailure)) return error;
   const { kind, meaning } = error;
+  if (kind === 'missing') return missingTopic(action, topic, error, remedy);
   // Nothing was asked for that could have been done.
   const code = kind === 'unsure' ? 'NQ_UNAVAILABLE' : failureCodes[kind];
-  return kind === 'missing'
-    ? missingTopic(action, topic, error)
-    : new NqError(code, `${action}: ${meaning}`, { cause: error });
+  return new NqError(code, `${action}: ${meaning}`, { cause: error });
 }
 
-/** That nothing can be opened without this topic. @param config what the command that makes it ends with. */
-export function missingTopic(action: string, topic: string, cause: KafkaFailure, config = ''): NqError {
-  const name = JSON.stringify(topic);
-  const how = `kafka-topics.sh --create --topic ${name} --partitions 12${config}, or open the queue with createTopic`;
-  return new NqError('NQ_CONFIG', `${action}: there is no topic ${name}; make it with ${how}`, { cause });
+/** That nothing can be opened without this topic. */
+export function missingTopic(action: string, topic: string, cause: KafkaFailure, remedy: string): NqError {
+  return new NqError('NQ_CONFIG', `${action}: there is no topic ${JSON.stringify(topic)}${remedy}`, { cause });
+}
+
+/** How a topic is made that a queue needs. @param config what the command ends with. */
+export function howToMake(topic: string, { brokers, client }: ServerOptions, config = ''): string {
+  const [broker = client === undefined ? defaultBroker : 'host:port'] = brokers ?? [];
+  const command = `kafka-topics.sh --bootstrap-server ${broker} --create --topic ${JSON.stringify(topic)} --partitions 12`;
+  return `; make it with ${command}${config}, or open the queue with createTopic`;
 }

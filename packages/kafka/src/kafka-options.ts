@@ -155,6 +155,8 @@ export interface ResolvedKafkaOptions {
 }
 
 const action = 'Cannot open a Kafka queue';
+/** Where Kafka is found by default. */
+export const defaultBroker = 'localhost:9092';
 /** The names of {@link ServerOptions}. */
 export const serverNames = ['brokers', 'client', 'tls', 'sasl'] as const satisfies (keyof ServerOptions)[];
 const known = [

@@ -2,7 +2,7 @@ import { createQueue, type MessageQueue, systemClock } from '@nq/core';
 import { callUncaught } from '@nq/core/parts';
 import { loadCodec } from './codecs/load-codec.ts';
 import { capabilitiesOf } from './kafka-capabilities.ts';
-import { openError } from './kafka-error.ts';
+import { howToMake, openError } from './kafka-error.ts';
 import { type KafkaQueueOptions, resolveOptions } from './kafka-options.ts';
 import { KafkaQueueDriver } from './kafka-queue-driver.ts';
 import { openDriver } from './open-driver.ts';
@@ -25,7 +25,8 @@ export async function kafkaQueue<Data = unknown>(options: KafkaQueueOptions): Pr
     return openDriver(resolved, clock, (opened) => prepareTopics(opened, resolved));
   };
   const { driver, prepared } = await open().catch((error: unknown) => {
-    throw openError('Cannot open a Kafka queue', resolved.topic, error);
+    const { topic, server } = resolved;
+    throw openError('Cannot open a Kafka queue', topic, error, howToMake(topic, server));
   });
   const capabilities = capabilitiesOf(resolved, { deadLetters: prepared.hasDeadLetters });
   // While it is open, nobody is there to whom a warning could be thrown.

@@ -14,13 +14,13 @@ export interface KafkaReaderOptions extends ServerOptions {
   /** The topic that holds the events. */
   readonly topic: string;
   /**
-   * Where it begins: a time, or `{ position }` as `earliest`, `latest` or offsets such as `0:120,3:7`, partition and offset;
-   * then only these partitions are read.
+   * Where it begins: `{ time }`, in milliseconds since the Unix epoch, or `{ position }`: `earliest`, `latest`, or offsets such as
+   * `0:120,3:7`, partition and offset; then only these partitions are read.
    *
-   * @default { position: 'earliest' }
+   * @default `{ position: 'earliest' }`
    */
   readonly from?: RewindPosition | undefined;
-  /** Where it ends: at the first event that is not read, in the same words. @default { position: 'latest' }, as it is when reading begins */
+  /** Where it ends: at the first event that is not read, in the same words. @default `{ position: 'latest' }`, as it is when reading begins */
   readonly to?: RewindPosition | undefined;
   /** How long opening may take, and how long a broker that leads a partition may be away, in milliseconds. @default 10_000 */
   readonly openTimeoutMs?: number | undefined;

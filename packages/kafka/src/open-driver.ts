@@ -2,7 +2,7 @@ import type { Clock } from '@nq/core';
 import { within } from '@nq/core/parts';
 import { Kafka, logLevel } from 'kafkajs';
 import type { KafkaDriver } from './kafka-driver.ts';
-import type { ServerOptions } from './kafka-options.ts';
+import { defaultBroker, type ServerOptions } from './kafka-options.ts';
 import { KafkaFailure } from './kafka-failure.ts';
 import { retry } from './kafkajs/internals.ts';
 import { KafkajsDriver } from './kafkajs/kafkajs-driver.ts';
@@ -51,7 +51,7 @@ export async function openDriver<Result>(
 }
 
 function clientOf({ server, requestTimeoutMs }: DriverOptions): Kafka {
-  const { client, brokers = ['localhost:9092'], tls, sasl } = server;
+  const { client, brokers = [defaultBroker], tls, sasl } = server;
   if (client !== undefined) return client;
   return new Kafka({
     clientId: 'nq',

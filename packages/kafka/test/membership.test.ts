@@ -31,6 +31,14 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(
       await held.ack();
     });
 
+    test('that asks for a session which the brokers do not allow is told so, by the name of the option', async () => {
+      await using queue = await openQueue(watched().server, { sessionTimeoutMs: 86_400_000 });
+      await expect(queue.pop()).rejects.toMatchObject({
+        code: 'NQ_CONFIG',
+        message: expect.stringMatching(/does not allow that sessionTimeoutMs: its group\.min\.session/),
+      });
+    });
+
     test('reads a retry topic also where nobody says how far it goes', async () => {
       const topic = newTopic();
       const retry = `${topic}.tests.retry`;

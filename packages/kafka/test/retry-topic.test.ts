@@ -386,7 +386,7 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`a retry topic on ${
     await (await openQueue(server, { topic })).close();
     const { told } = await refusalOf(() => open({ topic, createTopic: undefined }));
     expect(told).toContain(
-      `there is no topic "${topic}.tests.retry"; make it with kafka-topics.sh --create --topic "${topic}.tests.retry" --partitions 12 --config message.timestamp.type=LogAppendTime`,
+      `there is no topic "${topic}.tests.retry"; make it with kafka-topics.sh --bootstrap-server ${server.brokers[0]} --create --topic "${topic}.tests.retry" --partitions 12 --config message.timestamp.type=LogAppendTime`,
     );
   });
 

@@ -24,6 +24,7 @@ const optionTables: Readonly<Record<string, readonly (readonly [file: string, na
     ['packages/kafka/src/kafka-options.ts', 'ServerOptions'],
     ['packages/kafka/src/kafka-options.ts', 'KafkaQueueOptions'],
   ],
+  'kafka-reader-options': [['packages/kafka/src/kafka-reader.ts', 'KafkaReaderOptions']],
   'redis-options': [['packages/redis/src/redis-options.ts', 'RedisQueueOptions']],
   'retry-options': [['packages/core/src/retry.ts', 'RetryOptions']],
 };

@@ -66,9 +66,13 @@ const protocolFailures: readonly (readonly [FailureKind, string, readonly string
   ['refused', 'there are fewer brokers than createTopic.replicationFactor', ['INVALID_REPLICATION_FACTOR']],
   [
     'refused',
+    'the broker does not allow that sessionTimeoutMs: its group.min.session.timeout.ms and group.max.session.timeout.ms say what it does',
+    ['INVALID_SESSION_TIMEOUT'],
+  ],
+  [
+    'refused',
     'the broker does not allow such settings',
     [
-      'INVALID_SESSION_TIMEOUT',
       'INVALID_GROUP_ID',
       'INVALID_REQUIRED_ACKS',
       'GROUP_MAX_SIZE_REACHED',
