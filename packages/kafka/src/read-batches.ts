@@ -1,6 +1,7 @@
 import { mostRecords } from './codecs/codec.ts';
 import { decompress } from './codecs/load-codec.ts';
 import { crc32c } from './crc32c.ts';
+import { type BatchHead, FetchedRecord } from './fetched-record.ts';
 import type { IncomingRecord } from './kafka-driver.ts';
 import { at, headBytes } from './record-batch.ts';
 import { unreadable, WireReader } from './wire-reader.ts';
@@ -76,14 +77,10 @@ export async function readBatches({ bytes, from, aborted, enoughBytes, readOld }
   return { records, end: end !== undefined && end > from ? end : undefined, bytes: read };
 }
 
-/** What a batch says of all its records. */
-interface Head {
+/** What a batch says of itself. */
+interface Head extends BatchHead {
   readonly attributes: number;
-  readonly first: number;
   readonly last: number;
-  readonly baseTime: number;
-  /** The time of all of its records, if the broker gave them one. */
-  readonly brokerTime: number | undefined;
   readonly producerId: bigint;
   readonly count: number;
 }
@@ -129,7 +126,11 @@ class Transactions {
 
 /** Whether the first record of a control batch ends a transaction with everything undone: its key is a version, and then 0. */
 function isAbort(batch: Buffer): boolean {
-  const { key } = readRecord(new WireReader(batch, headBytes), { first: 0, baseTime: 0, brokerTime: undefined }, []);
+  const { key } = new FetchedRecord(
+    new WireReader(batch, headBytes),
+    { first: 0, baseTime: 0, brokerTime: undefined },
+    [],
+  );
   return key !== null && key.length >= 4 && key.readInt16BE(2) === 0;
 }
 
@@ -142,57 +143,11 @@ async function readRecords(batch: Buffer, head: Head, from: number, records: Inc
   const names: string[] = [];
   let before = head.first - 1;
   for (let index = 0; index < head.count; index++) {
-    const record = readRecord(reader, head, names);
+    const record = new FetchedRecord(reader, head, names);
     if (record.offset <= before || record.offset > head.last) throw unreadable('records are not in order');
     before = record.offset;
     if (record.offset >= from) records.push(record);
   }
   if (reader.position !== plain.length) throw unreadable('a record batch is longer than its records');
   return plain.length;
-}
-
-/** @param names of the headers of the record before, for the next one mostly has the same. */
-function readRecord(
-  reader: WireReader,
-  { first, baseTime, brokerTime }: Pick<Head, 'first' | 'baseTime' | 'brokerTime'>,
-  names: string[],
-): IncomingRecord {
-  const length = reader.varint();
-  const end = reader.position + length;
-  reader.int8();
-  const time = brokerTime ?? baseTime + reader.varlong();
-  if (brokerTime !== undefined) reader.varlong();
-  const offset = first + reader.varint();
-  const key = reader.varintBytes();
-  const value = reader.varintBytes();
-  const headers = readHeaders(reader, names);
-  if (reader.position !== end) throw unreadable('a record is not as long as it says');
-  return { offset, key, value, headers, time, isBrokerTime: brokerTime !== undefined, bytes: length };
-}
-
-type Headers = Record<string, Buffer | string | (Buffer | string)[]>;
-
-function readHeaders(reader: WireReader, names: string[]): Headers {
-  const headers: Headers = {};
-  const count = reader.varint();
-  for (let index = 0; index < count; index++) {
-    const name = reader.varintText(names[index]);
-    names[index] = name;
-    // A header may have no value, which says as much as one that is not there.
-    const value = reader.varintTextOrBytes();
-    if (value !== null) add(headers, name, value);
-  }
-  return headers;
-}
-
-function add(headers: Headers, name: string, value: Buffer | string): void {
-  const others = Object.hasOwn(headers, name) ? headers[name] : undefined;
-  if (Array.isArray(others)) others.push(value);
-  else set(headers, name, others === undefined ? value : [others, value]);
-}
-
-/** Assigned, one of that name would be the prototype of the headers. */
-function set(headers: Headers, name: string, value: Headers[string]): void {
-  if (name !== '__proto__') headers[name] = value;
-  else Object.defineProperty(headers, name, { value, enumerable: true, configurable: true });
 }

@@ -65,13 +65,14 @@ export function decodeRecord(record: IncomingRecord, options: DecodeOptions): De
 }
 
 function read(record: IncomingRecord, options: DecodeOptions): QueueEvent {
-  const { key, value, headers } = record;
-  if (headers['ce_specversion'] !== undefined) return withKey(readBinary(record), key);
+  // Each once: of what was fetched they are read when they are asked for.
+  const { value, headers } = record;
+  if (headers['ce_specversion'] !== undefined) return withKey(readBinary(value, headers), record);
   if (value === null) throw new NqError('NQ_PAYLOAD', 'Cannot read the event: the record has no value');
-  return withKey(decodeEvent(textOf(value, 'it'), options), key);
+  return withKey(decodeEvent(textOf(value, 'it'), options), record);
 }
 
-function readBinary({ value, headers }: IncomingRecord): QueueEvent {
+function readBinary(value: Buffer | null, headers: IncomingRecord['headers']): QueueEvent {
   const attributes: Record<string, string> = {};
   let contentType = 'application/json';
   for (const name in headers) {
@@ -100,8 +101,10 @@ export function lastOf(header: IncomingRecord['headers'][string]): Buffer | stri
 }
 
 /** The key of the record, where the event does not say another one. */
-function withKey(event: QueueEvent, key: Buffer | null): QueueEvent {
-  if (key === null || event.key !== undefined) return event;
+function withKey(event: QueueEvent, record: IncomingRecord): QueueEvent {
+  if (event.key !== undefined) return event;
+  const { key } = record;
+  if (key === null) return event;
   const { id, type, data, headers, time } = event;
   const text = key.toString();
   // Written out, for most events have no headers, and spreading costs as much as the rest.

@@ -20,6 +20,11 @@ export class WireReader {
     this.#at = start;
   }
 
+  /** What is read. */
+  get source(): Buffer {
+    return this.#bytes;
+  }
+
   /** Where the next value begins. */
   get position(): number {
     return this.#at;
@@ -103,7 +108,18 @@ export class WireReader {
     return length === -1 ? null : this.slice(length);
   }
 
-  /** The same, as a text where all of it is ASCII: that is worth a buffer each, for headers mostly are. */
+  /** Passes over bytes that {@link varintBytes} would read. */
+  passBytes(): void {
+    const length = this.varint();
+    if (length !== -1) this.#pass(length);
+  }
+
+  /** Passes over what {@link varintText} would read. */
+  passText(): void {
+    this.#pass(this.varint());
+  }
+
+  /** Bytes as {@link varintBytes} reads them, as a text where all of it is ASCII: that is worth a buffer each, for headers mostly are. */
   varintTextOrBytes(): string | Buffer | null {
     const length = this.varint();
     if (length === -1) return null;

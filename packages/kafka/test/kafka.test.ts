@@ -151,7 +151,9 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`a queue on ${offer.
   test('says how to make a topic that is not there', async () => {
     await expect(openQueue(server, { topic: 'nowhere', createTopic: undefined })).rejects.toMatchObject({
       code: 'NQ_CONFIG',
-      message: expect.stringContaining('kafka-topics.sh --create --topic "nowhere"'),
+      message: expect.stringContaining(
+        `make it with kafka-topics.sh --bootstrap-server ${server.brokers[0]} --create --topic "nowhere" --partitions 12, or`,
+      ),
     });
   });
 

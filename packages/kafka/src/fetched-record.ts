@@ -1,0 +1,93 @@
+import type { IncomingRecord } from './kafka-driver.ts';
+import { unreadable, WireReader } from './wire-reader.ts';
+
+/** What a batch says of its records. */
+export interface BatchHead {
+  readonly first: number;
+  readonly baseTime: number;
+  /** The time of all of them, if the broker gave them one. */
+  readonly brokerTime: number | undefined;
+}
+
+type Headers = Record<string, Buffer | string | (Buffer | string)[]>;
+
+/**
+ * A record as it lies in the bytes of its batch. What it holds is read when it is asked for: most of what is fetched waits
+ * before it is handed out, and all that was read of it by then would have to be kept, and moved about by the garbage
+ * collector.
+ */
+export class FetchedRecord implements IncomingRecord {
+  readonly offset: number;
+  readonly time: number;
+  readonly isBrokerTime: boolean;
+  readonly bytes: number;
+  readonly #source: Buffer;
+  /** Where they begin, with their length. */
+  readonly #keyAt: number;
+  readonly #valueAt: number;
+  readonly #headersAt: number;
+  readonly #names: string[];
+
+  /**
+   * Passes over the next record of `reader`.
+   *
+   * @param names of the headers of the record before, for the next one mostly has the same.
+   * @throws {KafkaFailure} `unreadable` if it is not as long as it says, so that it can be read later whatever it holds.
+   */
+  constructor(reader: WireReader, { first, baseTime, brokerTime }: BatchHead, names: string[]) {
+    this.bytes = reader.varint();
+    const end = reader.position + this.bytes;
+    reader.int8();
+    const recordTime = baseTime + reader.varlong();
+    this.time = brokerTime ?? recordTime;
+    this.isBrokerTime = brokerTime !== undefined;
+    this.offset = first + reader.varint();
+    this.#source = reader.source;
+    this.#keyAt = reader.position;
+    reader.passBytes();
+    this.#valueAt = reader.position;
+    reader.passBytes();
+    this.#headersAt = reader.position;
+    for (let left = reader.varint(); left > 0; left--) {
+      reader.passText();
+      reader.passBytes();
+    }
+    this.#names = names;
+    if (reader.position !== end) throw unreadable('a record is not as long as it says');
+  }
+
+  get key(): Buffer | null {
+    return new WireReader(this.#source, this.#keyAt).varintBytes();
+  }
+
+  get value(): Buffer | null {
+    return new WireReader(this.#source, this.#valueAt).varintBytes();
+  }
+
+  get headers(): Headers {
+    const reader = new WireReader(this.#source, this.#headersAt);
+    const names = this.#names;
+    const headers: Headers = {};
+    const count = reader.varint();
+    for (let index = 0; index < count; index++) {
+      const name = reader.varintText(names[index]);
+      names[index] = name;
+      // A header may have no value, which says as much as one that is not there.
+      const value = reader.varintTextOrBytes();
+      if (value !== null) add(headers, name, value);
+    }
+    return headers;
+  }
+}
+
+function add(headers: Headers, name: string, value: Buffer | string): void {
+  const others = Object.hasOwn(headers, name) ? headers[name] : undefined;
+  if (Array.isArray(others)) others.push(value);
+  else set(headers, name, others === undefined ? value : [others, value]);
+}
+
+/** Assigned, one of that name would be the prototype of the headers. */
+function set(headers: Headers, name: string, value: Headers[string]): void {
+  if (name !== '__proto__') headers[name] = value;
+  else Object.defineProperty(headers, name, { value, enumerable: true, configurable: true });
+}
