@@ -44,7 +44,7 @@ export class ConsumerLine {
   readonly #options: ConsumerLineOptions;
   #next = new ConsumerRequest();
   #sent: ConsumerRequest | undefined;
-  /** Ends when the request that is under way, or the next one, has been dealt with. */
+  /** Ends when the request that is under way, or the next one, has been dealt with; `undefined` if there is neither. */
   #sending: Promise<void> | undefined;
   #requests = 0;
   #handOuts = 0;
@@ -102,7 +102,7 @@ export class ConsumerLine {
 
   /** Resolves once everything so far has its answer, and what nobody waits for has been given back. */
   async idle(): Promise<void> {
-    while (!this.#closed && (this.#sending !== undefined || !this.#next.isEmpty)) await this.#sending;
+    while (!this.#closed && this.#sending !== undefined) await this.#sending;
   }
 
   /** Rejects everything that has no answer. */
@@ -118,8 +118,10 @@ export class ConsumerLine {
   }
 
   /**
-   * Has the next request go when everything has come that is asked for meanwhile: on the next tick, for whoever settles
-   * asks for more then.
+   * Has the next request go with everything that is asked for until then.
+   *
+   * @param when by default on the next tick: a settlement and the claim that follows it come on two ticks, one behind the
+   * other.
    */
   #schedule(when: (next: () => void) => unknown = process.nextTick): void {
     this.#watchOver();
@@ -148,7 +150,7 @@ export class ConsumerLine {
     }
     this.#sent = undefined;
     this.#sending = undefined;
-    // What comes of the answer takes some ticks to get here: sent without it, settlements and claims would take turns.
+    // Whoever gets the answer takes some ticks to ask for more: sent before that, settlements and claims would take turns.
     if (!this.#next.isEmpty) this.#schedule(setImmediate);
   }
 

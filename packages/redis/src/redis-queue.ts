@@ -33,9 +33,17 @@ export async function redisQueue<Data = unknown>(options: RedisQueueOptions): Pr
   const connect = (): Connection => new Connection(makeClient, name, clock);
   const connection = connect();
   const deadline = clock.now() + resolved.openTimeoutMs;
-  const ask = <Answer>(question: (client: RedisClient) => Promise<Answer>): Promise<Answer> => {
-    const requestTimeoutMs = Math.min(resolved.requestTimeoutMs, Math.max(1, deadline - clock.now()));
-    return request({ connection, clock, options: { requestTimeoutMs } }, verb, question);
+  // Whatever is asked may be asked again, so a server that is slow to answer at first is no reason to give up.
+  const ask = async <Answer>(question: (client: RedisClient) => Promise<Answer>): Promise<Answer> => {
+    for (;;) {
+      const leftMs = deadline - clock.now();
+      const requestTimeoutMs = Math.min(resolved.requestTimeoutMs, Math.max(1, leftMs));
+      try {
+        return await request({ connection, clock, options: { requestTimeoutMs } }, verb, question);
+      } catch (error) {
+        if (leftMs <= requestTimeoutMs || !isNqError(error, 'NQ_OUTCOME_UNKNOWN')) throw error;
+      }
+    }
   };
   let facts: ServerFacts;
   try {

@@ -169,6 +169,22 @@ describe.skipIf(notOurs !== undefined)(`a server in trouble: ${notOurs ?? offer.
       expect(await countsOf(server(), queueKey)).toEqual(nothing);
     });
 
+    test('a queue is opened once the server answers, and not when it takes too long', async () => {
+      const opening = (openTimeoutMs: number): ReturnType<typeof openQueue> =>
+        openQueue(server(), { ...at(server()), requestTimeoutMs: 150, openTimeoutMs });
+      const pause = (ms: number): Promise<unknown> => server().command('CLIENT', 'PAUSE', ms, 'WRITE');
+      await pause(600);
+      await (await opening(10_000)).close();
+      await pause(2000);
+      const startedAt = performance.now();
+      await expect(opening(400)).rejects.toMatchObject({
+        code: 'NQ_UNAVAILABLE',
+        message: 'Cannot open a Redis queue: no answer in time',
+      });
+      expect(performance.now() - startedAt).toBeLessThan(1500);
+      await server().command('CLIENT', 'UNPAUSE');
+    });
+
     test('a server that stands still makes calls end, and the same object works when it goes on', async () => {
       const queueKey = newKey();
       await using queue = await openQueue(server(), { ...at(server()), queueKey, requestTimeoutMs: 300 });
