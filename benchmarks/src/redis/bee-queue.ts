@@ -1,5 +1,5 @@
 import type BeeQueue from 'bee-queue';
-import { type Contender, together } from './contender.ts';
+import { type Contender, together, workersOf } from './contender.ts';
 import type { Notification } from '../harness/notification.ts';
 
 const name = 'bench';
@@ -53,7 +53,7 @@ export const beeQueue: Contender = {
           queue?.on('succeeded', () => {
             if (--left === 0) resolve();
           });
-          queue?.process(way === 'one at a time' ? 1 : together, async ({ data }) => receive(data));
+          queue?.process(workersOf(way), async ({ data }) => receive(data));
         }),
       stop: async () => queue?.close(),
     };

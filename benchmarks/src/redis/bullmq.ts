@@ -1,5 +1,5 @@
 import type { Worker } from 'bullmq';
-import { type Contender, type Receive, together } from './contender.ts';
+import { type Contender, type Receive, together, workersOf } from './contender.ts';
 import { notificationType, type Notification } from '../harness/notification.ts';
 
 const name = 'bench';
@@ -40,7 +40,7 @@ export const bullMq: Contender = {
     let worker: Worker<Notification> | undefined;
     return {
       async prepare() {
-        worker = await openWorker(address, receive, way === 'one at a time' ? 1 : together);
+        worker = await openWorker(address, receive, workersOf(way));
       },
       run: (count) =>
         new Promise<void>((resolve, reject) => {

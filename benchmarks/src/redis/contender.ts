@@ -41,13 +41,16 @@ export interface Contender {
   count(control: Control): Promise<number>;
 }
 
+/** How many are at work at once in that way. */
+export const workersOf = (way: Way): number => (way === 'one at a time' ? 1 : together);
+
 /** Calls `each` so often, in that way, where a call is for one message. */
 export function inWay(
   way: Exclude<Way, 'batches of 100'>,
   count: number,
   each: (index: number) => unknown,
 ): Promise<void> {
-  return concurrently(way === 'one at a time' ? 1 : together, count, each);
+  return concurrently(workersOf(way), count, each);
 }
 
 /** Calls `each` for one batch after the other. */

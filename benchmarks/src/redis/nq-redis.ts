@@ -1,6 +1,6 @@
 import type { Delivery, Dispatcher, MessageQueue } from '@nq/core';
 import type { Consumer, Contender, Receive, Way } from './contender.ts';
-import { inBatches, inWay, together } from './contender.ts';
+import { inBatches, inWay, together, workersOf } from './contender.ts';
 import type { Control } from './control.ts';
 import { type Notification, notificationType } from '../harness/notification.ts';
 
@@ -80,7 +80,7 @@ export const nqDispatcher: Contender = {
           receive(notification);
           if (--left === 0) onAll();
         };
-        const dispatcher = await startDispatcher(queue as Queue, counted, way === 'one at a time' ? 1 : together);
+        const dispatcher = await startDispatcher(queue as Queue, counted, workersOf(way));
         await all;
         await dispatcher.stop();
       },
