@@ -3,6 +3,7 @@ import { unreadable, WireReader } from './wire-reader.ts';
 
 /** What a batch says of its records. */
 export interface BatchHead {
+  /** The offset from which those of its records count. */
   readonly first: number;
   readonly baseTime: number;
   /** The time of all of them, if the broker gave them one. */
@@ -12,9 +13,9 @@ export interface BatchHead {
 type Headers = Record<string, Buffer | string | (Buffer | string)[]>;
 
 /**
- * A record as it lies in the bytes of its batch. What it holds is read when it is asked for: most of what is fetched waits
- * before it is handed out, and all that was read of it by then would have to be kept, and moved about by the garbage
- * collector.
+ * A record as it lies in the bytes of its batch, which it keeps. What it holds is read when it is asked for: most of what is
+ * fetched waits before it is handed out, and all that was read of it by then would have to be kept too, and moved about by
+ * the garbage collector.
  */
 export class FetchedRecord implements IncomingRecord {
   readonly offset: number;
@@ -22,19 +23,20 @@ export class FetchedRecord implements IncomingRecord {
   readonly isBrokerTime: boolean;
   readonly bytes: number;
   readonly #source: Buffer;
-  /** Where they begin, with their length. */
+  /** Where the key, the value and the headers begin in it, with their length or their number in front. */
   readonly #keyAt: number;
   readonly #valueAt: number;
   readonly #headersAt: number;
-  readonly #names: string[];
+  readonly #texts: string[];
 
   /**
    * Passes over the next record of `reader`.
    *
-   * @param names of the headers of the record before, for the next one mostly has the same.
-   * @throws {KafkaFailure} `unreadable` if it is not as long as it says, so that it can be read later whatever it holds.
+   * @param texts shared by all records of a batch: name and value of each header that was read last, for most have the same.
+   * @throws {KafkaFailure} `unreadable` if it is cut off, or not as long as it says: what is made can be read later, whatever
+   * it holds.
    */
-  constructor(reader: WireReader, { first, baseTime, brokerTime }: BatchHead, names: string[]) {
+  constructor(reader: WireReader, { first, baseTime, brokerTime }: BatchHead, texts: string[]) {
     this.bytes = reader.varint();
     const end = reader.position + this.bytes;
     reader.int8();
@@ -52,7 +54,7 @@ export class FetchedRecord implements IncomingRecord {
       reader.passText();
       reader.passBytes();
     }
-    this.#names = names;
+    this.#texts = texts;
     if (reader.position !== end) throw unreadable('a record is not as long as it says');
   }
 
@@ -66,14 +68,15 @@ export class FetchedRecord implements IncomingRecord {
 
   get headers(): Headers {
     const reader = new WireReader(this.#source, this.#headersAt);
-    const names = this.#names;
+    const texts = this.#texts;
     const headers: Headers = {};
     const count = reader.varint();
     for (let index = 0; index < count; index++) {
-      const name = reader.varintText(names[index]);
-      names[index] = name;
+      const name = reader.varintText(texts[2 * index]);
+      const value = reader.varintTextOrBytes(texts[2 * index + 1]);
+      texts[2 * index] = name;
+      texts[2 * index + 1] = typeof value === 'string' ? value : '';
       // A header may have no value, which says as much as one that is not there.
-      const value = reader.varintTextOrBytes();
       if (value !== null) add(headers, name, value);
     }
     return headers;

@@ -106,7 +106,7 @@ export class HeldPartition {
    * @returns what can be handed out; `undefined` if it has to wait for its turn, or was here before.
    */
   add(record: IncomingRecord, now: number, parked?: Parked): HeldRecord | undefined {
-    const { offset, key } = record;
+    const { offset } = record;
     if (!this.tracker.receive(offset)) return undefined;
     const noted = this.#noted.get(offset);
     const delayMs = noted === undefined ? parked?.delayMs : typeof noted.state === 'object' ? noted.state.delayMs : 0;
@@ -114,7 +114,7 @@ export class HeldPartition {
       partition: this,
       record,
       origin: parked?.origin,
-      chain: this.#chainOf(key),
+      chain: this.#chainOf(record),
       attempts: (noted ?? parked)?.attempts ?? 0,
       handOut: undefined,
       until: delayMs === undefined || delayMs === 0 ? undefined : now + delayMs,
@@ -170,11 +170,11 @@ export class HeldPartition {
     return false;
   }
 
-  #chainOf(key: Buffer | null): string | undefined {
+  #chainOf(record: IncomingRecord): string | undefined {
     if (this.#order === 'none') return undefined;
     if (this.#order === 'partition') return '';
     // Not as UTF-8: keys that are none would become one.
-    return key?.toString('latin1');
+    return record.key?.toString('latin1');
   }
 }
 

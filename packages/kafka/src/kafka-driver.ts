@@ -8,7 +8,10 @@ export interface OutgoingRecord {
   readonly headers: IncomingRecord['headers'];
 }
 
-/** A record as a partition has it. */
+/**
+ * A record as a partition has it. Its key, value and headers may be getters, which read anew each time: ask for each once,
+ * and name them where the record is spread or compared.
+ */
 export interface IncomingRecord {
   readonly offset: number;
   readonly key: Buffer | null;

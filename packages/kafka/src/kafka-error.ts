@@ -10,7 +10,7 @@ export function kafkaError(verb: string, failure: KafkaFailure): NqError {
 /**
  * Why nothing could be opened, as callers see it.
  *
- * @param action begins the message. @param remedy ends it where the topic is missing.
+ * @param action begins the message. @param remedy what is to be done where the topic is missing.
  */
 export function openError(action: string, topic: string, error: unknown, remedy = ''): unknown {
   if (!(error instanceof KafkaFailure)) return error;
@@ -21,14 +21,18 @@ export function openError(action: string, topic: string, error: unknown, remedy 
   return new NqError(code, `${action}: ${meaning}`, { cause: error });
 }
 
-/** That nothing can be opened without this topic. */
+/** That nothing can be opened without this topic. @param remedy what is to be done, if that is known. */
 export function missingTopic(action: string, topic: string, cause: KafkaFailure, remedy: string): NqError {
-  return new NqError('NQ_CONFIG', `${action}: there is no topic ${JSON.stringify(topic)}${remedy}`, { cause });
+  const end = remedy === '' ? '' : `; ${remedy}`;
+  return new NqError('NQ_CONFIG', `${action}: there is no topic ${JSON.stringify(topic)}${end}`, { cause });
 }
 
-/** How a topic is made that a queue needs. @param config what the command ends with. */
-export function howToMake(topic: string, { brokers, client }: ServerOptions, config = ''): string {
-  const [broker = client === undefined ? defaultBroker : 'host:port'] = brokers ?? [];
-  const command = `kafka-topics.sh --bootstrap-server ${broker} --create --topic ${JSON.stringify(topic)} --partitions 12`;
-  return `; make it with ${command}${config}, or open the queue with createTopic`;
+/** How a topic is made that a queue needs. @param config what the command ends with, if it is more. */
+export function howToMake(topic: string, { brokers, client, tls, sasl }: ServerOptions, config = ''): string {
+  const broker = brokers?.[0] ?? (client === undefined ? defaultBroker : 'host:port');
+  const parts = ['kafka-topics.sh --bootstrap-server', broker];
+  if (sasl !== undefined || (tls !== undefined && tls !== false)) parts.push('--command-config client.properties');
+  parts.push('--create --topic', JSON.stringify(topic), '--partitions 12');
+  if (config !== '') parts.push(config);
+  return `make it with ${parts.join(' ')}, or open the queue with createTopic`;
 }

@@ -14,8 +14,8 @@ export interface KafkaReaderOptions extends ServerOptions {
   /** The topic that holds the events. */
   readonly topic: string;
   /**
-   * Where it begins: `{ time }`, in milliseconds since the Unix epoch, or `{ position }`: `earliest`, `latest`, or offsets such as
-   * `0:120,3:7`, partition and offset; then only these partitions are read.
+   * Where it begins: `{ time }`, in milliseconds since the Unix epoch, or `{ position }`: `earliest`, `latest`, or offsets
+   * such as `0:120,3:7`, partition and offset; then only these partitions are read.
    *
    * @default `{ position: 'earliest' }`
    */
@@ -126,8 +126,8 @@ async function readPersistently(
 }
 
 function shown(partition: number, record: IncomingRecord, foreignKey: string | undefined): ReadRecord {
-  const { offset, time, value } = record;
+  const { offset, time } = record;
   const place = { partition, offset, time };
   const decoded = decodeRecord(record, { foreign: { key: foreignKey } });
-  return 'flaw' in decoded ? { ...place, flaw: decoded.flaw, value } : { ...place, event: decoded.event };
+  return 'flaw' in decoded ? { ...place, flaw: decoded.flaw, value: record.value } : { ...place, event: decoded.event };
 }

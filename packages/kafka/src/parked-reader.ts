@@ -48,8 +48,10 @@ export class ParkedReader {
   }
 
   /** The record as it was before it came there, and what is known of it; `undefined` if it is none that anybody gets. */
-  read(record: IncomingRecord, { readAllAt }: HeldPartition): ParkedRecord | undefined {
+  read(sent: IncomingRecord, { readAllAt }: HeldPartition): ParkedRecord | undefined {
     const { clock, retries, retriesOf } = this.#parts;
+    const { key, value, headers } = sent;
+    const record = { ...sent, key, value, headers };
     if (isClockRecord(record) || isOfOthers(record, retriesOf)) return undefined;
     // What has come since everything was read was written since.
     const ageMs = Math.min(clock.now() - readAllAt, retries.ageOf(record));

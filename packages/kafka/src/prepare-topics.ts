@@ -2,7 +2,7 @@ import { NqError } from '@nq/core';
 import type { KafkaDriver, NewTopic } from './kafka-driver.ts';
 import { howToMake, missingTopic } from './kafka-error.ts';
 import { KafkaFailure } from './kafka-failure.ts';
-import type { ResolvedKafkaOptions, ServerOptions } from './kafka-options.ts';
+import type { ResolvedKafkaOptions } from './kafka-options.ts';
 
 /** What is there when a queue is opened. */
 export interface PreparedTopics {
@@ -25,26 +25,25 @@ export async function prepareTopics(driver: KafkaDriver, options: ResolvedKafkaO
   const retryPartitions =
     retry === undefined
       ? 0
-      : await partitionsOfOwn(driver, server, retry.topic, ' --config message.timestamp.type=LogAppendTime');
+      : await partitionsOfOwn(
+          driver,
+          retry.topic,
+          howToMake(retry.topic, server, '--config message.timestamp.type=LogAppendTime'),
+        );
   const hasDeadLetters = needsDeadLetters
-    ? (await partitionsOfOwn(driver, server, deadLetterTopic)) > 0
+    ? (await partitionsOfOwn(driver, deadLetterTopic, howToMake(deadLetterTopic, server))) > 0
     : await isThere(driver, deadLetterTopic);
   for (const { meaning } of await driver.reachLeaders(topic)) onWarning(`Not all of Kafka can be reached: ${meaning}`);
   return { partitions, retryPartitions, hasDeadLetters };
 }
 
 /** @throws {NqError} `NQ_CONFIG` if there is no such topic. */
-async function partitionsOfOwn(
-  driver: KafkaDriver,
-  server: ServerOptions,
-  topic: string,
-  config?: string,
-): Promise<number> {
+async function partitionsOfOwn(driver: KafkaDriver, topic: string, remedy: string): Promise<number> {
   try {
     return await driver.partitionsOf(topic);
   } catch (error) {
     if (!(error instanceof KafkaFailure) || error.kind !== 'missing') throw error;
-    throw missingTopic('Cannot open a Kafka queue', topic, error, howToMake(topic, server, config));
+    throw missingTopic('Cannot open a Kafka queue', topic, error, remedy);
   }
 }
 

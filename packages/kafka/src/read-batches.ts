@@ -140,10 +140,10 @@ async function readRecords(batch: Buffer, head: Head, from: number, records: Inc
   if (codec !== 0 && head.count > mostRecords) throw unreadable(`a record batch has more than ${mostRecords} records`);
   const plain = codec === 0 ? batch : await decompress(codec, batch.subarray(headBytes));
   const reader = new WireReader(plain, codec === 0 ? headBytes : 0);
-  const names: string[] = [];
+  const texts: string[] = [];
   let before = head.first - 1;
   for (let index = 0; index < head.count; index++) {
-    const record = new FetchedRecord(reader, head, names);
+    const record = new FetchedRecord(reader, head, texts);
     if (record.offset <= before || record.offset > head.last) throw unreadable('records are not in order');
     before = record.offset;
     if (record.offset >= from) records.push(record);

@@ -121,10 +121,10 @@ function parkedRecord(held: HeldRecord, delayMs: number, group: string): Outgoin
 
 /** Whether somebody else has given a record back, who has the same retry topic: another group, or one of another topic. */
 export function isOfOthers(parked: IncomingRecord, { topic, group }: { topic: string; group: string }): boolean {
-  const { headers: own } = parked;
-  const giver = lastOf(own[headers.group])?.toString();
+  const giver = lastOf(parked.headers[headers.group])?.toString();
   if (giver !== undefined && giver !== group) return true;
-  const [, place] = /^([a-zA-Z0-9._-]+)\/\d+\/\d+$/.exec(lastOf(own[headers.origin])?.toString() ?? '') ?? [];
+  const [, place] =
+    /^([a-zA-Z0-9._-]+)\/\d+\/\d+$/.exec(lastOf(parked.headers[headers.origin])?.toString() ?? '') ?? [];
   return place !== undefined && place !== topic;
 }
 
@@ -141,13 +141,14 @@ export interface Reading {
  * written.
  */
 export function readParked(parked: IncomingRecord, { topic, ageMs }: Reading): ParkedRecord {
-  const { headers: found } = parked;
-  const own = Object.entries(found).flatMap(([name, value]) => (ours.has(name) ? [] : [[name, copied(value)]]));
+  const own = Object.entries(parked.headers).flatMap(([name, value]) =>
+    ours.has(name) ? [] : [[name, copied(value)]],
+  );
   const number = (name: string): number | undefined => {
-    const text = lastOf(found[name])?.toString() ?? '';
+    const text = lastOf(parked.headers[name])?.toString() ?? '';
     return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
   };
-  const origin = lastOf(found[headers.origin])?.toString() ?? '';
+  const origin = lastOf(parked.headers[headers.origin])?.toString() ?? '';
   return {
     record: {
       ...parked,

@@ -119,11 +119,15 @@ export class WireReader {
     this.#pass(this.varint());
   }
 
-  /** Bytes as {@link varintBytes} reads them, as a text where all of it is ASCII: that is worth a buffer each, for headers mostly are. */
-  varintTextOrBytes(): string | Buffer | null {
+  /**
+   * What {@link varintBytes} reads, as a text where all of it is ASCII: headers mostly are, and that saves a buffer each. For
+   * the most part it is `likely`.
+   */
+  varintTextOrBytes(likely: string | undefined): string | Buffer | null {
     const length = this.varint();
     if (length === -1) return null;
     const at = this.#pass(length);
+    if (likely !== undefined && likely.length === length && this.#is(likely, at)) return likely;
     const bytes = this.#bytes;
     for (let index = at; index < at + length; index++) {
       if ((bytes[index] as number) > 0x7f) return bytes.subarray(at, at + length);

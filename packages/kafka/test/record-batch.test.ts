@@ -182,7 +182,7 @@ describe('what a broker sends', () => {
       fc.asyncProperty(change, async (changes) => {
         const wrong = Buffer.from(batch);
         for (const [index, byte] of changes) wrong[index] = byte;
-        // Of what is taken for a record nothing is refused when it is asked for.
+        // What is taken for a record can be read: what that throws is not caught here.
         const error: unknown = await read(seal(wrong)).then(
           ({ records }) => void records.map(plain),
           (thrown: unknown) => thrown,

@@ -66,7 +66,7 @@ const protocolFailures: readonly (readonly [FailureKind, string, readonly string
   ['refused', 'there are fewer brokers than createTopic.replicationFactor', ['INVALID_REPLICATION_FACTOR']],
   [
     'refused',
-    'the broker does not allow that sessionTimeoutMs: its group.min.session.timeout.ms and group.max.session.timeout.ms say what it does',
+    'sessionTimeoutMs is out of the bounds of the broker, which are its group.min.session.timeout.ms and group.max.session.timeout.ms',
     ['INVALID_SESSION_TIMEOUT'],
   ],
   [
