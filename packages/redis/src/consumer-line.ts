@@ -118,10 +118,10 @@ export class ConsumerLine {
   }
 
   /**
-   * Has the next request go with everything that is asked for until then.
+   * Has the next request go, with everything that has come by the time `when` calls.
    *
-   * @param when by default on the next tick: a settlement and the claim that follows it come on two ticks, one behind the
-   * other.
+   * @param when by default the next tick: a settlement and the claim that follows it come on two ticks that are in line
+   * already, and this one is behind both.
    */
   #schedule(when: (next: () => void) => unknown = process.nextTick): void {
     this.#watchOver();

@@ -7,7 +7,7 @@ import { clientMaker } from './open-client.ts';
 import { capabilitiesOf } from './redis-capabilities.ts';
 import { RedisDriver } from './redis-driver.ts';
 import { type RedisQueueOptions, resolveOptions } from './redis-options.ts';
-import { request } from './request.ts';
+import { pause, request } from './request.ts';
 import { type RedisClient, runScript } from './script.ts';
 import { type ServerFacts, serverFactsOf, warningsOf } from './server-facts.ts';
 import { streamLayout } from './stream-layout.ts';
@@ -20,7 +20,9 @@ const verb = 'open a Redis queue';
  * them.
  *
  * @throws {TypeError} {RangeError} if an option is not as it should be. @throws {NqError} `NQ_CONFIG` if the server refuses
- * the user, the database or the key, or if events of the other mode are left beside the key; `NQ_UNAVAILABLE` if it is not reached within `openTimeoutMs`. Nothing is open then.
+ * the user, the database or the key, or if events of the other mode are left beside the key; `NQ_UNAVAILABLE` if there is no
+ * connection, or no answer, within `openTimeoutMs`, or the server says that it can run no scripts for now. Nothing is open
+ * then.
  */
 export async function redisQueue<Data = unknown>(options: RedisQueueOptions): Promise<MessageQueue<Data>> {
   const resolved = resolveOptions(options);
@@ -33,9 +35,11 @@ export async function redisQueue<Data = unknown>(options: RedisQueueOptions): Pr
   const connect = (): Connection => new Connection(makeClient, name, clock);
   const connection = connect();
   const deadline = clock.now() + resolved.openTimeoutMs;
-  // Whatever is asked may be asked again, so a server that is slow to answer at first is no reason to give up.
+  // Whatever is asked may be asked again, so a server that is slow to answer is no reason to give up.
   const ask = async <Answer>(question: (client: RedisClient) => Promise<Answer>): Promise<Answer> => {
     for (;;) {
+      // Also for one that is made anew: a request would wait for it no longer than for its own answer.
+      await connection.ready(Math.max(1, deadline - clock.now()), verb);
       const leftMs = deadline - clock.now();
       const requestTimeoutMs = Math.min(resolved.requestTimeoutMs, Math.max(1, leftMs));
       try {
@@ -43,18 +47,19 @@ export async function redisQueue<Data = unknown>(options: RedisQueueOptions): Pr
       } catch (error) {
         if (leftMs <= requestTimeoutMs || !isNqError(error, 'NQ_OUTCOME_UNKNOWN')) throw error;
       }
+      // Some say so at once, such as a cluster whose nodes send it to one another.
+      await pause(clock);
     }
   };
   let facts: ServerFacts;
   try {
-    await connection.ready(resolved.openTimeoutMs, verb);
     await ask((client) => openKey(client, queueKey, layout));
     facts = serverFactsOf(await ask((client) => infoOf(client, queueKey)).catch(unlessRefused));
   } catch (error) {
     connection.close();
     // A group may have been made, which the next try finds: for who opens, there is no queue.
     if (isNqError(error, 'NQ_OUTCOME_UNKNOWN'))
-      throw new NqError('NQ_UNAVAILABLE', `Cannot ${verb}: no answer in time`, { cause: error });
+      throw new NqError('NQ_UNAVAILABLE', error.message.replace('; it may be done', ''), { cause: error });
     throw error instanceof NqError ? error : redisError(verb, error);
   }
   try {
