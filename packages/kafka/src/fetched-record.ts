@@ -12,6 +12,10 @@ export interface BatchHead {
 
 type Headers = Record<string, Buffer | string | (Buffer | string)[]>;
 
+/** Of so many headers it is kept what they said last, if that is no longer than so: events have some ten short ones. */
+const mostKept = 32;
+const longestKept = 256;
+
 /**
  * A record as it lies in the bytes of its batch, which it keeps. What it holds is read when it is asked for: most of what is
  * fetched waits before it is handed out, and all that was read of it by then would have to be kept too, and moved about by
@@ -27,12 +31,14 @@ export class FetchedRecord implements IncomingRecord {
   readonly #keyAt: number;
   readonly #valueAt: number;
   readonly #headersAt: number;
+  /** Name and value of each header, in turn, of the record that was read last. */
   readonly #texts: string[];
 
   /**
    * Passes over the next record of `reader`.
    *
-   * @param texts shared by all records of a batch: name and value of each header that was read last, for most have the same.
+   * @param texts name and value of each header, in turn, of the record that was read last: shared by the records of a batch,
+   * of which most say the same.
    * @throws {KafkaFailure} `unreadable` if it is cut off, or not as long as it says: what is made can be read later, whatever
    * it holds.
    */
@@ -74,13 +80,19 @@ export class FetchedRecord implements IncomingRecord {
     for (let index = 0; index < count; index++) {
       const name = reader.varintText(texts[2 * index]);
       const value = reader.varintTextOrBytes(texts[2 * index + 1]);
-      texts[2 * index] = name;
-      texts[2 * index + 1] = typeof value === 'string' ? value : '';
+      if (index < mostKept) {
+        texts[2 * index] = kept(name);
+        texts[2 * index + 1] = kept(value);
+      }
       // A header may have no value, which says as much as one that is not there.
       if (value !== null) add(headers, name, value);
     }
     return headers;
   }
+}
+
+function kept(text: string | Buffer | null): string {
+  return typeof text === 'string' && text.length <= longestKept ? text : '';
 }
 
 function add(headers: Headers, name: string, value: Buffer | string): void {

@@ -9,8 +9,8 @@ export interface OutgoingRecord {
 }
 
 /**
- * A record as a partition has it. Its key, value and headers may be getters, which read anew each time: ask for each once,
- * and name them where the record is spread or compared.
+ * A record as a partition has it. Its key, value and headers may be getters, which read anew each time: keep what is asked
+ * for more than once, and name them where the record is spread or compared.
  */
 export interface IncomingRecord {
   readonly offset: number;

@@ -12,7 +12,7 @@ export function kafkaError(verb: string, failure: KafkaFailure): NqError {
  *
  * @param action begins the message. @param remedy what is to be done where the topic is missing.
  */
-export function openError(action: string, topic: string, error: unknown, remedy = ''): unknown {
+export function openError(action: string, topic: string, error: unknown, remedy?: string): unknown {
   if (!(error instanceof KafkaFailure)) return error;
   const { kind, meaning } = error;
   if (kind === 'missing') return missingTopic(action, topic, error, remedy);
@@ -22,17 +22,18 @@ export function openError(action: string, topic: string, error: unknown, remedy 
 }
 
 /** That nothing can be opened without this topic. @param remedy what is to be done, if that is known. */
-export function missingTopic(action: string, topic: string, cause: KafkaFailure, remedy: string): NqError {
-  const end = remedy === '' ? '' : `; ${remedy}`;
+export function missingTopic(action: string, topic: string, cause: KafkaFailure, remedy?: string): NqError {
+  const end = remedy === undefined ? '' : `; ${remedy}`;
   return new NqError('NQ_CONFIG', `${action}: there is no topic ${JSON.stringify(topic)}${end}`, { cause });
 }
 
-/** How a topic is made that a queue needs. @param config what the command ends with, if it is more. */
+/** How a topic is made that a queue needs. @param config what else the topic needs, as options of the command. */
 export function howToMake(topic: string, { brokers, client, tls, sasl }: ServerOptions, config = ''): string {
   const broker = brokers?.[0] ?? (client === undefined ? defaultBroker : 'host:port');
-  const parts = ['kafka-topics.sh --bootstrap-server', broker];
-  if (sasl !== undefined || (tls !== undefined && tls !== false)) parts.push('--command-config client.properties');
-  parts.push('--create --topic', JSON.stringify(topic), '--partitions 12');
-  if (config !== '') parts.push(config);
-  return `make it with ${parts.join(' ')}, or open the queue with createTopic`;
+  const isSecured = sasl !== undefined || (tls !== undefined && tls !== false);
+  const access = isSecured ? ' --command-config client.properties' : '';
+  const wanted = `--topic ${JSON.stringify(topic)} --partitions 12${config === '' ? '' : ` ${config}`}`;
+  const command = `kafka-topics.sh --bootstrap-server ${broker}${access} --create ${wanted}`;
+  const login = isSecured ? ', where client.properties says how to connect' : '';
+  return `make it with ${command}${login}, or open the queue with createTopic`;
 }

@@ -50,6 +50,7 @@ export class ParkedReader {
   /** The record as it was before it came there, and what is known of it; `undefined` if it is none that anybody gets. */
   read(sent: IncomingRecord, { readAllAt }: HeldPartition): ParkedRecord | undefined {
     const { clock, retries, retriesOf } = this.#parts;
+    // Read here, once: what follows asks for its headers again and again.
     const { key, value, headers } = sent;
     const record = { ...sent, key, value, headers };
     if (isClockRecord(record) || isOfOthers(record, retriesOf)) return undefined;

@@ -120,14 +120,15 @@ export class WireReader {
   }
 
   /**
-   * What {@link varintBytes} reads, as a text where all of it is ASCII: headers mostly are, and that saves a buffer each. For
-   * the most part it is `likely`.
+   * What {@link varintBytes} reads, as a text where all of it is ASCII: headers mostly are, and that saves a buffer each.
+   *
+   * @param likely what it is for the most part.
    */
   varintTextOrBytes(likely: string | undefined): string | Buffer | null {
     const length = this.varint();
     if (length === -1) return null;
     const at = this.#pass(length);
-    if (likely !== undefined && likely.length === length && this.#is(likely, at)) return likely;
+    if (this.#is(likely, at, length)) return likely;
     const bytes = this.#bytes;
     for (let index = at; index < at + length; index++) {
       if ((bytes[index] as number) > 0x7f) return bytes.subarray(at, at + length);
@@ -135,17 +136,19 @@ export class WireReader {
     return bytes.toString('latin1', at, at + length);
   }
 
-  /** A text behind its length, as a varint, that is `likely` for the most part. */
+  /** A text behind its length, as a varint. @param likely what it is for the most part. */
   varintText(likely: string | undefined): string {
     const length = this.varint();
     const at = this.#pass(length);
-    if (likely !== undefined && likely.length === length && this.#is(likely, at)) return likely;
+    if (this.#is(likely, at, length)) return likely;
     return this.#bytes.toString('utf8', at, at + length);
   }
 
-  #is(text: string, at: number): boolean {
+  /** Whether the `length` bytes from `at` on are `text`, in ASCII. */
+  #is(text: string | undefined, at: number, length: number): text is string {
+    if (text?.length !== length) return false;
     const bytes = this.#bytes;
-    for (let index = 0; index < text.length; index++) {
+    for (let index = 0; index < length; index++) {
       const code = text.charCodeAt(index);
       if (code > 0x7f || code !== bytes[at + index]) return false;
     }

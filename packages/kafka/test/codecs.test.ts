@@ -55,7 +55,7 @@ function matchesOf(block: Buffer): readonly { readonly start: number; readonly e
 
 /** What records hold, which they read when they are asked. */
 const heldBy = ({ records }: ReadRecords) =>
-  records.map(({ offset, time, key, value, headers }) => ({ offset, time, key, value, headers }));
+  records.map((record) => ({ ...record, key: record.key, value: record.value, headers: record.headers }));
 
 describe.each(codecs)('records compressed with %s', (compression) => {
   test('are read as they were written, whatever they are', async () => {
