@@ -20,8 +20,8 @@ const push = 'push, nq list';
 const consume = 'consume, nq list';
 /** What others have with a worker of theirs, users of nq have with a dispatcher. */
 const dispatcher = 'consume, nq dispatcher';
-/** What is done by 100 at once, for the two ways to consume. */
-const told = (ours: string): string => (ours === consume ? 'pop + ack, 100 concurrent' : 'dispatcher, 100 workers');
+/** How the table names what 100 do at once. */
+const labels = { [consume]: 'pop + ack, 100 concurrent', [dispatcher]: 'dispatcher, 100 workers' } as const;
 const rawPush = 'push, ioredis, one at a time';
 const rawPop = 'consume, ioredis, one at a time';
 
@@ -29,14 +29,14 @@ export const redisTargets: readonly Target[] = [
   faster('1', 'push, 100 concurrent ÷ awaited LPUSH', `${push}, 100 concurrent`, rawPush, 10),
   faster('1', 'push, 100 concurrent ÷ BullMQ', `${push}, 100 concurrent`, 'push, BullMQ, 100 concurrent', 18),
   faster('2', 'pop + ack, 100 concurrent ÷ awaited BRPOP', `${consume}, 100 concurrent`, rawPop, 4),
-  ...[consume, dispatcher].flatMap((ours) => [
-    faster('2', `${told(ours)} ÷ BullMQ`, `${ours}, 100 concurrent`, 'consume, BullMQ, 100 concurrent', 12),
-    faster('2', `${told(ours)} ÷ bee-queue`, `${ours}, 100 concurrent`, 'consume, bee-queue, 100 concurrent', 6),
+  ...([consume, dispatcher] as const).flatMap((ours) => [
+    faster('2', `${labels[ours]} ÷ BullMQ`, `${ours}, 100 concurrent`, 'consume, BullMQ, 100 concurrent', 12),
+    faster('2', `${labels[ours]} ÷ bee-queue`, `${ours}, 100 concurrent`, 'consume, bee-queue, 100 concurrent', 6),
   ]),
   faster('3', 'push, one at a time ÷ awaited LPUSH', `${push}, one at a time`, rawPush, 0.6),
-  ...['nq list', 'nq dispatcher'].map((ours) => ({
+  ...(['nq list', 'nq dispatcher'] as const).map((ours) => ({
     row: '4',
-    what: `server CPU per message, push + ${told(`consume, ${ours}`)}: BullMQ ÷ nq`,
+    what: `server CPU per message, push + ${labels[`consume, ${ours}`]}: BullMQ ÷ nq`,
     numerator: serverCpuOf('BullMQ', 'BullMQ'),
     denominator: serverCpuOf('nq list', ours),
     asked: { atLeast: 15 },
