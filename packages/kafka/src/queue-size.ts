@@ -45,8 +45,11 @@ async function countsOf(consumer: KafkaConsumer, { driver, clock, limitMs }: Siz
   for (const { partition, low, high } of ranges) {
     // One that was added meanwhile.
     const { offset, note } = views.get(partition) ?? { offset: low, note: emptyNote };
-    open += Math.max(0, high - Math.max(low, offset));
-    for (const { start, end } of note.done) open -= end - start;
+    // What is known of it may be newer than where it ended.
+    const lastDone = note.done.at(-1)?.end ?? 0;
+    const end = Math.max(high, lastDone, (note.records.at(-1)?.offset ?? -1) + 1);
+    open += Math.max(0, end - Math.max(low, offset));
+    for (const run of note.done) open -= run.end - run.start;
     for (const { state } of note.records) {
       if (state === 'out') inFlight++;
       else if (typeof state === 'object') delayed++;
