@@ -77,7 +77,7 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`compression on ${of
     expect(await takeAll(queue, types.length)).toEqual(types);
   });
 
-  test('that makes an answer much larger than it looks is read, all of it', async () => {
+  test('that makes an answer much larger than it looks is read, all of it', { timeout: 60_000 }, async () => {
     const topic = newTopic();
     await using queue = await openQueue(server, { topic, createTopic: { partitions: 2, replicationFactor: 1 } });
     const producer = kafka.producer({ allowAutoTopicCreation: false });
