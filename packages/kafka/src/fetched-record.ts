@@ -1,9 +1,9 @@
 import type { IncomingRecord } from './kafka-driver.ts';
 import { unreadable, WireReader } from './wire-reader.ts';
 
-/** What a batch says of its records. */
-export interface BatchHead {
-  /** The offset from which those of its records count. */
+/** What the records of a batch count from. */
+export interface BatchBase {
+  /** The offset. */
   readonly first: number;
   readonly baseTime: number;
   /** The time of all of them, if the broker gave them one. */
@@ -12,7 +12,7 @@ export interface BatchHead {
 
 type Headers = Record<string, Buffer | string | (Buffer | string)[]>;
 
-/** Of so many headers it is kept what they said last, if that is no longer than so: events have some ten short ones. */
+/** Of how many headers the texts are kept that were read last, and how long they may be: events have some ten short ones. */
 const mostKept = 32;
 const longestKept = 256;
 
@@ -42,7 +42,7 @@ export class FetchedRecord implements IncomingRecord {
    * @throws {KafkaFailure} `unreadable` if it is cut off, or not as long as it says: what is made can be read later, whatever
    * it holds.
    */
-  constructor(reader: WireReader, { first, baseTime, brokerTime }: BatchHead, texts: string[]) {
+  constructor(reader: WireReader, { first, baseTime, brokerTime }: BatchBase, texts: string[]) {
     this.bytes = reader.varint();
     const end = reader.position + this.bytes;
     reader.int8();

@@ -1,7 +1,7 @@
 import { mostRecords } from './codecs/codec.ts';
 import { decompress } from './codecs/load-codec.ts';
 import { crc32c } from './crc32c.ts';
-import { type BatchHead, FetchedRecord } from './fetched-record.ts';
+import { type BatchBase, FetchedRecord } from './fetched-record.ts';
 import type { IncomingRecord } from './kafka-driver.ts';
 import { at, headBytes } from './record-batch.ts';
 import { unreadable, WireReader } from './wire-reader.ts';
@@ -78,7 +78,7 @@ export async function readBatches({ bytes, from, aborted, enoughBytes, readOld }
 }
 
 /** What a batch says of itself. */
-interface Head extends BatchHead {
+interface Head extends BatchBase {
   readonly attributes: number;
   readonly last: number;
   readonly producerId: bigint;
