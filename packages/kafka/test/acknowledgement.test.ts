@@ -11,7 +11,7 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(
     let server: TestKafka;
     beforeAll(async () => {
       server = await offer.start({ config: ['group.min.session.timeout.ms=1000'] });
-    }, 60_000);
+    });
     afterAll(() => server?.stop());
 
     const session = { sessionTimeoutMs: 2000, createTopic: { partitions: 1, replicationFactor: 1 } };

@@ -14,7 +14,7 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`who claims a topic 
   let server: TestKafka;
   beforeAll(async () => {
     server = await offer.start({});
-  }, 60_000);
+  });
   afterAll(() => server?.stop());
 
   const clientOf = (clientId: string): Kafka =>

@@ -14,7 +14,7 @@ describe.skipIf(offer.missing !== undefined)(`a queue on three brokers of ${offe
   let server: TestKafka;
   beforeAll(async () => {
     server = await offer.start({ config: ['min.insync.replicas=2', 'replica.lag.time.max.ms=3000'] });
-  }, 90_000);
+  });
   afterAll(() => server?.stop());
   afterEach(() => {
     for (const link of server.links) link.heal();

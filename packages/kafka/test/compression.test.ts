@@ -36,7 +36,7 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`compression on ${of
   beforeAll(async () => {
     server = await offer.start({});
     kafka = new Kafka({ brokers: [...server.brokers], logLevel: logLevel.NOTHING });
-  }, 60_000);
+  });
   afterAll(() => server?.stop());
 
   const types = Array.from({ length: 200 }, (_, index) => `event-${index}`);

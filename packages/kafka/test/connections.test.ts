@@ -8,7 +8,7 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`the connections to 
   let server: TestKafka;
   beforeAll(async () => {
     server = await offer.start({});
-  }, 60_000);
+  });
   afterAll(() => server?.stop());
 
   const linked = (): { readonly brokers: readonly string[]; readonly open: () => number } => {

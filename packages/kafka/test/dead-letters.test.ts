@@ -10,7 +10,7 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`dead letters on ${o
   let server: TestKafka;
   beforeAll(async () => {
     server = await offer.start({});
-  }, 60_000);
+  });
   afterAll(() => server?.stop());
 
   test('are listed with their reason, in the order in which they died, and removed one by one', async () => {

@@ -15,7 +15,7 @@ describe.each([
     let server: TestKafka;
     beforeAll(async () => {
       server = await offer.start({ config: ['group.min.session.timeout.ms=1000'] });
-    }, 90_000);
+    });
     afterAll(() => server?.stop());
 
     test('whose handler takes longer than its session keeps what it has, and so do others of its group', async () => {

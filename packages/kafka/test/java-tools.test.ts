@@ -12,7 +12,7 @@ describe.skipIf(tools === undefined)(`the console tools of Java, on ${offer.name
   const children: ChildProcess[] = [];
   beforeAll(async () => {
     server = await offer.start({});
-  }, 60_000);
+  });
   afterAll(async () => {
     for (const child of children) child.kill('SIGKILL');
     await server?.stop();

@@ -11,7 +11,7 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`a queue on ${offer.
   let server: TestKafka;
   beforeAll(async () => {
     server = await offer.start({});
-  }, 60_000);
+  });
   afterAll(() => server?.stop());
 
   const producerOf = async (topic: string, messages: { key?: string; value: string | null }[]): Promise<void> => {

@@ -14,7 +14,7 @@ describe.skipIf(offer.missing !== undefined)(
     let server: TestKafka;
     beforeAll(async () => {
       server = await offer.start({});
-    }, 90_000);
+    });
     afterAll(() => server?.stop());
 
     const clientOf = (brokers: readonly string[], initialRetryTime = 100): Kafka =>

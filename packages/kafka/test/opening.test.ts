@@ -22,7 +22,7 @@ describe.each(versions)('the version of the brokers, on $name', ({ version, star
   let server: TestKafka;
   beforeAll(async () => {
     server = await start();
-  }, 60_000);
+  });
   afterAll(() => server?.stop());
 
   const [major = 0, minor = 0] = String(version).split('.').map(Number);
@@ -45,7 +45,7 @@ describe.skipIf(isMissing)(`a broker that says something else of itself, on ${of
   let server: TestKafka;
   beforeAll(async () => {
     server = await offer.start({});
-  }, 60_000);
+  });
   afterAll(() => server?.stop());
 
   test.each<[string, Edit, RegExp]>([
@@ -95,7 +95,7 @@ describe.skipIf(isMissing)(`a broker that says a wrong address, on ${offer.name}
     dead = `127.0.0.1:${await freePort()}`;
     server = await offer.start({ advertised: dead });
     await (await openQueue(server, { brokers: server.internalBrokers, topic })).close();
-  }, 60_000);
+  });
   afterAll(() => server?.stop());
 
   test.each<[string, object]>([
@@ -127,5 +127,5 @@ describe.skipIf(isMissing)(`a broker of three that cannot be reached, on ${offer
         /^Not all of Kafka can be reached: the broker at .* says that clients reach broker 3 at .*, which cannot be reached/,
       ),
     ]);
-  }, 90_000);
+  }, 150_000);
 });

@@ -9,7 +9,7 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`the partitions of a
   let server: TestKafka;
   beforeAll(async () => {
     server = await offer.start({});
-  }, 60_000);
+  });
   afterAll(() => server?.stop());
 
   const addPartitions = async (topic: string, count: number): Promise<void> => {

@@ -12,7 +12,7 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`a broker that takes
   let server: TestKafka;
   beforeAll(async () => {
     server = await offer.start({ config: [`message.max.bytes=${limitBytes}`] });
-  }, 60_000);
+  });
   afterAll(() => server?.stop());
 
   test('takes what is too large for it only together', async () => {

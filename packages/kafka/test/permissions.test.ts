@@ -26,7 +26,7 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`a user with ACLs, o
     server = await offer.start({ security: { client: 'SASL_PLAINTEXT', users: { nq: 'hunter2' }, acls: true } });
     admin = new Kafka({ brokers: [...server.internalBrokers], logLevel: logLevel.NOTHING }).admin();
     await admin.connect();
-  }, 60_000);
+  });
   afterAll(async () => {
     await admin?.disconnect();
     await server?.stop();

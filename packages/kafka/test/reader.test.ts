@@ -11,7 +11,7 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`a reader on ${offer
   let server: TestKafka;
   beforeAll(async () => {
     server = await offer.start({});
-  }, 60_000);
+  });
   afterAll(() => server?.stop());
 
   const readAll = async (options: Omit<KafkaReaderOptions, 'brokers'>): Promise<string[]> => {

@@ -12,7 +12,7 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`a retry topic on ${
   let server: TestKafka;
   beforeAll(async () => {
     server = await offer.start({});
-  }, 60_000);
+  });
   afterAll(() => server?.stop());
 
   const open = (options: TestOptions = {}): Promise<MessageQueue> =>

@@ -9,7 +9,7 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`rewind() on ${offer
   let server: TestKafka;
   beforeAll(async () => {
     server = await offer.start({});
-  }, 60_000);
+  });
   afterAll(() => server?.stop());
 
   test('moves a group that others consume for, and takes from them what they hold', async () => {

@@ -19,7 +19,7 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`with TLS and users,
   beforeAll(async () => {
     const users = { nq: password };
     server = await offer.start({ security: { client: 'SASL_SSL', linked: 'SASL_PLAINTEXT', users } });
-  }, 60_000);
+  });
   afterAll(() => server?.stop());
 
   const trusted = (): TestOptions => ({ tls: { ca: server.ca } });
@@ -120,7 +120,7 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`where nobody asks f
       security: { client: 'SASL_PLAINTEXT', linked: 'PLAINTEXT', users: { nq: password } },
       config,
     });
-  }, 60_000);
+  });
   afterAll(() => server?.stop());
 
   test.each<[string, () => TestOptions, RegExp]>([
@@ -196,5 +196,5 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`where clients show 
     await using queue = await openQueue(server, { tls: { ca: cert, cert, key } });
     await queue.push({ type: 'a' });
     await (await take(queue)).ack();
-  }, 60_000);
+  }, 150_000);
 });

@@ -29,7 +29,7 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`a topic on ${offer.
   beforeAll(async () => {
     server = await offer.start({ config: ['log.cleaner.backoff.ms=100', 'log.cleaner.min.cleanable.ratio=0.01'] });
     kafka = new Kafka({ brokers: [...server.brokers], logLevel: logLevel.NOTHING });
-  }, 60_000);
+  });
   afterAll(() => server?.stop());
 
   const createTopic = async (entries: Readonly<Record<string, string>> = {}): Promise<string> => {

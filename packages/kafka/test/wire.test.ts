@@ -39,7 +39,7 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`record batches on $
     await makeTopic();
     // A broker that has just started makes nobody known for a moment.
     await until('an identity', () => driver.newIdentity());
-  }, 60_000);
+  });
   afterAll(async () => {
     await driver?.close();
     await server?.stop();

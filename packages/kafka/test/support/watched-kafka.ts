@@ -44,7 +44,7 @@ export function useWatchedKafka(offer: KafkaOffer): () => WatchedKafka {
   let watched: WatchedKafka | undefined;
   beforeAll(async () => {
     watched = await watchedKafka(offer);
-  }, 60_000);
+  });
   afterEach(() => {
     if (watched !== undefined) watched.fate = () => undefined;
   });
