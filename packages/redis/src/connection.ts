@@ -203,12 +203,12 @@ export class Connection {
   #refusal(verb: string): NqError {
     if (!tells(this.#trouble)) {
       const options = this.#trouble === undefined ? {} : { cause: withoutCommand(this.#trouble) };
-      // Nothing was sent, whatever has become of requests before.
       // A server that speaks no TLS waits, as we do.
       const hint = !this.#wasReady && speaksTls(this.#client) ? ' over TLS: it may speak none at that port' : '';
       return new NqError('NQ_UNAVAILABLE', `Cannot ${verb}: there is no connection to Redis${hint}`, options);
     }
-    return redisError(verb, this.#trouble);
+    // Nothing was sent, whatever has become of requests before.
+    return redisError({ verb, changes: false }, this.#trouble);
   }
 }
 

@@ -7,7 +7,7 @@ import {
   type ReturnedElement,
   unseen,
 } from './consumer-request.ts';
-import { failureOf, isUnsent, lostError, redisError } from './errors.ts';
+import { failureOf, isUnsent, lateError, lostError, redisError } from './errors.ts';
 import type { Receipt } from './receipt.ts';
 import { pause } from './request.ts';
 import { runScript, type Script } from './script.ts';
@@ -145,7 +145,7 @@ export class ConsumerLine {
         }
       } catch (error) {
         const makeError = this.#isLost ? lostError : redisError;
-        request.fail((verb) => (error instanceof NqError ? error : makeError(verb, error)));
+        request.fail((verb) => (error instanceof NqError ? error : makeError({ verb, changes: true }, error)));
       }
     }
     this.#sent = undefined;
@@ -212,8 +212,7 @@ export class ConsumerLine {
   }
 }
 
-const unknown = (verb: string): NqError =>
-  new NqError('NQ_OUTCOME_UNKNOWN', `Cannot ${verb}: Redis has not answered in time; it may be done`);
+const unknown = (verb: string): NqError => lateError({ verb, changes: true });
 
 const closed = (verb: string): NqError => new NqError('NQ_CLOSED', `Cannot ${verb}: the queue is closed`);
 

@@ -4,7 +4,7 @@ import { decodeElement } from './element.ts';
 import { memoryMs } from './consumer-line.ts';
 import type { Layout } from './layout.ts';
 import type { ResolvedRedisOptions } from './redis-options.ts';
-import { request, type RequestParts } from './request.ts';
+import { read, request, type RequestParts } from './request.ts';
 import { runScript } from './script.ts';
 import { Turns } from './turns.ts';
 
@@ -42,13 +42,13 @@ export class RedisDeadLetters implements DeadLetters {
   }
 
   count(): Promise<number> {
-    return request(this.#parts, 'count dead letters', (client) => client.llen(this.#parts.layout.keys.dead));
+    return read(this.#parts, 'count dead letters', (client) => client.llen(this.#parts.layout.keys.dead));
   }
 
   async list({ limit = 100 }: { readonly limit?: number } = {}): Promise<readonly DeadLetter[]> {
     if (limit === 0) return [];
     const last = limit === Infinity ? -1 : limit - 1;
-    const letters = await request(this.#parts, 'list dead letters', (client) =>
+    const letters = await read(this.#parts, 'list dead letters', (client) =>
       client.lrangeBuffer(this.#parts.layout.keys.dead, 0, last),
     );
     return letters.map((letter) => this.#read(letter));

@@ -166,14 +166,22 @@ export function failureOf(error: unknown): RedisFailure | undefined {
   return redisFailures.find(({ signs }) => signs.some((sign) => texts.some((text) => text.startsWith(sign))));
 }
 
+/** What a request is for. */
+export interface Asked {
+  /** As it follows 'Cannot '. */
+  readonly verb: string;
+  /** Whether it matters if it was done: of a question, nobody needs to know. */
+  readonly changes: boolean;
+}
+
 /** `error` as callers see it. What the server said is only in its `cause`: it may quote keys. */
-export function redisError(verb: string, error: unknown): NqError {
+export function redisError({ verb, changes }: Asked, error: unknown): NqError {
   const failure = failureOf(error);
   const { code, meaning } = failure ?? { code: 'NQ_BACKEND', meaning: 'Redis answered with an error' };
   const detail = failure?.detail?.(rootOf(error) as ClientError);
-  return new NqError(code, `Cannot ${verb}: ${meaning}${detail === undefined ? '' : ` (${detail})`}`, {
-    cause: withoutCommand(error),
-  });
+  const isQuestion = code === 'NQ_OUTCOME_UNKNOWN' && !changes;
+  const message = `Cannot ${verb}: ${meaning}${detail === undefined ? '' : ` (${detail})`}`;
+  return new NqError(isQuestion ? 'NQ_UNAVAILABLE' : code, message, { cause: withoutCommand(error) });
 }
 
 /** ioredis, and servers too, tell with an error what was sent: a password, or events. They are not to end up in a log. */
@@ -200,7 +208,20 @@ export function isUnsent(error: unknown): boolean {
 }
 
 /** The error of what was sent, lost its connection, and failed when it was sent again: the first time it may have been done. */
-export function lostError(verb: string, error: unknown): NqError {
-  const message = `Cannot ${verb}: the connection was lost, and what was sent again has failed; it may be done`;
-  return new NqError('NQ_OUTCOME_UNKNOWN', message, { cause: withoutCommand(error) });
+export function lostError(asked: Asked, error: unknown): NqError {
+  return unanswered(asked, 'the connection was lost, and what was sent again has failed', {
+    cause: withoutCommand(error),
+  });
+}
+
+/** The error of what was sent, and has no answer in time. */
+export function lateError(asked: Asked): NqError {
+  return unanswered(asked, 'Redis has not answered in time');
+}
+
+function unanswered({ verb, changes }: Asked, why: string, options?: { readonly cause: unknown }): NqError {
+  const message = `Cannot ${verb}: ${why}`;
+  return changes
+    ? new NqError('NQ_OUTCOME_UNKNOWN', `${message}; it may be done`, options)
+    : new NqError('NQ_UNAVAILABLE', message, options);
 }

@@ -25,7 +25,7 @@ import type { Layout } from './layout.ts';
 import { Producer } from './producer.ts';
 import type { Receipt } from './receipt.ts';
 import type { ResolvedRedisOptions } from './redis-options.ts';
-import { request } from './request.ts';
+import { read, request } from './request.ts';
 import { runScript } from './script.ts';
 import { Turns } from './turns.ts';
 
@@ -159,7 +159,7 @@ export class RedisDriver implements QueueDriver<string> {
 
   async size(): Promise<QueueSize> {
     const { script, keys } = this.#parts.layout.size;
-    const answer = await request(this.#parts, 'count', (client) => runScript(client, script, keys, []));
+    const answer = await read(this.#parts, 'count', (client) => runScript(client, script, keys, []));
     const [readyCount, inFlight, delayedCount, exact, now, oldest] = answer as [
       number,
       number,

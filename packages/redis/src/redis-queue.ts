@@ -7,12 +7,15 @@ import { clientMaker } from './open-client.ts';
 import { capabilitiesOf } from './redis-capabilities.ts';
 import { RedisDriver } from './redis-driver.ts';
 import { type RedisQueueOptions, resolveOptions } from './redis-options.ts';
-import { pause, request } from './request.ts';
+import { pause, read } from './request.ts';
 import { type RedisClient, runScript } from './script.ts';
 import { type ServerFacts, serverFactsOf, warningsOf } from './server-facts.ts';
 import { streamLayout } from './stream-layout.ts';
 
 const verb = 'open a Redis queue';
+
+/** In less time than this, in milliseconds, it is not worth asking again. */
+const leastMs = 100;
 
 /**
  * Opens a queue on Redis: connects, and makes sure that the key can be used and that the user may run scripts there. What
@@ -21,8 +24,8 @@ const verb = 'open a Redis queue';
  *
  * @throws {TypeError} {RangeError} if an option is not as it should be. @throws {NqError} `NQ_CONFIG` if the server refuses
  * the user, the database or the key, or if events of the other mode are left beside the key; `NQ_UNAVAILABLE` if there is no
- * connection, or no answer, within `openTimeoutMs`, or the server says that it can run no scripts for now. Nothing is open
- * then.
+ * connection, or no answer, within `openTimeoutMs`, or if the server still says then that it can run no scripts for now.
+ * Nothing is open then.
  */
 export async function redisQueue<Data = unknown>(options: RedisQueueOptions): Promise<MessageQueue<Data>> {
   const resolved = resolveOptions(options);
@@ -35,17 +38,18 @@ export async function redisQueue<Data = unknown>(options: RedisQueueOptions): Pr
   const connect = (): Connection => new Connection(makeClient, name, clock);
   const connection = connect();
   const deadline = clock.now() + resolved.openTimeoutMs;
-  // Whatever is asked may be asked again, so a server that is slow to answer is no reason to give up.
+  // Whatever is asked may be asked again, so a server that is slow to answer, or cannot for now, is no reason to give up.
   const ask = async <Answer>(question: (client: RedisClient) => Promise<Answer>): Promise<Answer> => {
     for (;;) {
       // Also for one that is made anew: a request would wait for it no longer than for its own answer.
       await connection.ready(Math.max(1, deadline - clock.now()), verb);
-      const leftMs = deadline - clock.now();
-      const requestTimeoutMs = Math.min(resolved.requestTimeoutMs, Math.max(1, leftMs));
+      const requestTimeoutMs = Math.min(resolved.requestTimeoutMs, Math.max(1, deadline - clock.now()));
       try {
-        return await request({ connection, clock, options: { requestTimeoutMs } }, verb, question);
+        // A group may have been made, which the next try finds: for who opens, there is no queue.
+        return await read({ connection, clock, options: { requestTimeoutMs } }, verb, question);
       } catch (error) {
-        if (leftMs <= requestTimeoutMs || !isNqError(error, 'NQ_OUTCOME_UNKNOWN')) throw error;
+        // The reason that it was refused for says more than that the next try was given no time.
+        if (deadline - clock.now() < leastMs || !isNqError(error, 'NQ_UNAVAILABLE')) throw error;
       }
       // Some say so at once, such as a cluster whose nodes send it to one another.
       await pause(clock);
@@ -57,10 +61,7 @@ export async function redisQueue<Data = unknown>(options: RedisQueueOptions): Pr
     facts = serverFactsOf(await ask((client) => infoOf(client, queueKey)).catch(unlessRefused));
   } catch (error) {
     connection.close();
-    // A group may have been made, which the next try finds: for who opens, there is no queue.
-    if (isNqError(error, 'NQ_OUTCOME_UNKNOWN'))
-      throw new NqError('NQ_UNAVAILABLE', error.message.replace('; it may be done', ''), { cause: error });
-    throw error instanceof NqError ? error : redisError(verb, error);
+    throw error instanceof NqError ? error : redisError({ verb, changes: false }, error);
   }
   try {
     for (const warning of warningsOf(facts, queueKey)) resolved.onWarning(warning);

@@ -1,7 +1,7 @@
 import { type Clock, NqError } from '@nq/core';
 import { within } from '@nq/core/parts';
 import type { Connection } from './connection.ts';
-import { isUnsent, lostError, redisError } from './errors.ts';
+import { type Asked, isUnsent, lateError, lostError, redisError } from './errors.ts';
 import type { RedisClient } from './script.ts';
 
 /** What a request needs. */
@@ -23,11 +23,29 @@ const answerPart = 1 / 4;
  * @throws {NqError} `NQ_UNAVAILABLE` if it was not sent; `NQ_OUTCOME_UNKNOWN` if it has no answer in time, the connection
  * is then made anew, or if its connection was lost and what was sent again has failed; otherwise what Redis has answered.
  */
-export async function request<Answer>(
-  { connection, options: { requestTimeoutMs }, clock }: RequestParts,
+export function request<Answer>(
+  parts: RequestParts,
   verb: string,
   ask: (client: RedisClient) => Promise<Answer>,
 ): Promise<Answer> {
+  return send(parts, { verb, changes: true }, ask);
+}
+
+/** As {@link request}, of what changes nothing, or nothing that counts: without an answer it rejects `NQ_UNAVAILABLE`. */
+export function read<Answer>(
+  parts: RequestParts,
+  verb: string,
+  ask: (client: RedisClient) => Promise<Answer>,
+): Promise<Answer> {
+  return send(parts, { verb, changes: false }, ask);
+}
+
+async function send<Answer>(
+  { connection, options: { requestTimeoutMs }, clock }: RequestParts,
+  asked: Asked,
+  ask: (client: RedisClient) => Promise<Answer>,
+): Promise<Answer> {
+  const { verb } = asked;
   const deadline = clock.now() + requestTimeoutMs;
   const leftMs = (): number => Math.max(0, deadline - clock.now());
   for (;;) {
@@ -38,14 +56,14 @@ export async function request<Answer>(
       if (answer !== late) return answer as Answer;
     } catch (error) {
       if (error instanceof NqError) throw error;
-      if (connection.losses !== losses) throw lostError(verb, error);
-      if (!isUnsent(error) || leftMs() === 0) throw redisError(verb, error);
+      if (connection.losses !== losses) throw lostError(asked, error);
+      if (!isUnsent(error) || leftMs() === 0) throw redisError(asked, error);
       await pause(clock);
       continue;
     }
     // Also while it is made again: it would send again what nobody waits for, and Redis remembers requests for a while only.
     connection.replace();
-    throw new NqError('NQ_OUTCOME_UNKNOWN', `Cannot ${verb}: Redis has not answered in time; it may be done`);
+    throw lateError(asked);
   }
 }
 

@@ -1,8 +1,10 @@
 import { isNqError } from '@nq/core';
 import { describe, expect, test } from 'vitest';
-import { failureOf, isUnsent, lostError, redisError, redisFailures } from '../src/errors.ts';
+import { failureOf, isUnsent, lateError, lostError, redisError, redisFailures } from '../src/errors.ts';
 import type { RedisClient } from '../src/index.ts';
 import { clients } from './support/queue.ts';
+
+const push = { verb: 'push', changes: true };
 
 /** An error as ioredis throws it. */
 function clientError(message: string, code?: string): Error {
@@ -43,17 +45,34 @@ describe('an error of the client', () => {
 
   test.each([undefined, null, 'OOM', { message: 'OOM' }])('is not %o', (thrown) => {
     expect(failureOf(thrown)).toBeUndefined();
-    expect(redisError('push', thrown).code).toBe('NQ_BACKEND');
+    expect(redisError(push, thrown).code).toBe('NQ_BACKEND');
   });
 
   test.each([redisError, lostError])('is the cause of what callers see, without what was sent', (make) => {
     const cause = clientError('WRONGPASS invalid username-password pair');
-    const error = make('push', cause);
+    const error = make(push, cause);
     expect(isNqError(error)).toBe(true);
     expect(error.message).toMatch(/^Cannot push: /);
     expect(error.cause).toBe(cause);
     expect(JSON.stringify(error, Object.getOwnPropertyNames(error))).not.toContain('s3cr3t');
     expect(Object.keys(cause)).not.toContain('command');
+  });
+});
+
+describe('a question', () => {
+  const question = { verb: 'count', changes: false };
+
+  test.each([lostError(question, new Error('lost')), lateError(question)])(
+    'that has no answer is one that can be asked again: %s',
+    (error) => {
+      expect(error).toMatchObject({ code: 'NQ_UNAVAILABLE', message: expect.not.stringContaining('may be done') });
+    },
+  );
+
+  test('that is sent from node to node is one too', () => {
+    const error = clientError('Too many Cluster redirections. Last error: ReplyError: MOVED 1 127.0.0.1:1');
+    expect(redisError(question, error).code).toBe('NQ_UNAVAILABLE');
+    expect(redisError(push, error).code).toBe('NQ_OUTCOME_UNKNOWN');
   });
 });
 
@@ -78,7 +97,7 @@ describe.each(clients)('what a client of $name says that has no connection', ({ 
 
 describe('an error of the client says more, if that is no secret', () => {
   const more = (message: string, members: object = {}): string =>
-    redisError('push', Object.assign(new Error(message), members)).message;
+    redisError(push, Object.assign(new Error(message), members)).message;
 
   test.each([
     ['127.0.0.1', 6379, '(127.0.0.1:6379)'],
@@ -92,7 +111,7 @@ describe('an error of the client says more, if that is no secret', () => {
   test('which addresses refused, of a name that stands for more than one', () => {
     const errors = ['::1', '127.0.0.1'].map((address) => Object.assign(new Error('connect'), { address, port: 6379 }));
     const error = Object.assign(new AggregateError(errors), { code: 'ECONNREFUSED' });
-    expect(redisError('push', error).message).toBe(
+    expect(redisError(push, error).message).toBe(
       'Cannot push: nothing listens at the address ([::1]:6379, 127.0.0.1:6379)',
     );
   });
@@ -139,13 +158,13 @@ describe('an error of the client says more, if that is no secret', () => {
   test('which database is not there, each time', () => {
     const command = { name: 'select', args: ['16'] };
     const error = Object.assign(new Error('ERR DB index is out of range'), { command });
-    for (let time = 0; time < 2; time++) expect(redisError('push', error).message).toMatch(/ \(db 16\)$/);
+    for (let time = 0; time < 2; time++) expect(redisError(push, error).message).toMatch(/ \(db 16\)$/);
   });
 });
 
 test('an error that quotes what was sent does not pass it on', () => {
   const raw = new Error('ERR unknown command `HELLO`, with args beginning with: `3` `AUTH` `default` `hunter2` ');
-  const { cause } = redisError('push', raw);
+  const { cause } = redisError(push, raw);
   expect(cause).toMatchObject({ message: 'ERR unknown command `HELLO`' });
   expect((cause as Error).stack).not.toContain('hunter2');
 });

@@ -228,6 +228,27 @@ describe.skipIf(notOurs !== undefined)(`what ${notOurs ?? offer.name} refuses`, 
     expect(await drain(queue)).toEqual([]);
   });
 
+  test('a queue is opened once a replica without its primary is one itself, and refused in time otherwise', async () => {
+    await server().command('CONFIG', 'SET', 'replica-serve-stale-data', 'no');
+    await server().command('REPLICAOF', '127.0.0.1', '1');
+    let isOpened = false;
+    const opened = codeOf(openQueue(server(), access).then((queue) => queue.close())).then((code) => {
+      isOpened = true;
+      return code;
+    });
+    try {
+      const { code, text, ms } = await refusal(access);
+      expect(code).toBe('NQ_UNAVAILABLE');
+      expect(text).toMatch(/without its primary/);
+      expect(ms).toBeLessThan(2000);
+      expect(isOpened).toBe(false);
+    } finally {
+      await server().command('REPLICAOF', 'NO', 'ONE');
+      await server().command('CONFIG', 'SET', 'replica-serve-stale-data', 'yes');
+    }
+    expect(await opened).toBe('done');
+  });
+
   test('a push to a server that cannot save its data is NQ_UNAVAILABLE and stores nothing', async ({ skip }) => {
     if (server().pid === undefined) skip('the disk of the server is not ours to spoil');
     await using queue = await openQueue(server(), access);
