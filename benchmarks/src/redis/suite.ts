@@ -21,7 +21,7 @@ export const redisSuite: Suite = {
     'Every pass is checked: as many messages are in the queue as were pushed, and those that were handled are those that were put in.',
     'nq runs with its defaults, but for a capacity of 10,000,000 that no case reaches; it is checked at every push all the same. Every delivery has a lease and is acknowledged.',
     'BullMQ keeps no job that is done (`removeOnComplete`, `removeOnFail`), and for the rest has its defaults; a message is consumed when its worker says `completed`. bee-queue has `getEvents`, `sendEvents` and `storeJobs` off and removes jobs that are done, as its README advises; a message is consumed when the queue says `succeeded`. Their workers are started in each pass, and connected before.',
-    'BullMQ and bee-queue are measured by their workers. nq is measured both by callers that await `pop` and `ack`, which are two round trips, and by a dispatcher, which acknowledges with the request that takes more, as a worker of BullMQ does. What is asked against BullMQ, and bee-queue, both have to reach.',
+    'BullMQ and bee-queue are measured by their workers. nq is measured both by callers that await `pop` and `ack`, which are two round trips, and by a dispatcher, which acknowledges with the request that takes more, as a worker of BullMQ does. The targets against BullMQ and bee-queue are asked of both.',
     'Where 200 bytes are stored of each event of nq, its attributes included, the data is smaller: that is for the memory alone.',
     'Latencies and memory are measured in 3 rounds, because they take seconds. An open loop runs for two seconds after one of warm-up, and keeps its process busy. A woken consumer has slept for 10 ms.',
   ],
