@@ -3,13 +3,13 @@ import { checkCount, checkIds, checkOptions } from '@nq/core/parts';
 import type { ChannelCodec, Stored } from './channel-codec.ts';
 
 /** A dead letter as it is kept: who lists it gets the event in the isolation of the channel. */
-export interface StoredLetter<Data> extends Omit<DeadLetter<Data>, 'event'> {
+export interface StoredLetter<Data> extends Omit<DeadLetter, 'event'> {
   readonly stored: Stored<Data>;
   readonly id: string;
 }
 
 /** The dead letters of a channel: in memory, oldest first, bounded. */
-export class ChannelDeadLetters<Data> implements DeadLetters<Data> {
+export class ChannelDeadLetters<Data> implements DeadLetters {
   readonly #capacity: number;
   readonly #codec: ChannelCodec<Data>;
   readonly #replay: (letter: StoredLetter<Data>) => void;
@@ -56,7 +56,7 @@ export class ChannelDeadLetters<Data> implements DeadLetters<Data> {
     return this.#letters.length;
   }
 
-  async list(options: { readonly limit?: number } = {}): Promise<readonly DeadLetter<Data>[]> {
+  async list(options: { readonly limit?: number } = {}): Promise<readonly DeadLetter[]> {
     checkOptions('Cannot list dead letters', options, ['limit']);
     const { limit = 100 } = options;
     checkCount('Cannot list dead letters', 'limit', limit, 0, Infinity);

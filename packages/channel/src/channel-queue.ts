@@ -42,7 +42,7 @@ export function channelQueue<Data = unknown>(options: ChannelOptions = {}): Sync
 class ChannelQueue<Data> implements SynchronousQueue<Data> {
   readonly capabilities: Capabilities;
   readonly capacity: number;
-  readonly deadLetters: DeadLetters<Data>;
+  readonly deadLetters: DeadLetters;
   readonly #channel: Channel<Data>;
   readonly #codec: ChannelCodec<Data>;
   readonly #clock: Clock;
@@ -56,7 +56,7 @@ class ChannelQueue<Data> implements SynchronousQueue<Data> {
     this.#clock = options.clock;
     this.#codec = options.isolation === 'copy' ? new CopyCodec(options.maxPayloadBytes) : new ReferenceCodec();
     this.#channel = new Channel(options, this.#codec);
-    this.deadLetters = this.capabilities.deadLetter ? this.#channel.deadLetters : (noDeadLetters as DeadLetters<Data>);
+    this.deadLetters = this.capabilities.deadLetter ? this.#channel.deadLetters : noDeadLetters;
   }
 
   push(event: EventInput<Data>, options?: WaitOptions): Promise<void> {

@@ -54,6 +54,12 @@ describe.each(queues)('dispatch() into a full queue, %s', (_, make) => {
     expect(await dispatcher.stats()).toMatchObject({ dropped: 1 });
   });
 
+  test('has nothing to drop for "drop-oldest" where nothing is bounded', () => {
+    expect(() => stage(make, { capacity: Infinity, onFull: 'drop-oldest' })).toThrow(
+      expect.objectContaining({ code: 'NQ_CONFIG', message: expect.stringContaining("capacity: 'hard'") }),
+    );
+  });
+
   test('drops the oldest event under "drop-oldest", and tells it', async () => {
     const dropped: QueueEvent[] = [];
     const { queue, dispatcher } = stage(make, {

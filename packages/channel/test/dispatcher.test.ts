@@ -436,6 +436,18 @@ describe.each(queues)('a dispatcher on %s', (_, make) => {
       expect(await dispatcher.stats()).toMatchObject({ handled: 1, failed: 1 });
     });
 
+    test('learns from next() what outcome a handler, or a middleware inside, has returned', async () => {
+      const { clock, dispatcher } = stage(make);
+      const seen: unknown[] = [];
+      dispatcher.use(async (_event, _context, next) => void seen.push((await next())?.kind));
+      dispatcher.use((one, _context, next) => (one.data === 'refuse' ? deadLetter('refused') : next()));
+      dispatcher.on('test', (one) => (one.data === 'later' ? retryAfter(60_000) : 'done'));
+      await dispatcher.start();
+      for (const data of ['refuse', 'later', 'fine']) await dispatcher.dispatch(event(data));
+      await clock.settle();
+      expect(seen).toEqual(['dead-letter', 'retry', undefined]);
+    });
+
     test('that does not call next() stands for the handlers; an outcome passes through it and can be its own', async () => {
       const { clock, queue, dispatcher } = stage(make);
       let handled = 0;

@@ -69,7 +69,7 @@ const closeStepMs = 1000;
 class DriverQueue<Data> implements MessageQueue<Data>, DeliveryOwner, LeaseOwner {
   readonly capabilities: Capabilities;
   readonly capacity: number;
-  readonly deadLetters: DeadLetters<Data>;
+  readonly deadLetters: DeadLetters;
   readonly #driver: QueueDriver;
   readonly #clock: Clock;
   readonly #pushes: PushLanes;
@@ -106,7 +106,7 @@ class DriverQueue<Data> implements MessageQueue<Data>, DeliveryOwner, LeaseOwner
     const { deadLetter, lease } = this.capabilities;
     const letters = deadLetter ? driver.deadLetters : undefined;
     const refuse = (verb: string): void => this.#refuseIfClosed(verb);
-    this.deadLetters = (letters ? wrapDeadLetters(driver, letters, refuse) : noDeadLetters) as DeadLetters<Data>;
+    this.deadLetters = letters ? wrapDeadLetters(driver, letters, refuse) : noDeadLetters;
     if (driver.onLeaseLost !== undefined)
       driver.onLeaseLost((receipt) => this.#open.get(receipt)?.end('NQ_LEASE_LOST'));
     else if (lease !== false) this.#ticker = new Ticker(clock, lease.ms, false, () => this.#expire());

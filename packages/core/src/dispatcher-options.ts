@@ -25,18 +25,18 @@ export interface ErrorContext {
 export type ReportError = (error: unknown, context: ErrorContext) => void;
 
 /** How a dispatcher works. Everything has a default; the object is copied. */
-export interface DispatcherOptions {
+export interface DispatcherOptions<Events extends object = Record<string, unknown>> {
   /**
    * What `dispatch()` does when the queue is full: `wait` until there is room or `timeoutMs` is over; `reject` with
-   * `NQ_FULL`; `drop-newest`, this event; `drop-oldest`, the oldest ready one; `run-inline`, its handlers in the caller.
-   * All but `wait` wait only for the `timeoutMs` they are given, by default not at all. Dropped events are counted and
-   * told to `onDrop`.
+   * `NQ_FULL`; `drop-newest`, this event; `drop-oldest`, the oldest ready one, of a queue with `capacity: 'hard'` and
+   * `ack: 'individual'`; `run-inline`, its handlers in the caller. All but `wait` wait only for the `timeoutMs` they are
+   * given, by default not at all. Dropped events are counted and told to `onDrop`.
    *
    * @default 'wait'
    */
   readonly onFull?: OnFull | undefined;
   /** Is told of each event that `onFull` dropped. What it throws is ignored. */
-  readonly onDrop?: (event: QueueEvent) => void | undefined;
+  readonly onDrop?: ((event: QueueEvent) => void) | undefined;
   /**
    * Is told of errors that no caller sees. What it throws is ignored.
    *
@@ -65,7 +65,7 @@ export interface DispatcherOptions {
    * Checks the data of events, by type: wrong data rejects `dispatch()`, and is given up when it comes from the queue.
    * Handlers get what the schema makes of the data; the queue keeps what was dispatched.
    */
-  readonly schemas?: Readonly<Record<string, StandardSchema>> | undefined;
+  readonly schemas?: { readonly [Type in keyof Events & string]?: StandardSchema<Events[Type]> } | undefined;
   /**
    * One in this many events is measured for the histograms of `stats()`, and the first one of each turn of the event
    * loop; rounded up to a power of two. A measurement reads the clock three times, about 150 ns.
@@ -156,7 +156,7 @@ export function resolveDispatcherOptions(options: DispatcherOptions): ResolvedOp
     handlerTimeoutMs,
     plan,
     deadLetterQueue,
-    schemas: { ...schemas },
+    schemas: { ...(schemas as Readonly<Record<string, StandardSchema>>) },
     sampleEvery: 2 ** Math.ceil(Math.log2(sampleEvery)),
     clock,
   };

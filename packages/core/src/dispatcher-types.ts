@@ -73,8 +73,9 @@ export interface DispatcherStats extends Readonly<DispatcherCounters> {
 /** Pulls deliveries from a queue and runs handlers. */
 export interface Dispatcher<Events extends EventMap = Record<string, unknown>> extends AsyncDisposable {
   /**
-   * Registers a handler for a type; types are compared exactly, and for the rest there is `onUnknownType()`. Several of one type run one after the other, in this order; the event is
-   * acknowledged when all are done. When it is handed out again, all of them run again, also those that were done.
+   * Registers a handler for a type; types are compared exactly, and for the rest there is `onUnknownType()`. Several of one
+   * type run one after the other, in this order; the event is acknowledged when all are done. When it is handed out again,
+   * all of them run again, also those that were done.
    *
    * @returns a function that removes this registration. @throws {TypeError} if `type` or `handler` is not one.
    */
@@ -108,8 +109,8 @@ export interface Dispatcher<Events extends EventMap = Record<string, unknown>> e
   dispatch(event: DispatchInput<Events>, options?: WaitOptions): Promise<DispatchResult>;
   /**
    * Resolves once the queue is empty and every handler has ended. Someone else may dispatch right after. Waits as long as
-   * nothing is started. An event that can
-   * neither be handled nor given up is kept and comes back for ever: bound the wait where that can be.
+   * nothing is started. An event that can neither be handled nor given up is kept and comes back for ever: bound the wait
+   * where that can be.
    *
    * @throws {NqError} `NQ_TIMEOUT` after `timeoutMs`, `NQ_STOPPED` after `stop()`. @throws `signal.reason` if aborted.
    */

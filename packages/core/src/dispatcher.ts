@@ -38,9 +38,9 @@ import { checkData } from './schema.ts';
  */
 export function createDispatcher<Events extends EventMap = Record<string, unknown>>(
   source: DispatcherSource,
-  options: DispatcherOptions = {},
+  options: DispatcherOptions<Events> = {},
 ): Dispatcher<Events> {
-  return new QueueDispatcher(readSource(source), resolveDispatcherOptions(options)) as unknown as Dispatcher<Events>;
+  return new QueueDispatcher(readSource(source), resolveDispatcherOptions(options as DispatcherOptions)) as unknown as Dispatcher<Events>;
 }
 
 const queued: Promise<DispatchResult> = Promise.resolve('queued');

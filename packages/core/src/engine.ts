@@ -1,4 +1,5 @@
 import { AckOrder } from './ack-order.ts';
+import type { Capabilities } from './capabilities.ts';
 import type { DispatcherCounters, ResolvedOptions } from './dispatcher-options.ts';
 import { NqError } from './errors.ts';
 import type { HandlerStack } from './handler-stack.ts';
@@ -38,12 +39,7 @@ interface EngineParts {
  */
 export function makeEngine(queue: MessageQueue, { options, counters, ...parts }: EngineParts): Engine {
   const { plan, clock, report, deadLetterQueue, handlerTimeoutMs, sampleEvery } = options;
-  if (options.onFull === 'drop-oldest' && queue.capabilities.ack === 'cumulative') {
-    throw new NqError(
-      'NQ_CONFIG',
-      "Cannot dispatch: onFull: 'drop-oldest' needs a queue with ack: 'individual'; here, dropping an event would acknowledge those before it",
-    );
-  }
+  if (options.onFull === 'drop-oldest') checkDropping(queue.capabilities);
   const ackOrder = queue.capabilities.ack === 'cumulative' ? new AckOrder() : undefined;
   let intake: Intake | undefined;
   const settlement = new Settlement({
@@ -85,4 +81,18 @@ export function makeEngine(queue: MessageQueue, { options, counters, ...parts }:
       else intake = new PullingIntake(queue, workers, clock, report);
     },
   };
+}
+
+/** @throws {NqError} `NQ_CONFIG` if making room would do harm, or make none. */
+function checkDropping({ ack, capacity }: Capabilities): void {
+  const needs = "Cannot dispatch: onFull: 'drop-oldest' needs a queue with";
+  if (ack === 'cumulative') {
+    throw new NqError(
+      'NQ_CONFIG',
+      `${needs} ack: 'individual'; here, dropping an event would acknowledge those before it`,
+    );
+  }
+  if (capacity === 'none') {
+    throw new NqError('NQ_CONFIG', `${needs} capacity: 'hard'; here, dropping an event that it has makes no room`);
+  }
 }

@@ -15,13 +15,13 @@ export interface ErrorCodeEntry {
 export const errorCodes = {
   NQ_FULL: {
     meaning:
-      'There was no room and the call was told not to wait. The event is not stored; of a `pushMany`, only the first `stored` events are.',
+      'There was no room and the call was told not to wait. The event is not stored; of a `pushMany`, `stored` of the events are.',
     retryable: true,
     action: 'Slow down, drop the event on purpose, or push again with a `timeoutMs`.',
   },
   NQ_TIMEOUT: {
     meaning:
-      'What was waited for did not happen within `timeoutMs`: no room for the event, which is not stored (of a `pushMany`, only the first `stored` events are), or a queue that did not become empty, or did not open.',
+      'What was waited for did not happen within `timeoutMs`: no room for the event, which is not stored (of a `pushMany`, `stored` of the events are), or a queue that did not become empty, or did not open.',
     retryable: true,
     action: 'Try again, raise `timeoutMs`, or add consumers.',
   },
@@ -34,7 +34,7 @@ export const errorCodes = {
   },
   NQ_CLOSED: {
     meaning:
-      'The queue is closed or closing. Nothing was taken or settled by this call, and nothing stored; of a `pushMany` that was under way, only the first `stored` events are.',
+      'The queue is closed or closing. Nothing was taken or settled by this call, and nothing stored; of a `pushMany` that was under way, `stored` of the events are.',
     retryable: false,
     action: 'Open a new queue, or stop calling this one.',
   },
@@ -54,15 +54,15 @@ export const errorCodes = {
     action: 'Read `queue.capabilities` first, or choose a queue that has it.',
   },
   NQ_PAYLOAD: {
-    meaning: 'The event cannot be written or read: not serialisable, too large, or not an event. Nothing was stored.',
+    meaning: 'The event cannot be written or read: not serialisable, too large, or not an event. It is not stored; of a `pushMany`, `stored` of the events are.',
     retryable: false,
     action: 'Change the event: plain JSON data or a Uint8Array, within `capabilities.maxPayloadBytes`.',
   },
   NQ_CONFIG: {
     meaning:
-      'A configuration (URL parameter, `extra` member, queue type) is not one that is known. Nothing was opened.',
+      'A configuration is wrong: a URL parameter, a member of `extra` or a queue type that is not known, and what the backend refuses for good, such as a password, a permission or a topic that is missing. Nothing was opened; a call of a queue that is open had no effect.',
     retryable: false,
-    action: 'Correct the named option; the message lists what is accepted.',
+    action: 'Correct what the message names, here or at the backend.',
   },
   NQ_NOT_INSTALLED: {
     meaning: 'A package is missing: that of a queue type, or one that reads what is compressed. Nothing has changed.',
@@ -70,12 +70,12 @@ export const errorCodes = {
     action: 'Run the install line of the message, or register the type with `registerQueueType()`.',
   },
   NQ_UNAVAILABLE: {
-    meaning: 'The backend cannot be reached or refuses work for now. The call had no effect.',
+    meaning: 'The backend cannot be reached or refuses work for now. The call had no effect; of a `pushMany`, `stored` of the events are stored.',
     retryable: true,
     action: 'Wait and try again; look at the backend.',
   },
   NQ_BACKEND: {
-    meaning: 'The backend answered with an error that nq does not know. The call had no effect unless `cause` says so.',
+    meaning: 'The backend answered with an error that nq does not know. The call had no effect unless `cause` says so; of a `pushMany`, `stored` of the events are stored.',
     retryable: false,
     action: "Read `cause`, the client library's own error.",
   },
@@ -112,7 +112,7 @@ export type NqErrorCode = keyof typeof errorCodes;
 export interface NqErrorOptions {
   /** The raw error of a client library or of a handler, wrapped exactly once. */
   readonly cause?: unknown;
-  /** How many events of a `pushMany` are stored all the same: the first ones. */
+  /** How many events of a `pushMany` are stored all the same: the first ones, with `order: 'key'` the first of each key. */
   readonly stored?: number;
 }
 
@@ -130,7 +130,10 @@ export class NqError extends Error {
   declare readonly [brand]: true;
   /** What happened: a code of {@link errorCodes}. */
   readonly code: NqErrorCode;
-  /** How many events of a rejected `pushMany` are stored all the same: the first ones. `undefined` for other calls. */
+  /**
+   * How many events of a rejected `pushMany` are stored all the same: the first ones; on a queue with `order: 'key'` the
+   * first of each key, and nobody can tell which from their number. `undefined` for other calls.
+   */
   declare readonly stored: number | undefined;
 
   constructor(code: NqErrorCode, message: string, options: NqErrorOptions = {}) {

@@ -32,11 +32,16 @@ export type Handler<Data = unknown, Type extends string = string> = (
 ) => unknown;
 
 /**
- * A function around the handlers of every event. It calls `next()` once, at most (the second call throws), to run what is inside of it, and awaits
- * it or returns it; if it does not call it, no handler runs and the event counts as handled. What it throws is a failure;
- * what `next()` throws and it catches is none.
+ * A function around the handlers of every event. It calls `next()` once, at most (the second call throws), to run what is
+ * inside of it, and awaits it or returns it: it resolves with the outcome that a handler has returned, if one has. If it
+ * does not call it, no handler runs and the event counts as handled. What it throws is a failure; what `next()` throws and
+ * it catches is none.
  */
-export type Middleware = (event: QueueEvent, context: HandlerContext, next: () => Promise<void>) => unknown;
+export type Middleware = (
+  event: QueueEvent,
+  context: HandlerContext,
+  next: () => Promise<Outcome | undefined>,
+) => unknown;
 
 /** A handler that is registered, possibly not the only time. */
 interface Registration {
@@ -159,7 +164,10 @@ function wrap(middleware: readonly Middleware[], handlers: readonly Handler[], s
     const runFrom = async (index: number): Promise<void> => {
       const layer = middleware[index];
       if (layer !== undefined) {
-        const inside = new Inside(() => runFrom(index + 1));
+        const inside = new Inside(async () => {
+          await runFrom(index + 1);
+          return outcome;
+        });
         const result = await layer(event, context, inside.next);
         // A layer that has not waited for what is inside of it must not end the event before it.
         if (!inside.ended) await inside.promise;
@@ -180,11 +188,11 @@ function wrap(middleware: readonly Middleware[], handlers: readonly Handler[], s
 
 /** What is inside of a middleware, run when it asks for it. */
 class Inside {
-  promise: Promise<void> | undefined;
+  promise: Promise<Outcome | undefined> | undefined;
   ended = true;
-  readonly next: () => Promise<void>;
+  readonly next: () => Promise<Outcome | undefined>;
 
-  constructor(run: () => Promise<void>) {
+  constructor(run: () => Promise<Outcome | undefined>) {
     this.next = () => {
       if (this.promise !== undefined) throw new TypeError('A middleware has called next() twice');
       this.ended = false;

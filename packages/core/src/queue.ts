@@ -3,7 +3,11 @@ import type { EventInput, QueueEvent } from './event.ts';
 
 /** How long a call may wait. */
 export interface WaitOptions {
-  /** The longest wait in milliseconds; `0` tries once and does not wait. @default Infinity */
+  /**
+   * The longest wait in milliseconds; `0` tries once and does not wait.
+   *
+   * @default Infinity; of a push to Kafka, the `deliveryTimeoutMs` of the queue
+   */
   readonly timeoutMs?: number | undefined;
   /**
    * Ends the wait: the call then rejects with `signal.reason` and has stored or taken nothing. What is being written at
@@ -96,8 +100,9 @@ export interface CloseReport {
 }
 
 /** An event that was given up on. */
-export interface DeadLetter<Data = unknown> {
-  readonly event: QueueEvent<Data>;
+export interface DeadLetter {
+  /** Its data may be what nobody expects: what could not be read as an event is here too, as its bytes. */
+  readonly event: QueueEvent;
   /** How often it had been handed out. */
   readonly attempts: number;
   /** Why it was given up, as the last nack said. */
@@ -110,10 +115,10 @@ export interface DeadLetter<Data = unknown> {
  * The dead letters of a queue. Every method rejects `NQ_UNSUPPORTED` if the queue does not declare `deadLetter`, and
  * `NQ_CLOSED` once it is closed.
  */
-export interface DeadLetters<Data = unknown> {
+export interface DeadLetters {
   count(): Promise<number>;
   /** The oldest `limit` dead letters, in the order in which they were given up. @default limit 100 */
-  list(options?: { readonly limit?: number }): Promise<readonly DeadLetter<Data>[]>;
+  list(options?: { readonly limit?: number }): Promise<readonly DeadLetter[]>;
   /**
    * Makes events ready again as if they were new, whatever the capacity: behind what is ready, the oldest dead letter first.
    * All of them without `ids`; none with an empty list. Resolves how many.
@@ -143,7 +148,7 @@ export interface MessageQueue<Data = unknown> extends AsyncDisposable, AsyncIter
   /** How many ready and delayed events it takes; `Infinity` if it is unbounded. Returned events are never refused. */
   readonly capacity: number;
   /** The dead letters of this queue. */
-  readonly deadLetters: DeadLetters<Data>;
+  readonly deadLetters: DeadLetters;
   /**
    * Stores one event. Resolves once the backend has it as durably as `capabilities.durable` says. Waits for room. Its id is
    * for its handlers: two events that are pushed with one id both come, and each is settled by itself.
@@ -157,9 +162,9 @@ export interface MessageQueue<Data = unknown> extends AsyncDisposable, AsyncIter
   /**
    * Stores events in order, waiting for room where needed. Resolves once all are stored.
    *
-   * @throws as `push`. The first events may be stored then, with `order: 'key'` the first of some keys: `stored` of the
-   * {@link NqError} says how many. The reason of an
-   * abort stays untouched and cannot say it: push one by one where that matters.
+   * @throws as `push`. The first events may be stored then, with `order: 'key'` the first of each key: `stored` of the
+   * {@link NqError} says how many. The reason of an abort stays untouched and cannot say it: push one by one where that
+   * matters.
    */
   pushMany(events: readonly EventInput<Data>[], options?: WaitOptions): Promise<void>;
   /**

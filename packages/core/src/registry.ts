@@ -140,8 +140,11 @@ function readUrl(url: URL, queueType: QueueType): Record<string, unknown> {
   const read: Record<string, unknown> = { ...readAddress?.(url) };
   for (const [name, text] of url.searchParams) {
     const kind = Object.hasOwn(known, name) ? known[name] : undefined;
-    if (kind === undefined || kind === 'value')
-      throw unknownName(type, 'URL parameter', name, known, (one) => one !== 'value');
+    if (kind === undefined) throw unknownName(type, 'URL parameter', name, known, (one) => one !== 'value');
+    if (kind === 'value') {
+      const elsewhere = 'give it in extra, or where the queue is opened in code';
+      throw new NqError('NQ_CONFIG', `${cannot} of type ${type}: "${name}" has no form in a URL: ${elsewhere}`);
+    }
     if (Object.hasOwn(read, name))
       throw new NqError('NQ_CONFIG', `${cannot}: "${name}" is given twice in the ${type} URL`);
     read[name] = readParameter(`${cannot} of type ${type}`, name, text, kind);

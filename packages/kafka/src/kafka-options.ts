@@ -14,13 +14,13 @@ export interface SaslOptions {
 
 /** Where the brokers are, and who we are. */
 export interface ServerOptions {
-  /** Some brokers, as `host:port`; they know the others. @default `localhost:9092` */
+  /** Some brokers, as `host:port`; they know the others. @default ['localhost:9092'] */
   readonly brokers?: readonly string[] | undefined;
   /** A client of kafkajs 2.2.4, whose settings count for connections of our own, instead of `brokers` and what belongs to them. */
   readonly client?: Kafka | undefined;
   /** TLS: `true`, or what `tls.connect()` of Node.js takes. @default false */
   readonly tls?: boolean | TlsOptions | undefined;
-  /** The user. @default nobody */
+  /** The user, as `{ mechanism: 'plain', username, password }`, or with `scram-sha-256` or `scram-sha-512`. @default no user */
   readonly sasl?: SaslOptions | undefined;
 }
 

@@ -48,8 +48,31 @@ export const queueType: QueueType = {
     }
     return {
       ...(host === '' ? {} : { brokers: [host] }),
-      ...(pathname === '' || pathname === '/' ? {} : { topic: decodeURIComponent(pathname.slice(1)) }),
+      ...(pathname === '' || pathname === '/' ? {} : { topic: readTopic(pathname.slice(1)) }),
     };
   },
-  open: (options) => kafkaQueue(options as unknown as KafkaQueueOptions),
+  open(options) {
+    for (const [name, places] of missing) {
+      if (options[name] === undefined)
+        throw new NqError('NQ_CONFIG', `Cannot open a queue of type kafka: ${name} is missing, which is ${places}`);
+    }
+    return kafkaQueue(options as unknown as KafkaQueueOptions);
+  },
 };
+
+/** What has to be given, and where it stands. */
+const missing = [
+  ['topic', 'the path of a URL, as in kafka://localhost:9092/orders, or topic in extra'],
+  ['groupId', '?groupId=orders-service in a URL, or group_id in extra'],
+] as const;
+
+function readTopic(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new NqError(
+      'NQ_CONFIG',
+      'Cannot open a queue of type kafka: the topic in the URL is not percent-encoded, as encodeURIComponent() does',
+    );
+  }
+}

@@ -83,6 +83,18 @@ describe('kafkaQueue() refuses, before it connects', () => {
     expect(inspect(failure)).not.toContain('hunter2');
   });
 
+  test.each([
+    ['kafka://localhost:9092/t', 'groupId is missing, which is ?groupId=orders-service in a URL, or group_id in extra'],
+    ['kafka://localhost:9092?groupId=g', 'topic is missing, which is the path of a URL'],
+    ['kafka://localhost:9092/100%?groupId=g', 'the topic in the URL is not percent-encoded'],
+    ['kafka://localhost:9092/t?groupId=g&sasl=me', '"sasl" has no form in a URL: give it in extra'],
+  ])('%s, which is told in the words of URLs', async (url, message) => {
+    await expect(openQueue(url)).rejects.toMatchObject({
+      code: 'NQ_CONFIG',
+      message: expect.stringContaining(`Cannot open a queue of type kafka: ${message}`),
+    });
+  });
+
   test('a password is shown nowhere', async () => {
     const sasl = { mechanism: 'plain', username: 'u', password: { secret: 'hunter2' } };
     const error = await kafkaQueue({ ...valid, sasl } as unknown as KafkaQueueOptions).catch(

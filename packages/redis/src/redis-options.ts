@@ -54,7 +54,7 @@ export interface RedisQueueOptions {
   readonly db?: number | undefined;
   /** TLS, with Sentinels and all nodes of a cluster too: `true`, or what `tls.connect()` of Node.js takes. @default false */
   readonly tls?: boolean | ConnectionOptions | undefined;
-  /** Finds the server through Sentinels, instead of `addr`. */
+  /** Finds the server through Sentinels, instead of `addr`: `{ name, addrs: ['sentinel-1:26379'] }`, with `username` and `password` of their own. */
   readonly sentinel?: SentinelOptions | undefined;
   /** Some nodes of a Redis Cluster, as `host:port`, instead of `addr`. */
   readonly cluster?: readonly string[] | undefined;
@@ -68,7 +68,7 @@ export interface RedisQueueOptions {
   readonly maxPayloadBytes?: number | undefined;
   /** The member of foreign JSON that is the key of the event. @default 'key' */
   readonly foreignKey?: string | undefined;
-  /** Waits for replicas before a push counts as done. A settlement that is lost with the primary makes its event come again. @default no replica is waited for */
+  /** Waits for replicas before a push counts as done, `{ replicas: 1, timeoutMs: 1000 }`. A settlement that is lost with the primary makes its event come again. @default no replica is waited for */
   readonly durability?: DurabilityOptions | undefined;
   /** How long opening may take, in milliseconds. @default 10_000 */
   readonly openTimeoutMs?: number | undefined;

@@ -7,7 +7,8 @@ import { capabilitiesOf as capabilitiesOfKafka } from '../../kafka/src/kafka-cap
 import { resolveOptions as resolveKafka } from '../../kafka/src/kafka-options.ts';
 import { capabilitiesOf } from '../../redis/src/redis-capabilities.ts';
 import { defaultRedisOptions } from '../../redis/src/redis-options.ts';
-import type { RepositoryFile } from './repository.ts';
+import { optionsOf } from './options.ts';
+import { readRepositoryFile, type RepositoryFile } from './repository.ts';
 
 /** What a section of the rulebook is about. */
 const sections: Readonly<Record<string, string>> = {
@@ -123,13 +124,18 @@ function guaranteesPage(book: readonly Rule[]): string {
       `| :-- | ${declared.map(() => ':--').join(' | ')} | :-- |`,
       ...rows,
     ].join('\n'),
+    '## What they mean',
+    optionsOf(readRepositoryFile('packages/core/src/capabilities.ts'), 'Capabilities')
+      .map(({ option, meaning }) => `- \`${option}\`: ${meaning}`)
+      .join('\n'),
+    'Order is that of handing out. **Handlers of one key may run at the same time** on a channel and on Redis, if a dispatcher has several workers or there are several processes: `start(1)` in one process runs one after the other. On Kafka, with `order: \'key\'`, an event is handed out when those of its key before it are settled.',
   ].join('\n\n');
 }
 
 function testedBy(book: readonly Rule[], name: keyof Capabilities): string {
-  const looking = book.filter(({ requires }) => requires?.capabilities.includes(name));
+  const looking = book.filter(({ requires, looksAt = [] }) => [...(requires?.capabilities ?? []), ...looksAt].includes(name));
   const link = ({ id }: Rule): string => `[${id}](rules.md#${anchorOf(book, id)})`;
-  const negative = looking.filter(({ otherwise }) => otherwise !== undefined);
+  const negative = looking.filter(({ requires, otherwise }) => otherwise !== undefined && requires?.capabilities.includes(name));
   return [...looking.map(link), ...(negative.length === 0 ? [] : [`(${negative.map(link).join(' ')})`])].join(' ');
 }
 

@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { type ErrorCodeEntry, errorCodes } from '@nq/core';
-import { type AclRule, aclRules as kafkaRules } from '@nq/kafka';
-import { aclRules } from '@nq/redis';
+import { type QueueType, type ErrorCodeEntry, errorCodes } from '@nq/core';
+import { type AclRule, aclRules as kafkaRules, queueType as kafkaType } from '@nq/kafka';
+import { aclRules, queueType as redisType } from '@nq/redis';
 import { redisFailures } from '../../redis/src/errors.ts';
 import { root } from '../scripts/workspaces.mjs';
 import { conformanceDocs } from './conformance-docs.ts';
@@ -60,6 +60,8 @@ Everything that a caller may want to handle is an \`NqError\` with one of these 
 
 Misuse, such as a wrong type or a value out of range, is a \`TypeError\` or a \`RangeError\` without a code: correct the program. An abort rejects with the \`reason\` of your signal, untouched.
 
+A \`pushMany\` goes to the backend in several requests. Whatever it rejects with, \`stored\` says how many of its events are stored all the same: the first ones; on a queue with \`order: 'key'\`, the first of each key, and which these are nobody can tell from their number. Where that matters, push one by one, or all of them again with the same ids, for handlers that can take an event twice.
+
 ${sections.join('\n')}`;
 }
 
@@ -87,6 +89,8 @@ const otherSections: Readonly<Record<string, () => string>> = {
     const stream = aclCommand(aclRules('shop:events', 'stream'));
     return `For a list:\n\n\`\`\`sh\n${list}\n\`\`\`\n\nFor a stream, with all of its groups:\n\n\`\`\`sh\n${stream}\n\`\`\``;
   },
+  'kafka-not-in-url': () => notInUrl(kafkaType),
+  'redis-not-in-url': () => notInUrl(redisType),
   'redis-errors': () => {
     const rows = redisFailures.map(({ signs, code, meaning }) => {
       const shown = signs.map((sign) => `\`${sign.trim()}\``).join(' ');
@@ -95,6 +99,12 @@ const otherSections: Readonly<Record<string, () => string>> = {
     return ['| The message begins with | Code | Meaning |', '| --- | --- | --- |', ...rows].join('\n');
   },
 };
+
+/** Which options cannot be parameters of a URL. */
+function notInUrl({ options }: QueueType): string {
+  const names = Object.keys(options).filter((name) => options[name] === 'value');
+  return `These have no form in a URL, and are given in \`extra\` or in code: ${names.map((name) => `\`${name}\``).join(', ')}.`;
+}
 
 const kafkaNames = { topic: 'notification-events', groupId: 'notifications' };
 
@@ -136,7 +146,10 @@ function section(name: string): string {
   if (table === undefined) throw new Error(`Nobody makes the section ${name}`);
   const rows = table
     .flatMap(([file, type]) => optionsOf(readRepositoryFile(file), type))
-    .map(({ option, initial, meaning }) => `| \`${option}\` | ${initial} | ${meaning} |`);
+    .map(
+      ({ option, initial, isRequired, meaning }) =>
+        `| \`${option}\` | ${isRequired ? 'must be given' : initial} | ${meaning} |`,
+    );
   return ['| Option | Default | Meaning |', '| --- | --- | --- |', ...rows].join('\n');
 }
 

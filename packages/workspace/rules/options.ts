@@ -6,6 +6,8 @@ export interface Option {
   readonly option: string;
   /** In Markdown; empty if there is none. */
   readonly initial: string;
+  /** Whether it must be given. */
+  readonly isRequired: boolean;
   /** What the comment says, on one line. */
   readonly meaning: string;
 }
@@ -28,17 +30,17 @@ export function optionsOf({ path, text }: RepositoryFile, name: string): readonl
         ({ end }) => end <= member.start && text.slice(end, member.start).trim() === '',
       );
       if (comment?.type !== 'Block') throw new Error(`${path}: ${name}.${option} has no comment`);
-      return [{ option, ...readComment(comment.value) }];
+      return [{ option, isRequired: !member.optional, ...readComment(comment.value) }];
     });
   }
   throw new Error(`${path} has no interface ${name}`);
 }
 
-function readComment(comment: string): Omit<Option, 'option'> {
+function readComment(comment: string): Omit<Option, 'option' | 'isRequired'> {
   const lines = comment.split('\n').map((line) => line.replace(/^\s*\*+ ?/, '').trim());
   const [meaning = '', ...tags] = lines.join(' ').split(/@(?=default\b)/);
   const initial = tags.map((tag) => tag.replace(/^default\s+/, '').trim()).join(' ');
   // A value is code; what is told in words is not.
-  const isCode = /^(?:[\w.'"-]+)$/.test(initial);
+  const isCode = /^(?:[\w.-]+|'[^']*'|\[.*\])$/.test(initial);
   return { initial: isCode ? `\`${initial}\`` : initial, meaning: meaning.replaceAll(/\s+/g, ' ').trim() };
 }

@@ -75,10 +75,16 @@ describe('a table of options', () => {
    * @default as the queue says
    */
   readonly how?: string;
+  /** Where. @default ['here:1'] */
+  readonly where?: readonly string[];
+  /** For whom. */
+  readonly who: string;
 }`;
     expect(optionsOf(file(text), 'Some')).toEqual([
-      { option: 'waitMs', initial: '`30_000`', meaning: 'How long, in milliseconds.' },
-      { option: 'how', initial: 'as the queue says', meaning: 'How it is done.' },
+      { option: 'waitMs', initial: '`30_000`', isRequired: false, meaning: 'How long, in milliseconds.' },
+      { option: 'how', initial: 'as the queue says', isRequired: false, meaning: 'How it is done.' },
+      { option: 'where', initial: "`['here:1']`", isRequired: false, meaning: 'Where.' },
+      { option: 'who', initial: '', isRequired: true, meaning: 'For whom.' },
     ]);
   });
 

@@ -1,5 +1,5 @@
 // Compiled by types.test.ts and never run. Where an error is expected and there is none, the compiler says so.
-import { createDispatcher, type QueueEvent } from '@nq/core';
+import { createDispatcher, type QueueEvent, type StandardSchema } from '@nq/core';
 
 interface Orders {
   readonly 'order.created': { readonly total: number };
@@ -32,9 +32,18 @@ void typed.dispatch({ type: 'order.created', data: { total: '1' } });
 // @ts-expect-error -- there is no such type
 void typed.dispatch({ type: 'order.deleted', data: {} });
 
+// A schema makes the data of its type.
+declare const total: StandardSchema<{ readonly total: number }>;
+createDispatcher<Orders>(10, { schemas: { 'order.created': total } });
+// @ts-expect-error -- there is no such type
+createDispatcher<Orders>(10, { schemas: { 'order.creatd': total } });
+// @ts-expect-error -- it makes the data of another type
+createDispatcher<Orders>(10, { schemas: { 'order.cancelled': total } });
+
 // Without a map, everything can be dispatched, and the data is unknown.
 const untyped = createDispatcher(10);
 void untyped.dispatch({ type: 'anything', data: 5 });
+createDispatcher(10, { schemas: { anything: total } });
 untyped.on('anything', (event) => {
   // @ts-expect-error -- unknown data has no members
   return event.data.total;

@@ -54,7 +54,7 @@ export class ObservedQueue<Data> implements MessageQueue<Data> {
     return this.raw.capacity;
   }
 
-  get deadLetters(): DeadLetters<Data> {
+  get deadLetters(): DeadLetters {
     const { deadLetters } = this.raw;
     return {
       count: () => this.#call('deadLetters.count()', () => deadLetters.count(), String),

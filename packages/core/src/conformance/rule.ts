@@ -38,6 +38,8 @@ export interface Rule {
   readonly tier: Tier;
   /** Without it, the rule holds for every queue. */
   readonly requires?: Requirement;
+  /** Capabilities beside those that decide what it expects. */
+  readonly looksAt?: readonly (keyof Capabilities)[];
   /** What the harness must offer; without it the rule is NOT-VERIFIED. */
   readonly hooks?: readonly Hook[];
   /** The rule itself, as one sentence. */

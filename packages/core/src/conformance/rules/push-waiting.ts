@@ -115,6 +115,7 @@ export const pushWaitingRules: readonly Rule[] = [
     claim: 'core',
     tier: 'standard',
     requires: needs.capacity,
+    looksAt: ['definiteTimeout'],
     text: 'A push that ran out of time has stored nothing and never will, unless it says NQ_OUTCOME_UNKNOWN, which a queue with definiteTimeout never does.',
     why: 'The producer tries again or tells its user that the order failed; the event that comes all the same is an order that is shipped twice.',
     checkFirst: 'Is the write taken back when the limit fires, and is the answer of one that is under way waited for?',

@@ -159,6 +159,7 @@ export const pushRules: readonly Rule[] = [
     level: 'MUST',
     claim: 'core',
     tier: 'standard',
+    looksAt: ['maxPayloadBytes'],
     text: 'An event that the queue cannot carry whole is refused with NQ_PAYLOAD and nothing of it is stored, nor of the batch it is in; nothing is ever cut off.',
     why: 'A cut-off event poisons the consumer long after its producer was told that all is well.',
     checkFirst:
