@@ -127,7 +127,8 @@ export class ChannelDelivery<Data> implements Delivery<Data> {
   #refusal(verb: string): NqError {
     const what = `Cannot ${verb} delivery ${this.attempt} of event ${JSON.stringify(this.event.id)}`;
     if (this.#state === lost) return new NqError('NQ_LEASE_LOST', `${what}: its lease ended before`);
-    if (this.#state === cutOff) return new NqError('NQ_CLOSED', `${what}: the queue was closed, and the event is gone with it`);
+    if (this.#state === cutOff)
+      return new NqError('NQ_CLOSED', `${what}: the queue was closed, and the event is gone with it`);
     const before = this.#state === acked ? 'acknowledged' : 'given back';
     return new NqError('NQ_ALREADY_SETTLED', `${what}: it was ${before} before`);
   }

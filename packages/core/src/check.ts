@@ -75,20 +75,25 @@ export function checkIds(action: string, ids: unknown): asserts ids is readonly 
 /**
  * Checks from where events are to be handed out again.
  *
+ * @returns it with nothing but what it says: the other member may be there, and `undefined`.
  * @throws {TypeError} if it is neither a time nor a position. @throws {RangeError} if the time is `NaN` or infinite.
  */
-export function checkPosition(action: string, position: unknown): void {
+export function checkPosition(
+  action: string,
+  position: unknown,
+): { readonly time: number } | { readonly position: string } {
   checkOptions(action, position, ['time', 'position']);
   const { time, position: words } = position as { readonly time?: unknown; readonly position?: unknown };
   if ((time === undefined) === (words === undefined)) {
     throw new TypeError(`${action}: expected one of { time } and { position }`);
   }
-  if (words !== undefined && typeof words !== 'string') {
+  if (words !== undefined) {
+    if (typeof words === 'string') return { position: words };
     throw new TypeError(`${action}: position must be a string, got ${describe(words)}`);
   }
-  if (time === undefined) return;
   if (typeof time !== 'number') throw new TypeError(`${action}: time must be a number, got ${describe(time)}`);
   if (!Number.isFinite(time)) throw new RangeError(`${action}: time must be finite, got ${time}`);
+  return { time };
 }
 
 /** @throws {TypeError} if `value` is no clock. */

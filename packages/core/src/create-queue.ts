@@ -167,10 +167,10 @@ class DriverQueue<Data> implements MessageQueue<Data>, DeliveryOwner, LeaseOwner
   async rewind(position: RewindPosition): Promise<void> {
     const { rewind } = this.#driver;
     if (!this.capabilities.replay || rewind === undefined) throw unsupported('rewind', 'replay');
-    checkPosition('Cannot rewind', position);
+    const checked = checkPosition('Cannot rewind', position);
     this.#refuseIfClosing('rewind');
     try {
-      await rewind.call(this.#driver, position);
+      await rewind.call(this.#driver, checked);
     } catch (error) {
       // Whether a position is one, only the driver can tell.
       throw error instanceof RangeError ? error : wrapDriverError(this.#driver, 'rewind', error);

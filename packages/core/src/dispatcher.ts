@@ -40,7 +40,10 @@ export function createDispatcher<Events extends EventMap = Record<string, unknow
   source: DispatcherSource,
   options: DispatcherOptions<Events> = {},
 ): Dispatcher<Events> {
-  return new QueueDispatcher(readSource(source), resolveDispatcherOptions(options as DispatcherOptions)) as unknown as Dispatcher<Events>;
+  return new QueueDispatcher(
+    readSource(source),
+    resolveDispatcherOptions(options as DispatcherOptions),
+  ) as unknown as Dispatcher<Events>;
 }
 
 const queued: Promise<DispatchResult> = Promise.resolve('queued');

@@ -54,7 +54,8 @@ export const errorCodes = {
     action: 'Read `queue.capabilities` first, or choose a queue that has it.',
   },
   NQ_PAYLOAD: {
-    meaning: 'The event cannot be written or read: not serialisable, too large, or not an event. It is not stored; of a `pushMany`, `stored` of the events are.',
+    meaning:
+      'The event cannot be written or read: not serialisable, too large, or not an event. It is not stored; of a `pushMany`, `stored` of the events are.',
     retryable: false,
     action: 'Change the event: plain JSON data or a Uint8Array, within `capabilities.maxPayloadBytes`.',
   },
@@ -70,12 +71,14 @@ export const errorCodes = {
     action: 'Run the install line of the message, or register the type with `registerQueueType()`.',
   },
   NQ_UNAVAILABLE: {
-    meaning: 'The backend cannot be reached or refuses work for now. The call had no effect; of a `pushMany`, `stored` of the events are stored.',
+    meaning:
+      'The backend cannot be reached or refuses work for now. The call had no effect; of a `pushMany`, `stored` of the events are stored.',
     retryable: true,
     action: 'Wait and try again; look at the backend.',
   },
   NQ_BACKEND: {
-    meaning: 'The backend answered with an error that nq does not know. The call had no effect unless `cause` says so; of a `pushMany`, `stored` of the events are stored.',
+    meaning:
+      'The backend answered with an error that nq does not know. The call had no effect unless `cause` says so; of a `pushMany`, `stored` of the events are stored.',
     retryable: false,
     action: "Read `cause`, the client library's own error.",
   },

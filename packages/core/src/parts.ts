@@ -14,6 +14,7 @@ export {
   checkMs,
   checkOneOf,
   checkOptions,
+  checkPosition,
   checkText,
   describe,
   resolveNack,

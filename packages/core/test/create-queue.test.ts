@@ -152,6 +152,7 @@ describe('rewind()', () => {
       },
     }));
     await queue.rewind({ time: 5 });
+    await queue.rewind({ time: undefined, position: 'a' } as unknown as { position: string });
     expect(await rejection(queue.rewind({ position: '0-1' }))).toMatchObject({ code: 'NQ_BACKEND', cause: raw });
     expect(positions).toEqual([{ time: 5 }, { position: '0-1' }]);
   });

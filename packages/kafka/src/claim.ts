@@ -1,5 +1,6 @@
 import { type Clock, NqError } from '@nq/core';
 import { within } from '@nq/core/parts';
+import { Changes } from './changes.ts';
 import type { Committed, KafkaDriver, MemberOptions } from './kafka-driver.ts';
 import type { KafkaFailure } from './kafka-failure.ts';
 
@@ -18,8 +19,12 @@ export interface ClaimParts {
 export interface Claim {
   /** Commits for the group. @throws {KafkaFailure} if it cannot, `fenced` also if the claim was lost meanwhile. */
   commit(offsets: readonly Committed[]): Promise<void>;
-  /** @throws {NqError} `NQ_UNAVAILABLE` if somebody else has them now, for we have not been heard of for too long. */
-  check(): void;
+  /**
+   * Resolves while we have them; waits as long as they are dealt out anew.
+   *
+   * @throws {NqError} `NQ_UNAVAILABLE` if somebody else has them now, for we have not been heard of for too long.
+   */
+  check(): Promise<void>;
 }
 
 /**
@@ -34,6 +39,9 @@ export async function whileClaimed<Result>(
   work: (claim: Claim) => Promise<Result>,
 ): Promise<Result> {
   let generation: unknown;
+  /** Whether partitions are dealt out anew, so that nobody knows who has them. */
+  let isOpen = true;
+  const changes = new Changes(clock);
   let begin = (): void => {};
   let refuse = (_failure: KafkaFailure): void => {};
   const turn = new Promise<boolean>((resolve, reject) => {
@@ -43,10 +51,14 @@ export async function whileClaimed<Result>(
   const member = driver.join(
     { ...membership, claimsAll: true },
     {
-      leaving: async () => {},
+      async leaving() {
+        isOpen = true;
+      },
       async joined(assignment) {
         const { partitions } = assignment;
         generation = partitions.length > 0 ? assignment.generation : undefined;
+        isOpen = false;
+        changes.tell();
         if (partitions.length > 0) begin();
         member.pause(partitions);
         return new Map(partitions.map((one) => [one, 0]));
@@ -63,8 +75,10 @@ export async function whileClaimed<Result>(
     if (!(await within(turn, limitMs, false, clock))) throw new NqError('NQ_UNAVAILABLE', busy);
     return await work({
       commit: (offsets) => member.commit(generation, offsets),
-      check() {
-        if (generation === undefined) throw new NqError('NQ_UNAVAILABLE', busy);
+      async check() {
+        const deadline = clock.now() + limitMs;
+        while (isOpen && clock.now() < deadline) await changes.next(deadline - clock.now());
+        if (isOpen || generation === undefined) throw new NqError('NQ_UNAVAILABLE', busy);
       },
     });
   } finally {

@@ -6,6 +6,7 @@ import type { HeldRecord } from './held-partition.ts';
 import type { IncomingRecord, KafkaDriver, OutgoingRecord } from './kafka-driver.ts';
 import { type Death, isFor, type Letter, letterOf, nameOf, readLetter, removalOf } from './letter.ts';
 import { PartitionProducer } from './partition-producer.ts';
+import { readOn } from './read-on.ts';
 import { RecordLine } from './record-line.ts';
 
 /** What the dead letters of a group need. */
@@ -101,7 +102,7 @@ export class DeadLetterTopic implements DeadLetters {
       let count = 0;
       for await (const letter of this.#letters()) {
         if (wanted !== undefined && !wanted.has(letter.shown.event.id)) continue;
-        claim.check();
+        await claim.check();
         await work(letter);
         await this.#producer.push([removalOf(letter.name)]);
         count++;
@@ -139,13 +140,13 @@ export class DeadLetterTopic implements DeadLetters {
 
   /** What the topic has from an offset on, up to what is its end now. */
   async *#records(from: number): AsyncGenerator<IncomingRecord> {
-    const { driver, deadTopic } = this.#parts;
+    const { driver, clock, deadTopic, options } = this.#parts;
     const range = (await driver.ranges(deadTopic)).find((one) => one.partition === partition);
     const high = range?.high ?? 0;
     for (let offset = Math.max(from, range?.low ?? 0); offset < high;) {
-      const { records, end } = await driver.read(deadTopic, partition, offset);
+      const persistence = { clock, limitMs: options.deliveryTimeoutMs };
+      const { records, end } = await readOn(driver, persistence, { topic: deadTopic, partition, offset });
       yield* records;
-      if (end <= offset) return;
       offset = end;
     }
   }

@@ -8,7 +8,8 @@ import type { Parked } from './retry-topic.ts';
 /** A record that is here and not done. */
 export interface HeldRecord extends Link<HeldRecord> {
   readonly partition: HeldPartition;
-  readonly record: IncomingRecord;
+  /** In the memory of what was sent with it, until it has a delay. */
+  record: IncomingRecord;
   /** Where it was at first, as `topic/partition/offset`; `undefined` if that is where it is. */
   readonly origin: string | undefined;
   /** Those of one chain are handed out one after the other; `undefined` for one that keeps no order. */

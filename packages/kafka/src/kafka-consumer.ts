@@ -39,6 +39,8 @@ export class KafkaConsumer implements MemberListener {
   readonly #ready: ReadyRecords;
   readonly #out: HandedOut;
   #onLost: (handOut: HandOut) => void = () => {};
+  /** Whether the topic was deleted while we were a member: what is there now is all new. */
+  #isRemade = false;
   /** The partitions of which nobody has said yet what is in them. */
   #unread: Set<number> | undefined;
   readonly #delays: DelayRefresh;
@@ -227,7 +229,9 @@ export class KafkaConsumer implements MemberListener {
     }
     this.#generation = generation;
     const added = partitions.filter((partition) => !this.#partitions.has(partition));
-    const { views, starts } = await positionsOf(driver, options, added);
+    const startFrom = this.#isRemade ? 'earliest' : options.startFrom;
+    const { views, starts } = await positionsOf(driver, { ...options, startFrom }, added);
+    this.#isRemade = false;
     if (starts.length > 0) await this.#member?.commit(generation, starts);
     for (const [number, { offset, note, isNew }] of views) {
       const partition = this.#partitionAt(number, offset, note);
@@ -268,14 +272,14 @@ export class KafkaConsumer implements MemberListener {
     this.#changes.tell();
   }
 
-  lostRecords(number: number, position: number): void {
+  lostRecords(number: number, asked: number, position: number): void {
     const { topic, group } = this.#parts.options;
     const partition = this.#partitions.get(number);
     this.#parts.onWarning(
-      `Partition ${number} of ${topic} has no offset ${partition?.tracker.end ?? 0} any more: group ${group} goes on at ${position}`,
+      `Partition ${number} of ${topic} has no offset ${asked} any more: group ${group} goes on at ${position}`,
     );
     if (partition === undefined) return;
-    if (position >= partition.tracker.end) return partition.skipTo(position);
+    if (position >= asked) return partition.skipTo(position);
     // The log has become shorter than what was read, or is another one: nothing that is known of its offsets holds.
     this.#drop(partition);
     this.#partitions.set(number, this.#partitionAt(number, position, emptyNote));
@@ -303,6 +307,7 @@ export class KafkaConsumer implements MemberListener {
   }
 
   failed(failure: KafkaFailure | undefined): void {
+    if (failure?.kind === 'missing' && this.#generation !== undefined) this.#isRemade = true;
     this.#failure.note(failure);
     this.#changes.tell();
   }

@@ -99,8 +99,8 @@ export interface MemberListener {
    * @param isAll whether there were no others when they were sent.
    */
   received(partition: number, records: readonly IncomingRecord[], end: number, isAll: boolean): void;
-  /** What was asked for is not there: records of the partition come from `position` on, the first that is. */
-  lostRecords(partition: number, position: number): void;
+  /** The offset that was `asked` for is not there: records of the partition come from `position` on, the first that is. */
+  lostRecords(partition: number, asked: number, position: number): void;
   /** The partitions of which something is in hand: if not all can be kept, these are to be. */
   inHand(): readonly number[];
   /** It has failed, and tries again; `undefined` once that works. */
@@ -161,10 +161,10 @@ export interface KafkaDriver {
   /** Makes the topic; nothing if it is there. */
   createTopic(topic: string, options: NewTopic): Promise<void>;
   /**
-   * Where the partitions of the topic begin and end. There may be more than are known here: brokers are asked anew if these
-   * are fewer than `count`.
+   * Where the partitions of the topic begin and end, or those in `only`: who leads the others is not asked then. There may
+   * be more than are known here: brokers are asked anew if these are fewer than `count`.
    */
-  ranges(topic: string, count?: number): Promise<readonly PartitionRange[]>;
+  ranges(topic: string, count?: number, only?: readonly number[]): Promise<readonly PartitionRange[]>;
   /**
    * The offset in each partition of the first record that was written at `time` or later, in milliseconds since the Unix
    * epoch; where there is none, the one that the next record gets.

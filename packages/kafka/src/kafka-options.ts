@@ -82,7 +82,7 @@ export interface KafkaQueueOptions extends ServerOptions {
   readonly prefetch?: number | undefined;
   /** After how long without a heartbeat the partitions of a process go to others, in milliseconds. @default 10_000 */
   readonly sessionTimeoutMs?: number | undefined;
-  /** After how long without a pop, and with nothing handed out, partitions are left to others, in milliseconds. @default 3000 */
+  /** After how long without a pop, and with nothing handed out, partitions are left to others, in milliseconds. Who pops less often than that, and does not wait, needs more: to join takes up to `group.initial.rebalance.delay.ms` of the brokers, three seconds by default. @default 3000 */
   readonly idleMs?: number | undefined;
   /** How long opening may take, in milliseconds. @default 10_000 */
   readonly openTimeoutMs?: number | undefined;

@@ -1,11 +1,11 @@
 import { type QueueEvent, type RewindPosition, systemClock } from '@nq/core';
-import { checkMs, checkOptions } from '@nq/core/parts';
+import { checkMs, checkOptions, checkPosition } from '@nq/core/parts';
 import type { IncomingRecord, KafkaDriver } from './kafka-driver.ts';
 import { kafkaError, openError } from './kafka-error.ts';
 import { KafkaFailure } from './kafka-failure.ts';
 import { checkServer, checkTopic, type ServerOptions, serverNames } from './kafka-options.ts';
 import { openDriver } from './open-driver.ts';
-import { persistently } from './persistently.ts';
+import { readOn } from './read-on.ts';
 import { decodeRecord } from './record.ts';
 import { offsetsOf } from './rewind-position.ts';
 
@@ -67,7 +67,8 @@ export function kafkaReader(options: KafkaReaderOptions): AsyncIterable<ReadReco
   checkServer(action, options);
   const { openTimeoutMs = 10_000, from = { position: 'earliest' }, to = { position: 'latest' } } = options;
   checkMs(action, 'openTimeoutMs', openTimeoutMs, 1);
-  const reading = { ...options, openTimeoutMs, from: { ...from }, to: { ...to } };
+  const [first, end] = [checkPosition(`${action}: from`, from), checkPosition(`${action}: to`, to)];
+  const reading = { ...options, openTimeoutMs, from: first, to: end };
   return { [Symbol.asyncIterator]: () => read(reading) };
 }
 
@@ -94,7 +95,8 @@ async function* read(reading: Reading): AsyncGenerator<ReadRecord, void, void> {
     while (parts.some(({ next, end }) => next < end)) {
       for (const part of parts) {
         if (part.next >= part.end) continue;
-        const { records, end } = await readPersistently(driver, topic, part, openTimeoutMs);
+        const place = { topic, partition: part.partition, offset: part.next };
+        const { records, end } = await readOn(driver, { clock, limitMs: openTimeoutMs }, place).catch(refusal);
         for (const record of records) {
           if (record.offset >= part.end) break;
           yield shown(part.partition, record, foreignKey);
@@ -107,22 +109,8 @@ async function* read(reading: Reading): AsyncGenerator<ReadRecord, void, void> {
   }
 }
 
-/** What follows `next`, also if the partition is led by another broker meanwhile. */
-async function readPersistently(
-  driver: KafkaDriver,
-  topic: string,
-  { partition, next }: { readonly partition: number; readonly next: number },
-  limitMs: number,
-): Promise<Awaited<ReturnType<KafkaDriver['read']>>> {
-  try {
-    return await persistently({ clock: systemClock, limitMs }, async () => {
-      const found = await driver.read(topic, partition, next);
-      if (found.end <= next) throw new KafkaFailure('away', 'the broker gives no records');
-      return found;
-    });
-  } catch (error) {
-    throw error instanceof KafkaFailure ? kafkaError('read', error) : error;
-  }
+function refusal(error: unknown): never {
+  throw error instanceof KafkaFailure ? kafkaError('read', error) : error;
 }
 
 function shown(partition: number, record: IncomingRecord, foreignKey: string | undefined): ReadRecord {

@@ -41,9 +41,12 @@ export class PartitionTracker {
     return this.#end;
   }
 
-  /** How many runs are done behind the watermark. */
+  /**
+   * How many runs are done between records that are not, of what was received. What was done before we had the partition is
+   * not counted until the end has reached it: nobody could make that less by handling what is here.
+   */
   get runs(): number {
-    return this.#ends.size + this.#before.length;
+    return this.#ends.size;
   }
 
   /** Notes a record. @returns whether it is to be handled: it was neither received nor done before. */

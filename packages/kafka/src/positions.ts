@@ -1,4 +1,4 @@
-import type { Committed, KafkaDriver, PartitionRange } from './kafka-driver.ts';
+import type { Committed, KafkaDriver } from './kafka-driver.ts';
 import { KafkaFailure } from './kafka-failure.ts';
 import { decodeNote, emptyNote, type PartitionNote } from './partition-note.ts';
 
@@ -37,23 +37,18 @@ export async function positionsOf(
   partitions: readonly number[],
 ): Promise<Positions> {
   if (partitions.length === 0) return { views: new Map(), starts: [] };
-  const least = Math.max(...partitions) + 1;
-  const read = (): Promise<readonly PartitionRange[]> => driver.ranges(topic, least);
-  // Before it is asked what is committed: whatever comes after this look is behind the end that was seen.
-  const ends = startFrom === 'latest' ? await read() : undefined;
-  const committed = await driver.committed(group, topic, [...new Set([first, ...partitions])]);
-  const views = new Map(
-    committed
-      .filter(({ partition }) => partitions.includes(partition))
-      .map(({ partition, offset, metadata }) => [
-        partition,
-        { offset, note: decodeNote(offset, metadata), isNew: false },
-      ]),
-  );
-  if (views.size === partitions.length) return { views, starts: [] };
-  const ranges = ends ?? (await read());
-  const isBegun = committed.some(({ partition }) => partition === first);
-  const fromEnd = startFrom === 'latest' && !isBegun;
+  const read = (): Promise<readonly Committed[]> =>
+    driver.committed(group, topic, [...new Set([first, ...partitions])]);
+  const before = await read();
+  const missing = partitions.filter((partition) => before.every((one) => one.partition !== partition));
+  if (missing.length === 0) return { views: viewsOf(before, partitions), starts: [] };
+  const isBeginning = startFrom === 'latest' && !isBegun(before);
+  // Whoever leads another partition may be away: only who begins for the whole group has to know all of them.
+  const ranges = await driver.ranges(topic, Math.max(...partitions) + 1, isBeginning ? undefined : missing);
+  // Somebody else may have begun for the group since: whatever has come since this look is behind the end that was seen.
+  const committed = isBeginning ? await read() : before;
+  const views = viewsOf(committed, partitions);
+  const fromEnd = isBeginning && !isBegun(committed);
   for (const { partition, low, high } of ranges) {
     if (views.has(partition) || !partitions.includes(partition)) continue;
     views.set(partition, { offset: fromEnd ? high : low, note: emptyNote, isNew: true });
@@ -65,6 +60,24 @@ export async function positionsOf(
   const known = new Set((await driver.committed(group, topic, numbers)).map(({ partition }) => partition));
   const starts = ranges.filter(({ partition }) => !known.has(partition));
   return { views, starts: starts.map(({ partition, high }) => ({ partition, offset: high, metadata: '' })) };
+}
+
+function isBegun(committed: readonly Committed[]): boolean {
+  return committed.some(({ partition }) => partition === first);
+}
+
+/** What is committed of `partitions`. */
+function viewsOf(
+  committed: readonly Committed[],
+  partitions: readonly number[],
+): Map<number, PartitionView & { readonly isNew: boolean }> {
+  const own = committed.filter(({ partition }) => partitions.includes(partition));
+  return new Map(
+    own.map(({ partition, offset, metadata }) => [
+      partition,
+      { offset, note: decodeNote(offset, metadata), isNew: false },
+    ]),
+  );
 }
 
 /** Whether the group has committed that the record at `offset` is done. @throws {KafkaFailure} `unsure` if it cannot be asked. */

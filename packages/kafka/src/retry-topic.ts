@@ -1,4 +1,5 @@
 import type { Clock, ReturnedLease } from '@nq/core';
+import { copiedRecord } from './copied-record.ts';
 import { type HeldRecord, originOf } from './held-partition.ts';
 import type { IncomingRecord, OutgoingRecord } from './kafka-driver.ts';
 import { lastOf, ownPrefix } from './record.ts';
@@ -141,9 +142,8 @@ export interface Reading {
  * written.
  */
 export function readParked(parked: IncomingRecord, { topic, ageMs }: Reading): ParkedRecord {
-  const own = Object.entries(parked.headers).flatMap(([name, value]) =>
-    ours.has(name) ? [] : [[name, copied(value)]],
-  );
+  const record = copiedRecord(parked);
+  const own = Object.entries(record.headers).filter(([name]) => !ours.has(name));
   const number = (name: string): number | undefined => {
     const text = lastOf(parked.headers[name])?.toString() ?? '';
     return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
@@ -151,10 +151,7 @@ export function readParked(parked: IncomingRecord, { topic, ageMs }: Reading): P
   const origin = lastOf(parked.headers[headers.origin])?.toString() ?? '';
   return {
     record: {
-      ...parked,
-      // What was sent together is in one piece of memory, which must not live as long as one of it waits.
-      key: copyOf(parked.key),
-      value: copyOf(parked.value),
+      ...record,
       headers: Object.fromEntries(own),
       time: number(headers.pushedAt) ?? parked.time,
     },
@@ -168,15 +165,4 @@ export function readParked(parked: IncomingRecord, { topic, ageMs }: Reading): P
           : undefined,
     },
   };
-}
-
-type Header = IncomingRecord['headers'][string];
-
-function copied(header: Header): Header {
-  if (Array.isArray(header)) return header.map((one) => copied(one as Header)) as Header;
-  return Buffer.isBuffer(header) ? copyOf(header) : header;
-}
-
-function copyOf<Bytes extends Buffer | null>(bytes: Bytes): Bytes {
-  return (bytes === null ? null : Buffer.from(bytes)) as Bytes;
 }

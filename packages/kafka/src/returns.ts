@@ -1,4 +1,5 @@
 import type { Clock, ReturnedLease } from '@nq/core';
+import { copiedRecord } from './copied-record.ts';
 import type { Confirmations } from './confirmations.ts';
 import type { GivenUp } from './given-up.ts';
 import type { HandedOut } from './handed-out.ts';
@@ -56,6 +57,7 @@ export class Returns {
     const { held } = handOut;
     handOut.isReturning = true;
     held.until = delayMs > 0 ? clock.now() + delayMs : undefined;
+    if (delayMs > 0) held.record = copiedRecord(held.record);
     try {
       if (!(await confirmations.of(held, ++held.partition.version)) || !out.has(handOut)) return false;
     } finally {

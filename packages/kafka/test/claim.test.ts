@@ -3,6 +3,7 @@ import { Kafka, logLevel } from 'kafkajs';
 import { kafkaOffer, type TestKafka, until } from 'nq-testbed';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Claim, whileClaimed } from '../src/claim.ts';
+import type { KafkaDriver, KafkaMember, MemberListener } from '../src/kafka-driver.ts';
 import { KafkajsDriver } from '../src/kafkajs/kafkajs-driver.ts';
 import { newTopic, openQueue } from './support/queue.ts';
 
@@ -99,4 +100,36 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`who claims a topic 
     await Promise.all(['c', 'a', 'b'].map((name) => claim(name, { topic }, work)));
     expect(most).toEqual([1, 1, 1]);
   });
+});
+
+test('who has claimed a topic waits while its partitions are dealt out anew, and goes on only if they are still theirs', async () => {
+  let listener: MemberListener | undefined;
+  const member = { pause() {}, close: async () => {} } as unknown as KafkaMember;
+  const driver = {
+    join: (_options: unknown, told: MemberListener) => {
+      listener = told;
+      return member;
+    },
+  } as unknown as KafkaDriver;
+  const membership = { topic: 't', group: 'g', sessionTimeoutMs: 1, rebalanceTimeoutMs: 1, fetchBytes: 1 };
+  const steps: string[] = [];
+  const claimed = whileClaimed(
+    { driver, clock, membership, limitMs: 20_000, busy: 'somebody else is' },
+    async (mine) => {
+      for (let index = 0; index < 2; index++) {
+        await listener?.leaving();
+        steps.push('asks');
+        await mine.check();
+        steps.push('goes on');
+      }
+    },
+  );
+  const join = (partitions: readonly number[]) => listener?.joined({ generation: {}, continues: true, partitions });
+  await join([0]);
+  await until('it to ask', () => steps.length === 1);
+  await join([0]);
+  await until('it to ask again', () => steps.length === 3);
+  await join([]);
+  await expect(claimed).rejects.toThrow('somebody else is');
+  expect(steps).toEqual(['asks', 'goes on', 'asks']);
 });

@@ -1,6 +1,11 @@
+import { systemClock } from '@nq/core';
 import { Kafka, logLevel } from 'kafkajs';
 import { kafkaOffer, type TestKafka, until } from 'nq-testbed';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { DeadLetterTopic, type DeadLetterTopicParts } from '../src/dead-letter-topic.ts';
+import type { HeldRecord } from '../src/held-partition.ts';
+import type { IncomingRecord, KafkaDriver } from '../src/kafka-driver.ts';
+import { letterOf } from '../src/letter.ts';
 import { newTopic, openQueue, take } from './support/queue.ts';
 
 const offer = await kafkaOffer();
@@ -101,4 +106,33 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`dead letters on ${o
     const counts = await Promise.all([queue.deadLetters.replay(), other.deadLetters.replay()]);
     expect(counts.toSorted()).toEqual([0, 5]);
   });
+});
+
+test('dead letters are read to their end, also where the broker gives nothing at first', async () => {
+  const letter = (id: number): IncomingRecord => {
+    const origin = {
+      partition: { topic: 't', partition: 0 },
+      record: { offset: id, key: null, value: null, headers: {} },
+    };
+    const written = letterOf(origin as unknown as HeldRecord, 'g', { reason: 'why', attempts: 1, deadAt: 0 });
+    return { ...written, offset: id, time: 0, isBrokerTime: false, bytes: 1, headers: { ...written.headers } };
+  };
+  const answers = [
+    { records: [letter(0)], end: 1 },
+    { records: [], end: 1 },
+    { records: [letter(1)], end: 2 },
+  ];
+  const driver = {
+    ranges: async () => [{ partition: 0, low: 0, high: 2 }],
+    read: async () => answers.shift(),
+  } as unknown as KafkaDriver;
+  const options = { topic: 't', group: 'g', deliveryTimeoutMs: 10_000 } as DeadLetterTopicParts['options'];
+  const letters = new DeadLetterTopic({
+    driver,
+    clock: systemClock,
+    deadTopic: 'd',
+    options,
+    pushAgain: async () => {},
+  });
+  expect(await letters.count()).toBe(2);
 });

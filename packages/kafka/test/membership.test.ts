@@ -1,10 +1,20 @@
-import { kafkaOffer, until } from 'nq-testbed';
+import { Kafka, logLevel } from 'kafkajs';
+import { kafkaOffer, type Link, type TestKafka, until } from 'nq-testbed';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { newTopic, openQueue, take } from './support/queue.ts';
 import { names, useWatchedKafka } from './support/watched-kafka.ts';
 
 const offer = await kafkaOffer();
 const [listOffsets, join, heartbeat] = [2, 11, 12];
+
+/** By which ids the group knows its members. */
+async function memberIds(server: TestKafka, groupId: string): Promise<readonly string[]> {
+  const admin = new Kafka({ brokers: [...server.internalBrokers], logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+  const { groups } = await admin.describeGroups([groupId]);
+  await admin.disconnect();
+  return groups[0]?.members.map(({ memberId }) => memberId) ?? [];
+}
 
 describe.skipIf(offer.missing !== undefined || !offer.ours)(
   `a member of a group on ${offer.name}`,
@@ -29,6 +39,24 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(
       await until('heartbeats', () => counts.heartbeats >= 3);
       expect(counts.joins).toBe(0);
       await held.ack();
+    });
+
+    test('stays the same one through an outage that is shorter than its session, and keeps what it has in hand', async () => {
+      const { server } = watched();
+      const [link] = server.links as readonly [Link];
+      const groupId = newTopic();
+      const options = { groupId, brokers: server.linkedBrokers, sessionTimeoutMs: 20_000, idleMs: 60_000 };
+      await using queue = await openQueue(server, options);
+      await queue.push({ type: 'a' });
+      const held = await take(queue);
+      const before = await memberIds(server, groupId);
+      const { accepted } = link.counts;
+      link.cut();
+      // More than it tries within one attempt to connect.
+      await until('it to have tried again and again', () => link.counts.accepted > accepted + 12);
+      link.heal();
+      await until('the ack', () => held.ack().then(() => true));
+      expect(await memberIds(server, groupId)).toEqual(before);
     });
 
     test('that asks for a session which the brokers do not allow is told so, by the name of the option', async () => {

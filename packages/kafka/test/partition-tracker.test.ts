@@ -31,6 +31,18 @@ describe('a partition tracker', () => {
     expect([tracker.watermark, tracker.runs]).toEqual([2_000_000_000, 0]);
   });
 
+  test('counts the runs that were done before it had the partition once it has reached them, and none when all is done', () => {
+    const tracker = new PartitionTracker(0, [
+      { start: 1, end: 2 },
+      { start: 3, end: 4 },
+    ]);
+    expect(tracker.runs).toBe(0);
+    const received = [0, 1, 2, 3, 4].filter((offset) => tracker.receive(offset));
+    expect([received, tracker.runs]).toEqual([[0, 2, 4], 2]);
+    for (const offset of received) tracker.complete(offset);
+    expect([tracker.watermark, tracker.runs]).toEqual([5, 0]);
+  });
+
   test('leaves out what was done before it had the partition', () => {
     const tracker = new PartitionTracker(10, [
       { start: 12, end: 14 },

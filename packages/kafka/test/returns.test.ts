@@ -26,7 +26,10 @@ function scene() {
   const expired: HandOut[] = [];
   const out = new HandedOut({ clock, leaseMs, onExpired: (handOuts) => expired.push(...handOuts) });
   const partition = new HeldPartition({ topic: 't', partition: 0, order: 'key', position: 0, note: emptyNote });
-  const record = { offset: 0, key: null, value: null, headers: {}, time: 0, isBrokerTime: false, bytes: 1 };
+  const sent = Buffer.alloc(100_000);
+  const key = sent.subarray(0, 10);
+  const headers = { raw: sent.subarray(10, 20), several: ['a', sent.subarray(20, 30)] };
+  const record = { offset: 0, key, value: sent.subarray(30, 50), headers, time: 0, isBrokerTime: false, bytes: 50 };
   const handOut = out.begin(partition.add(record, 0) as HeldRecord);
   const commits: ReturnType<typeof deferred<boolean>>[] = [];
   const burials: ReturnType<typeof deferred<boolean>>[] = [];
@@ -57,7 +60,9 @@ function scene() {
     commits,
     burials,
     back,
+    sent,
     giveBack: () => ask({}),
+    delay: () => ask({ delayMs: 10 }),
     bury: () => ask({ deadLetter: true }),
   };
 }
@@ -72,6 +77,20 @@ describe('what is given back', () => {
     expect(await Promise.all(answers)).toEqual([true, true]);
     expect([back.length, out.size]).toEqual([1, 0]);
     expect(await giveBack()).toBe(false);
+  });
+
+  test('keeps nothing alive of what was sent with it, if it is to wait', async () => {
+    const { sent, handOut, commits, delay } = scene();
+    const back = delay();
+    await nextTurn();
+    commits[0]?.resolve(true);
+    expect(await back).toBe(true);
+    const { record } = handOut.held;
+    const { key, value, headers } = record;
+    expect(record).toMatchObject({ offset: 0, bytes: 50, key: Buffer.alloc(10), value: Buffer.alloc(20) });
+    expect(headers).toEqual({ raw: Buffer.alloc(10), several: ['a', Buffer.alloc(10)] });
+    for (const bytes of [key, value, headers['raw'], headers['several']?.[1]])
+      expect((bytes as Buffer).buffer).not.toBe(sent.buffer);
   });
 
   test('is asked for again by who asked meanwhile, if it has failed', async () => {

@@ -2,7 +2,7 @@ import { Kafka, logLevel } from 'kafkajs';
 import { kafkaOffer, type TestKafka, until } from 'nq-testbed';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { kafkaReader } from '../src/index.ts';
-import { newTopic, openQueue, take, takeAll } from './support/queue.ts';
+import { begin, newTopic, openQueue, take, takeAll } from './support/queue.ts';
 
 const offer = await kafkaOffer();
 
@@ -214,13 +214,15 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`a topic on ${offer.
     expect(errors).toEqual([bug]);
   });
 
-  test('that is deleted and made anew while the queue is open is used again', async () => {
-    const topic = await createTopic();
-    await using queue = await openQueue(server, { topic, createTopic: undefined });
-    await queue.push({ type: 'before' });
-    expect(await takeAll(queue, 1)).toEqual(['before']);
-    await remakeTopic(topic);
-    await queue.push({ type: 'after' });
-    expect(await takeAll(queue, 1)).toEqual(['after']);
-  });
+  test.each(['earliest', 'latest'] as const)(
+    'that is deleted and made anew is read from its first event, by a group that began at the %s',
+    async (startFrom) => {
+      const topic = await createTopic();
+      await using queue = await openQueue(server, { topic, startFrom, createTopic: undefined });
+      await begin(queue);
+      await remakeTopic(topic);
+      await queue.push({ type: 'after' });
+      expect(await takeAll(queue, 1)).toEqual(['after']);
+    },
+  );
 });

@@ -335,7 +335,11 @@ describe('a configuration of type redis', () => {
     ['the alias of a file', 'redis://localhost?queue_key=q', /unknown URL parameter "queue_key"/],
     ['a parameter twice', 'redis://localhost?queueKey=q&queueKey=r', /"queueKey" is given twice/],
     ['a database twice', 'redis://localhost/1?queueKey=q&db=2', /"db" is given twice/],
-    ['what has no form in a URL', 'redis://localhost?queueKey=q&tls=true', /"tls" has no form in a URL: give it in extra/],
+    [
+      'what has no form in a URL',
+      'redis://localhost?queueKey=q&tls=true',
+      /"tls" has no form in a URL: give it in extra/,
+    ],
     ['a database that is a name', 'redis://localhost/jobs?queueKey=q', /path of the URL must be the number/],
     ['a database of many digits', 'redis://localhost/1234567890?queueKey=q', /path of the URL must be the number/],
     ['a path below the database', 'redis://localhost/0/1?queueKey=q', /path of the URL must be the number/],

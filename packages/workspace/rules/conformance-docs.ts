@@ -128,14 +128,18 @@ function guaranteesPage(book: readonly Rule[]): string {
     optionsOf(readRepositoryFile('packages/core/src/capabilities.ts'), 'Capabilities')
       .map(({ option, meaning }) => `- \`${option}\`: ${meaning}`)
       .join('\n'),
-    'Order is that of handing out. **Handlers of one key may run at the same time** on a channel and on Redis, if a dispatcher has several workers or there are several processes: `start(1)` in one process runs one after the other. On Kafka, with `order: \'key\'`, an event is handed out when those of its key before it are settled.',
+    "Order is that of handing out. **Handlers of one key may run at the same time** on a channel and on Redis, if a dispatcher has several workers or there are several processes: `start(1)` in one process runs one after the other. On Kafka, with `order: 'key'`, an event is handed out when those of its key before it are settled.",
   ].join('\n\n');
 }
 
 function testedBy(book: readonly Rule[], name: keyof Capabilities): string {
-  const looking = book.filter(({ requires, looksAt = [] }) => [...(requires?.capabilities ?? []), ...looksAt].includes(name));
+  const looking = book.filter(({ requires, looksAt = [] }) =>
+    [...(requires?.capabilities ?? []), ...looksAt].includes(name),
+  );
   const link = ({ id }: Rule): string => `[${id}](rules.md#${anchorOf(book, id)})`;
-  const negative = looking.filter(({ requires, otherwise }) => otherwise !== undefined && requires?.capabilities.includes(name));
+  const negative = looking.filter(
+    ({ requires, otherwise }) => otherwise !== undefined && requires?.capabilities.includes(name),
+  );
   return [...looking.map(link), ...(negative.length === 0 ? [] : [`(${negative.map(link).join(' ')})`])].join(' ');
 }
 

@@ -1,7 +1,8 @@
 import { KafkaFailure } from '../kafka-failure.ts';
 import { type AbortedTransaction, readBatches, type ReadRecords } from '../read-batches.ts';
 import { unreadable, WireReader } from '../wire-reader.ts';
-import { adapted, type Broker, readOldMessages, refuseBefore } from './internals.ts';
+import { adapted, type Broker, protocolErrorOf, readOldMessages, refuseBefore } from './internals.ts';
+import { failureOf } from './kafkajs-failures.ts';
 
 /** What is asked of a broker that leads partitions. */
 export interface FetchRequest {
@@ -63,6 +64,11 @@ export async function fetchRecords(
   for (const one of own) {
     const from = asked.get(one.partition);
     if (from === undefined || (left <= 0 && one.bytes.length > 0)) continue;
+    const refusal = refusalOf(topic, one);
+    if (refusal !== undefined) {
+      fetched.push(unread(one.partition, refusal));
+      continue;
+    }
     const read = await readPartition(one, from, left);
     left -= read.bytes;
     fetched.push(read);
@@ -84,15 +90,40 @@ async function readPartition(
   } catch (error) {
     if (!(error instanceof KafkaFailure)) throw error;
     // What is in the other partitions can be read all the same.
-    return { partition, isAll: false, records: [], end: undefined, bytes: 0, failure: error };
+    return unread(partition, error);
   }
+}
+
+function unread(partition: number, failure: KafkaFailure): FetchedPartition {
+  return { partition, isAll: false, records: [], end: undefined, bytes: 0, failure };
+}
+
+/**
+ * Why one partition is not sent, if that says nothing of the others: its records cannot be read by the broker itself, for
+ * example.
+ *
+ * @throws what kafkajs throws for it, if something is to be done about it: another broker leads it, or the offset is gone.
+ */
+function refusalOf(topic: string, { partition, errorCode }: SentPartition): KafkaFailure | undefined {
+  if (errorCode === 0) return undefined;
+  const error = Object.assign(protocolErrorOf(errorCode) as Error, { topic, partition });
+  const failure = failureOf(error, false, { topic });
+  if (failure.kind !== 'other') throw error;
+  return failure;
 }
 
 function readingAnswers(broker: Broker): Broker {
   return adapted(broker, (protocol) => {
     refuseBefore(firstFetch, protocol);
     const { apiVersion } = protocol.request;
-    return { ...protocol, response: { ...protocol.response, decode: async (bytes) => readAnswer(bytes, apiVersion) } };
+    return {
+      ...protocol,
+      response: {
+        decode: async (bytes) => readAnswer(bytes, apiVersion),
+        // kafkajs fails the whole answer for what is said of one partition.
+        parse: async (answer) => answer,
+      },
+    };
   });
 }
 

@@ -89,10 +89,10 @@ export class KafkajsDriver implements KafkaDriver {
     await this.#ask({ topic }, () => createTopic(this.#cluster, topic, options));
   }
 
-  async ranges(topic: string, count = 0): Promise<readonly PartitionRange[]> {
+  async ranges(topic: string, count = 0, only?: readonly number[]): Promise<readonly PartitionRange[]> {
     await this.#ask({ topic }, () => this.#knowPartitions(topic, count));
-    const low = await this.#offsets(topic, { fromBeginning: true });
-    const high = await this.#offsets(topic, { fromBeginning: false });
+    const low = await this.#offsets(topic, { fromBeginning: true }, only);
+    const high = await this.#offsets(topic, { fromBeginning: false }, only);
     return Array.from(low, ([partition, offset]) => ({ partition, low: offset, high: high.get(partition) ?? offset }));
   }
 
@@ -242,12 +242,11 @@ export class KafkajsDriver implements KafkaDriver {
     if (this.#cluster.findTopicPartitionMetadata(topic).length < count) await this.#cluster.refreshMetadata();
   }
 
-  async #offsets(topic: string, from: object): Promise<ReadonlyMap<number, number>> {
+  async #offsets(topic: string, from: object, only?: readonly number[]): Promise<ReadonlyMap<number, number>> {
     return this.#ask({ topic }, async () => {
       await this.#knowPartitions(topic, 0);
-      const partitions = this.#cluster.findTopicPartitionMetadata(topic).map(({ partitionId }) => ({
-        partition: partitionId,
-      }));
+      const known = this.#cluster.findTopicPartitionMetadata(topic).map(({ partitionId }) => partitionId);
+      const partitions = known.filter((one) => only?.includes(one) ?? true).map((partition) => ({ partition }));
       const [answer] = await this.#cluster.fetchTopicsOffset([{ topic, partitions, ...from }]);
       return new Map(answer?.partitions.map(({ partition, offset }) => [partition, Number(offset)]));
     });

@@ -5,7 +5,7 @@ import { type FailureKind, KafkaFailure } from '../kafka-failure.ts';
 import { type FetchedPartition, fetchRecords } from './fetch-records.ts';
 import { type Cluster, type ConsumerGroup, endConnections } from './internals.ts';
 import { failureOf } from './kafkajs-failures.ts';
-import type { MemberParts } from './member-parts.ts';
+import type { FetchPass, MemberParts, Round } from './member-parts.ts';
 import { newGroup } from './new-group.ts';
 
 /** How long a broker waits for a record before it answers that there is none, in milliseconds: so long the first fetch after a join may wait for the last one before it. */
@@ -24,21 +24,6 @@ const ofCommit: ReadonlySet<FailureKind> = new Set(['tooLarge', 'refused', 'othe
 /** How long a coordinator that does not answer is waited for when a member leaves, in milliseconds. */
 const leaveMs = 500;
 
-/** As long as the same brokers lead our partitions. */
-interface FetchPass {
-  isOver: boolean;
-  readonly leaders: string;
-}
-
-/** A time between two joins. */
-interface Round {
-  readonly group: ConsumerGroup;
-  readonly generation: number;
-  readonly memberId: string | null;
-  /** Why it is over; `undefined` as long as it is not. */
-  end: { readonly error: unknown } | undefined;
-}
-
 /**
  * A member of a group: joins, sends heartbeats by the clock, whatever else happens, and fetches from every broker that
  * leads one of its partitions.
@@ -47,9 +32,11 @@ export class KafkajsMember implements KafkaMember {
   readonly #parts: MemberParts;
   #cluster: Cluster | undefined;
   #group: ConsumerGroup | undefined;
+  /** As whom the group knows us, whichever connections we have. */
+  #memberId: string | null = null;
   #round: Round | undefined;
-  /** The last generation in which we were, and as whom. */
-  #last: { readonly memberId: string | null; readonly generation: number } | undefined;
+  /** The last generation in which we were. */
+  #lastGeneration = -Infinity;
   #owned: readonly number[] = [];
   /** Told when something is to be fetched again; and when there is nothing to do any more. */
   readonly #resumed: Changes;
@@ -155,9 +142,10 @@ export class KafkajsMember implements KafkaMember {
     const round: Round = { group, generation, memberId, end: undefined };
     this.#round = round;
     // The same generation is answered to who joins again while nothing has changed for the others.
-    const passed = this.#last?.memberId === memberId ? generation - this.#last.generation : Infinity;
+    const passed = this.#memberId === memberId ? generation - this.#lastGeneration : Infinity;
     const continues = passed === 0 || passed === 1;
-    this.#last = { memberId, generation };
+    this.#memberId = memberId;
+    this.#lastGeneration = generation;
     this.#owned = [...partitions];
     void this.#beat(round);
     const positions = await listener.joined({ generation: round, continues, partitions: this.#owned });
@@ -177,6 +165,7 @@ export class KafkajsMember implements KafkaMember {
     await cluster.connect();
     await cluster.addMultipleTargetTopics([options.topic]);
     const group = newGroup(cluster, options, () => this.#wanted());
+    group.memberId = this.#memberId;
     this.#group = group;
     return { cluster, group };
   }
@@ -315,13 +304,14 @@ export class KafkajsMember implements KafkaMember {
   async #findRecords({ partition }: { readonly partition: number }): Promise<void> {
     const { options, listener } = this.#parts;
     const { topic, group: groupId } = options;
+    const asked = Number(String(this.#group?.offsetManager.nextOffset(topic, partition) ?? 0));
     const [answer] = await (this.#cluster as Cluster).fetchTopicsOffset([
       { topic, partitions: [{ partition }], fromBeginning: true },
     ]);
     const position = Number(answer?.partitions[0]?.offset ?? 0);
     this.#cluster?.markOffsetAsCommitted({ groupId, topic, partition, offset: String(position) });
     this.#group?.resolveOffset({ topic, partition, offset: String(position - 1) });
-    listener.lostRecords(partition, position);
+    listener.lostRecords(partition, asked, position);
   }
 
   /** Asks for the leaders, if that was long ago, or a partition of ours has none. */
@@ -356,9 +346,14 @@ export class KafkajsMember implements KafkaMember {
     const round = this.#round;
     if (round !== undefined) this.#end(round, error);
     const isEnded = (error as { readonly type?: unknown }).type === 'UNKNOWN_MEMBER_ID';
-    if (isEnded && this.#group !== undefined) this.#group.memberId = null;
+    if (isEnded) {
+      this.#memberId = null;
+      if (this.#group !== undefined) this.#group.memberId = null;
+      // Somebody else may have them, and something of them in hand.
+      this.#owned = [];
+    }
     // A topic of that name that is there later may be another one, whose offsets begin anew.
-    if (failure.kind === 'missing') this.#last = undefined;
+    if (failure.kind === 'missing') this.#lastGeneration = -Infinity;
     // As it is meant to be: somebody joins, or leaves.
     if (failure.kind === 'moved' || isEnded) return;
     if ((error as Error).name === 'KafkaJSStaleTopicMetadataAssignment') return;
@@ -370,17 +365,15 @@ export class KafkajsMember implements KafkaMember {
 
   /** Begins with connections that are new, but as the same member. */
   async #reconnect(): Promise<void> {
-    const memberId = this.#group?.memberId ?? null;
     this.#endCluster();
     this.#group = undefined;
     if (this.#closed) return;
-    const { group } = await this.#connected().catch(() => ({ group: undefined }));
-    if (group !== undefined) {
-      group.memberId = memberId;
-      return;
+    try {
+      await this.#connected();
+    } catch {
+      // It was connected, and is of no use: the topic is not there, for example.
+      this.#endCluster();
     }
-    // It was connected, and is of no use: the topic is not there, for example.
-    this.#endCluster();
   }
 
   #endCluster(): void {

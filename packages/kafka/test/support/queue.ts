@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Delivery, MessageQueue } from '@nq/core';
-import type { TestKafka } from 'nq-testbed';
+import { type TestKafka, until } from 'nq-testbed';
 import { kafkaQueue, type KafkaQueueOptions } from '../../src/index.ts';
 
 /** A topic that no other test has. */
@@ -42,4 +42,17 @@ export async function takeAll(queue: MessageQueue, count: number): Promise<strin
     await Promise.all(deliveries.map((delivery) => delivery.ack()));
   }
   return types;
+}
+
+/** Has the queue join its group, which may begin at the end, and leaves nothing behind. */
+export async function begin(queue: MessageQueue): Promise<void> {
+  await until('the group to have begun', async () => {
+    await queue.push({ type: 'begin' });
+    return queue.pop({ timeoutMs: 200 }).then((delivery) => delivery?.ack().then(() => true));
+  });
+  for (let left = 1; left > 0;) {
+    const deliveries = await queue.popMany(100, { timeoutMs: 500 });
+    await Promise.all(deliveries.map((delivery) => delivery.ack()));
+    left = deliveries.length;
+  }
 }
