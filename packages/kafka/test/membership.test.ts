@@ -59,6 +59,22 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(
       expect(await memberIds(server, groupId)).toEqual(before);
     });
 
+    test('begins anew when its session has ended in an outage, and has what is not done', async () => {
+      const { server } = watched();
+      const [link] = server.links as readonly [Link];
+      const groupId = newTopic();
+      await using queue = await openQueue(server, { groupId, brokers: server.linkedBrokers, idleMs: 60_000 });
+      await queue.push({ type: 'a' });
+      const held = await take(queue);
+      link.cut();
+      await until('the session to end', async () => (await memberIds(server, groupId)).length === 0);
+      link.heal();
+      const again = await take(queue, 20_000);
+      expect([again.event.id, again.attempt]).toEqual([held.event.id, 2]);
+      await again.ack();
+      await expect(held.ack()).rejects.toMatchObject({ code: 'NQ_LEASE_LOST' });
+    });
+
     test('that asks for a session which the brokers do not allow is told so, by the name of the option', async () => {
       await using queue = await openQueue(watched().server, { sessionTimeoutMs: 86_400_000 });
       await expect(queue.pop()).rejects.toMatchObject({

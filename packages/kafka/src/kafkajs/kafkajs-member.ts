@@ -136,7 +136,13 @@ export class KafkajsMember implements KafkaMember {
     await listener.leaving();
     this.#round = undefined;
     const { cluster, group } = await this.#connected();
-    await group.joinAndSync();
+    try {
+      await group.joinAndSync();
+    } catch (error) {
+      // The group does not know us any more: of that, kafkajs tells nothing but that it has forgotten who we were.
+      if (group.memberId === null) this.#forgetMembership();
+      throw error;
+    }
     const partitions = group.assigned().find((own) => own.topic === topic)?.partitions ?? [];
     const { generationId: generation, memberId } = group;
     const round: Round = { group, generation, memberId, end: undefined };
@@ -346,12 +352,7 @@ export class KafkajsMember implements KafkaMember {
     const round = this.#round;
     if (round !== undefined) this.#end(round, error);
     const isEnded = (error as { readonly type?: unknown }).type === 'UNKNOWN_MEMBER_ID';
-    if (isEnded) {
-      this.#memberId = null;
-      if (this.#group !== undefined) this.#group.memberId = null;
-      // Somebody else may have them, and something of them in hand.
-      this.#owned = [];
-    }
+    if (isEnded) this.#forgetMembership();
     // A topic of that name that is there later may be another one, whose offsets begin anew.
     if (failure.kind === 'missing') this.#lastGeneration = -Infinity;
     // As it is meant to be: somebody joins, or leaves.
@@ -361,6 +362,13 @@ export class KafkajsMember implements KafkaMember {
     await this.#ends.next(this.#retryMs);
     this.#retryMs = Math.min(longestRetryMs, 2 * this.#retryMs);
     await this.#reconnect();
+  }
+
+  #forgetMembership(): void {
+    this.#memberId = null;
+    if (this.#group !== undefined) this.#group.memberId = null;
+    // Somebody else may have them, and something of them in hand.
+    this.#owned = [];
   }
 
   /** Begins with connections that are new, but as the same member. */
