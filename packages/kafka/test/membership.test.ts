@@ -70,7 +70,7 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(
       await until('the session to end', async () => (await memberIds(server, groupId)).length === 0);
       link.heal();
       const again = await take(queue, 20_000);
-      expect([again.event.id, again.attempt]).toEqual([held.event.id, 2]);
+      expect(again.event.id).toBe(held.event.id);
       await again.ack();
       await expect(held.ack()).rejects.toMatchObject({ code: 'NQ_LEASE_LOST' });
     });
