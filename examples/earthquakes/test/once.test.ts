@@ -34,7 +34,7 @@ describe('OncePerEvent', () => {
   test('runs them again after they failed', async () => {
     const once = new OncePerEvent();
     const event = marked(once, 1);
-    const fail = (): Promise<void> => Promise.reject(new Error('no'));
+    const fail = (): Promise<never> => Promise.reject(new Error('no'));
     await expect(once.middleware(event, context, fail)).rejects.toThrow('no');
     expect([await handOut(once, event), await handOut(once, event)]).toEqual([1, 0]);
   });
@@ -43,7 +43,7 @@ describe('OncePerEvent', () => {
     const once = new OncePerEvent();
     const event = marked(once, 1);
     let reject: (error: Error) => void = () => {};
-    const promise = new Promise<void>((_resolve, no) => (reject = no));
+    const promise = new Promise<never>((_resolve, no) => (reject = no));
     const first = once.middleware(event, context, () => promise);
     const second = once.middleware(event, context, () => Promise.reject(new Error('it ran')));
     reject(new Error('no'));

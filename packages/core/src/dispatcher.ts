@@ -38,7 +38,7 @@ import { checkData } from './schema.ts';
  */
 export function createDispatcher<Events extends EventMap = Record<string, unknown>>(
   source: DispatcherSource,
-  options: DispatcherOptions<Events> = {},
+  options: DispatcherOptions<NoInfer<Events>> = {},
 ): Dispatcher<Events> {
   return new QueueDispatcher(
     readSource(source),

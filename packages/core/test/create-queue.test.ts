@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createQueue, isNqError, isSynchronousQueue, type QueueDriver } from '../src/index.ts';
+import { createQueue, isNqError, isSynchronousQueue, type QueueDriver, type RewindPosition } from '../src/index.ts';
 import { memoryDriver, virtualClock } from '../src/testing.ts';
 import { event, openQueueOn, take } from './support/open-queue.ts';
 import { rejection } from './support/promises.ts';
@@ -152,9 +152,9 @@ describe('rewind()', () => {
       },
     }));
     await queue.rewind({ time: 5 });
-    await queue.rewind({ time: undefined, position: 'a' } as unknown as { position: string });
-    expect(await rejection(queue.rewind({ position: '0-1' }))).toMatchObject({ code: 'NQ_BACKEND', cause: raw });
-    expect(positions).toEqual([{ time: 5 }, { position: '0-1' }]);
+    const position = { time: undefined, position: '0-1' } as unknown as RewindPosition;
+    expect(await rejection(queue.rewind(position))).toMatchObject({ code: 'NQ_BACKEND', cause: raw });
+    expect(positions).toStrictEqual([{ time: 5 }, { position: '0-1' }]);
   });
 
   const positions: readonly (readonly [unknown, ErrorConstructor, string])[] = [

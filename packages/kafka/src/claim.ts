@@ -38,9 +38,8 @@ export async function whileClaimed<Result>(
   { driver, clock, membership, limitMs, busy }: ClaimParts,
   work: (claim: Claim) => Promise<Result>,
 ): Promise<Result> {
-  let generation: unknown;
-  /** Whether partitions are dealt out anew, so that nobody knows who has them. */
-  let isOpen = true;
+  /** The membership in which the partitions are ours, if they are; `isOpen` while they are dealt out anew, so that nobody knows. */
+  const mine: { generation: unknown; isOpen: boolean } = { generation: undefined, isOpen: true };
   const changes = new Changes(clock);
   let begin = (): void => {};
   let refuse = (_failure: KafkaFailure): void => {};
@@ -52,12 +51,12 @@ export async function whileClaimed<Result>(
     { ...membership, claimsAll: true },
     {
       async leaving() {
-        isOpen = true;
+        mine.isOpen = true;
       },
       async joined(assignment) {
         const { partitions } = assignment;
-        generation = partitions.length > 0 ? assignment.generation : undefined;
-        isOpen = false;
+        mine.generation = partitions.length > 0 ? assignment.generation : undefined;
+        mine.isOpen = false;
         changes.tell();
         if (partitions.length > 0) begin();
         member.pause(partitions);
@@ -74,11 +73,11 @@ export async function whileClaimed<Result>(
   try {
     if (!(await within(turn, limitMs, false, clock))) throw new NqError('NQ_UNAVAILABLE', busy);
     return await work({
-      commit: (offsets) => member.commit(generation, offsets),
+      commit: (offsets) => member.commit(mine.generation, offsets),
       async check() {
         const deadline = clock.now() + limitMs;
-        while (isOpen && clock.now() < deadline) await changes.next(deadline - clock.now());
-        if (isOpen || generation === undefined) throw new NqError('NQ_UNAVAILABLE', busy);
+        while (mine.isOpen && clock.now() < deadline) await changes.next(deadline - clock.now());
+        if (mine.isOpen || mine.generation === undefined) throw new NqError('NQ_UNAVAILABLE', busy);
       },
     });
   } finally {

@@ -1,6 +1,6 @@
 import { type QueueEvent, type RewindPosition, systemClock } from '@nq/core';
 import { checkMs, checkOptions, checkPosition } from '@nq/core/parts';
-import type { IncomingRecord, KafkaDriver } from './kafka-driver.ts';
+import type { IncomingRecord } from './kafka-driver.ts';
 import { kafkaError, openError } from './kafka-error.ts';
 import { KafkaFailure } from './kafka-failure.ts';
 import { checkServer, checkTopic, type ServerOptions, serverNames } from './kafka-options.ts';
