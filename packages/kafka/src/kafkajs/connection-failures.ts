@@ -16,6 +16,9 @@ interface ConnectionFailure {
   readonly isUnsent?: boolean;
 }
 
+/** Begins the message of an error that says that something else came than an answer. */
+export const noAnswer = 'what has come is no answer of Kafka';
+
 /** The first that fits counts. */
 const connectionFailures: readonly ConnectionFailure[] = [
   {
@@ -82,6 +85,7 @@ const connectionFailures: readonly ConnectionFailure[] = [
     kind: 'away',
     meaning: (broker) => `${broker} has hung up`,
   },
+  { signs: [noAnswer], kind: 'away', meaning: (broker) => `${broker} has sent what is no answer of Kafka` },
   { signs: ['Connection timeout'], kind: 'away', meaning: (broker) => `${broker} does not answer` },
   { signs: ['Not connected'], kind: 'away', meaning: () => 'there is no connection to Kafka', isUnsent: true },
 ];
@@ -105,8 +109,10 @@ export function connectionFailureOf(error: ConnectionError, sent: boolean): read
   return [kind, isAddress ? meaning(`the broker at ${broker}`, broker) : meaning('the broker', 'its address')];
 }
 
-/** Whether `error` says that a connection was there, and has ended before there was an answer. */
+/** Whether `error` says that a connection was there, and has ended before there was an answer of Kafka. */
 export function isHangUp({ name, message, code }: ConnectionError): boolean {
   if (name === 'KafkaJSConnectionClosedError' || code === 'ECONNRESET' || code === 'EPIPE') return true;
+  // Who speaks TLS says so in an alert, where something else comes, and hangs up.
+  if (message.includes(noAnswer)) return true;
   return message === 'Connection closed by the server' || message.includes('before secure TLS');
 }

@@ -7,6 +7,7 @@ import { KafkaFailure } from '../kafka-failure.ts';
 import { askWhoAnswers } from './ask-who-answers.ts';
 import { calmTimers } from './calm-timers.ts';
 import { tellWhyNoCoordinator } from './coordinator.ts';
+import { guardFrames } from './guard-frames.ts';
 import { noteRefusals } from './refusals.ts';
 
 /**
@@ -253,6 +254,7 @@ export function createCluster(kafka: Kafka, options: object): Cluster {
   connectionPoolBuilder.build = async (place) => {
     const connections = await build(place);
     calmTimers(connections);
+    guardFrames(connections);
     connectOnce(connections);
     noteRefusals(connections);
     // kafkajs makes new ones for a broker that it has given up, and has no more of the old ones then.

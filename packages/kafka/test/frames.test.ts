@@ -1,0 +1,118 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
+import fc from 'fast-check';
+import { Kafka, logLevel } from 'kafkajs';
+import { until } from 'nq-testbed';
+import { describe, expect, test } from 'vitest';
+import { type Connection, createCluster, encoded } from '../src/kafkajs/internals.ts';
+import { failureOf } from '../src/kafkajs/kafkajs-failures.ts';
+import { openQueue } from './support/queue.ts';
+
+/** Something at a port that says one thing after the other, on each connection when it is asked something there. */
+async function speaker(...says: readonly ((client: Socket) => void)[]): Promise<AsyncDisposable & { port: number }> {
+  const clients: Socket[] = [];
+  const server = createServer((client) => {
+    const say = says[Math.min(clients.length, says.length - 1)];
+    clients.push(client);
+    client.on('error', () => {});
+    client.once('data', () => say?.(client));
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    async [Symbol.asyncDispose]() {
+      for (const client of clients) client.destroy();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+/** A connection to that port, as every queue has it. */
+async function connectionTo(port: number): Promise<Connection> {
+  const place = { host: '127.0.0.1', port };
+  const kafka = new Kafka({ brokers: [`${place.host}:${port}`], logLevel: logLevel.NOTHING });
+  const { pool } = await createCluster(kafka, {}).connectionPoolBuilder.build(place);
+  return pool[0];
+}
+
+/** Asks something, what it is does not matter. @returns the bytes of the answer. */
+async function ask(connection: Connection): Promise<unknown> {
+  await connection.connect();
+  return connection.send({
+    request: { apiKey: 18, apiVersion: 0, apiName: 'ApiVersions', encode: async () => encoded(Buffer.alloc(0)) },
+    response: { decode: async (bytes) => bytes, parse: async (bytes) => bytes },
+  });
+}
+
+/** The answer to the request of that number. */
+function answer(number: number, body: string): Buffer {
+  const head = Buffer.alloc(8);
+  head.writeInt32BE(4 + body.length, 0);
+  head.writeInt32BE(number, 4);
+  return Buffer.concat([head, Buffer.from(body)]);
+}
+
+const nonsense = [
+  ['of no length', '00000000'],
+  ['too short for its number', '00000003 000000'],
+  ['of the length -1', 'ffffffff'],
+  ['of a length below zero', 'fffffffb 00000000 00'],
+  ['longer than any', '7fffffff 00000000'],
+  ['of a broker that speaks TLS', '15030300 020246'],
+  ['of no Kafka', Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n').toString('hex')],
+] as const;
+
+describe('an answer', () => {
+  test.each(nonsense)('%s ends its connection, and is told as a lost one', async (_what, text) => {
+    await using server = await speaker((client) => client.write(Buffer.from(text.replaceAll(' ', ''), 'hex')));
+    const connection = await connectionTo(server.port);
+    const error: unknown = await ask(connection).catch((thrown: unknown) => thrown);
+    expect(failureOf(error, false)).toMatchObject({
+      kind: 'away',
+      meaning: `the broker at 127.0.0.1:${server.port} has sent what is no answer of Kafka`,
+    });
+    expect(failureOf(error, true).kind).toBe('unsure');
+    expect(connection.socket?.destroyed).toBe(true);
+  });
+
+  test('that is none is told by who opens a queue', async () => {
+    await using server = await speaker((client) => client.write(Buffer.alloc(4)));
+    const opened = openQueue({ brokers: [`127.0.0.1:${server.port}`] } as never, { openTimeoutMs: 3000 });
+    await expect(opened).rejects.toMatchObject({
+      code: 'NQ_UNAVAILABLE',
+      message: expect.stringContaining('has sent what is no answer of Kafka'),
+    });
+  });
+
+  test('is read in whatever pieces it comes', async () => {
+    const sent = Buffer.concat([answer(0, ''), answer(1, 'to be'), answer(2, 'or not')]);
+    await using server = await speaker();
+    await fc.assert(
+      fc.asyncProperty(fc.uniqueArray(fc.nat(sent.length), { maxLength: 8 }), async (cuts) => {
+        const connection = await connectionTo(server.port);
+        const asked = [ask(connection), ask(connection), ask(connection)];
+        await until('all to be asked', () => connection.requestQueue.inflight.size === 3);
+        const ends = [...cuts.toSorted((a, b) => a - b), sent.length];
+        for (const [index, end] of ends.entries()) {
+          connection.socket?.emit('data', sent.subarray(ends[index - 1] ?? 0, end));
+        }
+        expect((await Promise.all(asked)).map(String)).toEqual(['', 'to be', 'or not']);
+        connection.socket?.destroy();
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  test('that broke off is no begin of the first one of the next connection', async () => {
+    const whole = answer(0, 'to be or not to be');
+    await using server = await speaker(
+      (client) => client.write(whole.subarray(0, 12), () => client.resetAndDestroy()),
+      (client) => client.write(answer(1, 'that is the question')),
+    );
+    const connection = await connectionTo(server.port);
+    await expect(ask(connection)).rejects.toThrow(/ECONNRESET/);
+    expect(String(await ask(connection))).toBe('that is the question');
+    connection.socket?.destroy();
+  });
+});
