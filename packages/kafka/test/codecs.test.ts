@@ -138,6 +138,40 @@ describe('records that are compressed', () => {
     await expect(unpack('lz4', frame)).rejects.toMatchObject({ kind: 'unreadable' });
   });
 
+  // In front of each is how many bytes it stands for.
+  test.each([
+    ['literals of a length below zero', '05 fcfaffffff'],
+    ['literals that are longer than a block', '05 106162'],
+    ['literals whose length is cut off', '05 f4ff'],
+    ['more literals than it stands for', '01 086162 63'],
+    ['a match that is longer than what it stands for', '05 0061 120100'],
+    ['a match with nothing before it', '04 0061 0a0200'],
+    ['a match at no distance', '04 0061 0a0000'],
+    ['a match at a distance below zero', '04 0061 0bffffffff'],
+    ['a match that is cut off', '05 0061 0a'],
+    ['a short match that is cut off', '05 0061 01'],
+    ['fewer bytes than it stands for', '05 086162 63'],
+    ['a length that is cut off', '80'],
+    ['a length that is below zero', 'feffffff0f'],
+  ])('are refused if a block of Snappy is %s', async (_, text) => {
+    await expect(unpack('snappy', Buffer.from(text.replaceAll(' ', ''), 'hex'))).rejects.toMatchObject({
+      kind: 'unreadable',
+    });
+  });
+
+  test('with Snappy may have every kind of literals and matches', async () => {
+    const block = Buffer.concat([
+      Buffer.from('fc02 08616263 0103 0a0300 0b0a000000'.replaceAll(' ', ''), 'hex'),
+      Buffer.from(
+        `f03c${'79'.repeat(61)} f42b01${'78'.repeat(300)} f8020000${'7a'.repeat(3)}`.replaceAll(' ', ''),
+        'hex',
+      ),
+      Buffer.from(`fc02000000${'77'.repeat(3)}`, 'hex'),
+    ]);
+    const text = `abcabcabcaabc${'y'.repeat(61)}${'x'.repeat(300)}zzzwww`;
+    expect((await unpack('snappy', block)).toString()).toBe(text);
+  });
+
   test.each(['ffffff7f', 'ffffffff'])('are refused if a block of LZ4 says that it has %s bytes', async (length) => {
     const frame = Buffer.from(`04224d18604082${length}00000000`, 'hex');
     await expect(unpack('lz4', frame)).rejects.toMatchObject({ kind: 'unreadable' });

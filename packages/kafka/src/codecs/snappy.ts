@@ -1,19 +1,19 @@
 import { type Codec, mostBytes, refuseMissing } from './codec.ts';
+import { checkBlock } from './snappy-block.ts';
 
 /** What is in front of blocks as the client of Java frames them: a magic number, and two versions. */
 const frameMagic = Buffer.from('82534e4150505900', 'hex');
 const frameHead = 16;
-
-/** Three bytes stand for 64 at the most, so a block that claims more than so many for each of its own is none. */
-const bestRatio = 22;
 
 /** Snappy: one block when we write it; one block, or the frames of Java, when we read it. */
 export async function loadSnappy(): Promise<Codec> {
   const { default: snappy } = await import('snappyjs').catch((error: unknown) =>
     refuseMissing('snappy', 'snappyjs', error),
   );
-  const unpack = (block: Buffer, left: number): Buffer =>
-    snappy.uncompress(block, Math.min(left, bestRatio * block.length));
+  const unpack = (block: Buffer, left: number): Buffer => {
+    checkBlock(block, left);
+    return snappy.uncompress(block);
+  };
   return {
     compress: async (plain) => snappy.compress(plain),
     decompress: async (compressed) => {
