@@ -1,4 +1,4 @@
-import type { IncomingRecord } from './kafka-driver.ts';
+import { type IncomingRecord, noTime } from './kafka-driver.ts';
 import { unreadable, WireReader } from './wire-reader.ts';
 
 /** What the records of a batch count from. */
@@ -15,6 +15,14 @@ type Headers = Record<string, Buffer | string | (Buffer | string)[]>;
 /** Of how many headers the texts are kept that were read last, and how long they may be: events have some ten short ones. */
 const mostKept = 32;
 const longestKept = 256;
+
+/** The last moment that RFC 3339 can write. */
+const lastTime = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+
+/** The time of a record that says `time`: none, as of one that says none, if it is no date in milliseconds. */
+export function timeOf(time: number): number {
+  return time >= 0 && time <= lastTime ? time : noTime;
+}
 
 /**
  * A record as it lies in the bytes of its batch, which it keeps. What it holds is read when it is asked for: most of what is
@@ -47,8 +55,8 @@ export class FetchedRecord implements IncomingRecord {
     const end = reader.position + this.bytes;
     reader.int8();
     const recordTime = baseTime + reader.varlong();
-    this.time = brokerTime ?? recordTime;
-    this.isBrokerTime = brokerTime !== undefined;
+    this.time = timeOf(brokerTime ?? recordTime);
+    this.isBrokerTime = brokerTime !== undefined && this.time !== noTime;
     this.offset = first + reader.varint();
     this.#source = reader.source;
     this.#keyAt = reader.position;

@@ -10,7 +10,7 @@ import { GivenUp } from './given-up.ts';
 import { HandedOut } from './handed-out.ts';
 import { type HandOut, HeldPartition, type HeldRecord } from './held-partition.ts';
 import type { KafkaFailure } from './kafka-failure.ts';
-import type { Assignment, IncomingRecord, KafkaMember, MemberListener } from './kafka-driver.ts';
+import { type Assignment, type IncomingRecord, type KafkaMember, type MemberListener, noTime } from './kafka-driver.ts';
 import { emptyNote, type PartitionNote } from './partition-note.ts';
 import type { ParkedReader } from './parked-reader.ts';
 import { type PartitionView, type PositionOptions, positionsOf } from './positions.ts';
@@ -170,8 +170,10 @@ export class KafkaConsumer implements MemberListener {
         continue;
       }
       const handOut = this.#out.begin(held);
-      const waitedMs = Math.max(0, date - held.record.time);
-      leases.push({ receipt: handOut, event: decoded.event, attempt: held.attempts, waitedMs });
+      const { event } = decoded;
+      const { attempts: attempt, record } = held;
+      if (record.time === noTime) leases.push({ receipt: handOut, event, attempt });
+      else leases.push({ receipt: handOut, event, attempt, waitedMs: Math.max(0, date - record.time) });
     }
     if (leases.length > 0) this.#committer.mark();
     return leases;

@@ -8,6 +8,9 @@ export interface OutgoingRecord {
   readonly headers: IncomingRecord['headers'];
 }
 
+/** The time of a record of which nobody knows when it was written, in Kafka's own number for it. */
+export const noTime = -1;
+
 /**
  * A record as a partition has it. Its key, value and headers may be getters, which read anew each time: keep what is asked
  * for more than once, and name them where the record is spread or compared.
@@ -17,7 +20,7 @@ export interface IncomingRecord {
   readonly key: Buffer | null;
   readonly value: Buffer | null;
   readonly headers: Readonly<Record<string, Buffer | string | readonly (Buffer | string)[] | undefined>>;
-  /** When it was written, in milliseconds since the Unix epoch, by the clock of the producer or of the broker. */
+  /** When it was written, in milliseconds since the Unix epoch, by the clock of the producer or of the broker; or {@link noTime}. */
   readonly time: number;
   /** Whether that is the clock of the broker. */
   readonly isBrokerTime: boolean;

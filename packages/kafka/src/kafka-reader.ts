@@ -35,7 +35,7 @@ export type ReadRecord = ReadPlace & (ReadEvent | ReadFlaw);
 interface ReadPlace {
   readonly partition: number;
   readonly offset: number;
-  /** When it was written, in milliseconds since the Unix epoch, by the clock of its producer or of the broker. */
+  /** When it was written, in milliseconds since the Unix epoch, by the clock of its producer or of the broker; -1 if nobody knows. */
   readonly time: number;
 }
 

@@ -92,8 +92,8 @@ function readHead(batch: Buffer): Head {
   const reader = new WireReader(batch, at.attributes);
   const attributes = reader.int16();
   const last = first + reader.int32();
-  const baseTime = reader.int64();
-  const lastTime = reader.int64();
+  const baseTime = reader.time();
+  const lastTime = reader.time();
   const producerId = reader.bigInt64();
   const count = batch.readInt32BE(at.count);
   if (first < 0 || last < first || count < 0) throw unreadable('a record batch has impossible numbers');

@@ -42,12 +42,17 @@ export class WireReader {
     return this.#bytes.readInt32BE(this.#pass(4));
   }
 
-  /** An int64 that counts something: offsets and times are far from what a number cannot hold. */
+  /** An int64 that counts something: offsets are far from what a number cannot hold. */
   int64(): number {
-    const at = this.#pass(8);
-    const value = this.#bytes.readInt32BE(at) * 2 ** 32 + this.#bytes.readUInt32BE(at + 4);
+    const value = this.time();
     if (!Number.isSafeInteger(value)) throw unreadable('a number is too large');
     return value;
+  }
+
+  /** An int64 that tells a time, as near as a number comes to it: producers write what they like, and brokers may take it. */
+  time(): number {
+    const at = this.#pass(8);
+    return this.#bytes.readInt32BE(at) * 2 ** 32 + this.#bytes.readUInt32BE(at + 4);
   }
 
   /** An int64 that is a name. */
@@ -90,16 +95,18 @@ export class WireReader {
     return (value >>> 1) ^ -(value & 1);
   }
 
-  /** A varint of up to 64 bits, as far as a number holds them. */
+  /** A varint of up to 64 bits, as near as a number comes to it. */
   varlong(): number {
-    let value = 0;
-    let byte = 0x80;
-    for (let factor = 1; byte > 0x7f; factor *= 0x80) {
-      if (factor > 2 ** 49) throw unreadable('a number is too large');
+    let byte = this.#bytes[this.#pass(1)] as number;
+    // The lowest bit is the sign, and is lost in a number that is too large to hold all of them.
+    const isNegative = byte % 2 === 1;
+    let value = (byte & 0x7f) >> 1;
+    for (let factor = 2 ** 6; byte > 0x7f; factor *= 0x80) {
+      if (factor > 2 ** 62) throw unreadable('a number is too long');
       byte = this.#bytes[this.#pass(1)] as number;
       value += (byte & 0x7f) * factor;
     }
-    return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+    return isNegative ? -value - 1 : value;
   }
 
   /** Bytes behind their length, as a varint; `null` for -1. The same bytes: not a copy. */

@@ -5,7 +5,7 @@ import type { IncomingRecord, OutgoingRecord } from '../src/kafka-driver.ts';
 import { KafkaFailure } from '../src/kafka-failure.ts';
 import { readOldMessages } from '../src/kafkajs/internals.ts';
 import { type AbortedTransaction, readBatches, type ReadRecords } from '../src/read-batches.ts';
-import { at, encodeBatch, seal } from '../src/record-batch.ts';
+import { at, encodeBatch, headBytes, seal } from '../src/record-batch.ts';
 import { readWithKafkajs, writeOldMessages, writeWithKafkajs } from './support/kafkajs-batches.ts';
 
 type Headers = OutgoingRecord['headers'];
@@ -65,6 +65,24 @@ function withoutName(): Buffer {
   // In front of the value and its length.
   batch.writeInt8(1, batch.length - 'value'.length - 2);
   return seal(batch);
+}
+
+/** A batch of one short record, whose time is `delta` after that of the batch. */
+function timed(batch: Buffer, baseTime: bigint, delta: bigint): Buffer {
+  const told: number[] = [];
+  let left = delta >= 0n ? 2n * delta : -2n * delta - 1n;
+  for (; left > 0x7fn; left >>= 7n) told.push(Number(left & 0x7fn) | 0x80);
+  told.push(Number(left));
+  // Its length, its attributes, and a time of one byte.
+  const [length = 0, attributes = 0] = batch.subarray(headBytes);
+  const rest = batch.subarray(headBytes + 3);
+  const copy = Buffer.concat([
+    batch.subarray(0, headBytes),
+    Buffer.from([length + 2 * (told.length - 1), attributes, ...told]),
+    rest,
+  ]);
+  copy.writeBigInt64BE(baseTime, at.baseTime);
+  return seal(copy);
 }
 
 const record = (value: string): OutgoingRecord => ({ key: null, value: Buffer.from(value), headers: {} });
@@ -278,6 +296,39 @@ describe('what a broker sends', () => {
       [5000, true],
       [5000, true],
     ]);
+  });
+
+  // A number of 2 ** 62 holds only every 1024th.
+  const some = 1_764_405_333_123n - (1_764_405_333_123n % 1024n);
+  test.each<[string, bigint, bigint, number]>([
+    ['of the first moment', 0n, 0n, 0],
+    ['of the last moment that can be written', 253_402_300_799_999n, 0n, 253_402_300_799_999],
+    ['long before that of its batch', 2n ** 62n, some - 2n ** 62n, Number(some)],
+    ['long after that of its batch', -(2n ** 62n), some + 2n ** 62n, Number(some)],
+    ['in nanoseconds', 1_700_000_000_000_000_000n, 5n, -1],
+    ['in microseconds', 1_700_000_000_000_000n, 0n, -1],
+    ['as late as can be', 2n ** 63n - 1n, 2n ** 63n - 1n, -1],
+    ['as early as can be', -(2n ** 63n), -(2n ** 63n), -1],
+    ['that says that there is none', -1n, 0n, -1],
+  ])('may have a time %s, which is none if it is no date', async (_, baseTime, delta, time) => {
+    const came = await read(timed(batchOf('a'), baseTime, delta));
+    expect([valuesOf(came), came.records[0]?.time, came.end]).toEqual([['a'], time, 1]);
+  });
+
+  test('may have a time of the broker that is no date', async () => {
+    const batch = batchOf('a');
+    batch.writeBigInt64BE(1_700_000_000_000_000_000n, at.lastTime);
+    const { records } = await read(changed(batch, { attributes: 0x08 }));
+    expect(records.map(({ time, isBrokerTime }) => [time, isBrokerTime])).toEqual([[-1, false]]);
+  });
+
+  test('is refused if the time of a record has more bytes than 64 bits need', async () => {
+    // Its last byte is the eleventh.
+    const batch = timed(batchOf('a'), 0n, 2n ** 69n);
+    await expect(read(batch)).rejects.toMatchObject({
+      kind: 'unreadable',
+      meaning: expect.stringContaining('too long'),
+    });
   });
 
   test.each([0, 1] as const)('may be in the format %i of old, in front of record batches', async (format) => {
