@@ -3,12 +3,11 @@ import { decompress } from './codecs/load-codec.ts';
 import { crc32c } from './crc32c.ts';
 import { type BatchBase, FetchedRecord } from './fetched-record.ts';
 import type { IncomingRecord } from './kafka-driver.ts';
-import { at, headBytes } from './record-batch.ts';
+import { leastBytes, readOldMessage } from './old-message.ts';
+import { at, codecMask, hasBrokerTime, headBytes } from './record-batch.ts';
 import { unreadable, WireReader } from './wire-reader.ts';
 
-/** What `attributes` of a batch say: how it is compressed, and three facts about it. */
-const codecMask = 0x07;
-const hasBrokerTime = 0x08;
+/** What `attributes` of a batch say besides. */
 const isTransactional = 0x10;
 const isControl = 0x20;
 
@@ -21,15 +20,13 @@ export interface AbortedTransaction {
 
 /** What a broker has sent of one partition. */
 export interface SentRecords {
-  /** Batches one behind the other, the last of which may be cut off. */
+  /** Batches one behind the other, or messages of Kafka before 0.11; the last one may be cut off. */
   readonly bytes: Buffer;
   /** What was asked for: a batch may begin before. */
   readonly from: number;
   readonly aborted: readonly AbortedTransaction[];
   /** After so many bytes, unpacked, no further batch is read. */
   readonly enoughBytes: number;
-  /** Reads what is left of `bytes` where it is in the formats of Kafka before 0.11. */
-  readonly readOld: (bytes: Buffer) => Promise<readonly IncomingRecord[]>;
 }
 
 /** What was sent, read. */
@@ -47,30 +44,35 @@ export interface ReadRecords {
  *
  * @throws {KafkaFailure} `unreadable` if something else is cut off, or a checksum is wrong.
  */
-export async function readBatches({ bytes, from, aborted, enoughBytes, readOld }: SentRecords): Promise<ReadRecords> {
+export async function readBatches({ bytes, from, aborted, enoughBytes }: SentRecords): Promise<ReadRecords> {
   const records: IncomingRecord[] = [];
   const transactions = new Transactions(aborted);
   let end: number | undefined;
   let read = 0;
   for (let start = 0; start + at.crc <= bytes.length && read < enoughBytes;) {
+    // At the same place in all formats, as the length is.
     const magic = bytes[start + at.magic] as number;
-    if (magic < 2) {
-      const old = await readOld(bytes.subarray(start));
-      records.push(...old.filter(({ offset }) => offset >= from));
-      read += bytes.length - start;
-      end = old.at(-1) === undefined ? end : (old.at(-1) as IncomingRecord).offset + 1;
-      break;
-    }
     if (magic > 2) throw unreadable(`a record batch is of the format ${magic}`);
     const length = bytes.readInt32BE(start + at.length);
     const next = start + at.leaderEpoch + length;
-    if (next - start < headBytes) throw unreadable('a record batch is shorter than its head');
+    if (next - start < (magic < 2 ? leastBytes : headBytes))
+      throw unreadable('a record batch is shorter than its head');
     if (next > bytes.length) break;
     const batch = bytes.subarray(start, next);
-    const head = readHead(batch);
-    if (head.first < (end ?? 0)) throw unreadable('record batches are not in order');
-    read += transactions.leaveOut(head, batch) ? batch.length : await readRecords(batch, head, from, records);
-    end = head.last + 1;
+    if (magic < 2) {
+      const old = await readOldMessage(batch);
+      for (const record of old.records) {
+        if (record.offset < (end ?? 0)) throw unreadable('messages are not in order');
+        if (record.offset >= from) records.push(record);
+        end = record.offset + 1;
+      }
+      read += old.bytes;
+    } else {
+      const head = readHead(batch);
+      if (head.first < (end ?? 0)) throw unreadable('record batches are not in order');
+      read += transactions.leaveOut(head, batch) ? batch.length : await readRecords(batch, head, from, records);
+      end = head.last + 1;
+    }
     start = next;
   }
   // Nothing is behind what was asked for: it would be asked for the same for ever.

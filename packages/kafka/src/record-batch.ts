@@ -22,6 +22,10 @@ export const at = {
   count: 57,
 } as const;
 
+/** What `attributes` of a batch say, and of a message of old: how it is compressed, and whether the broker gave it its time. */
+export const codecMask = 0x07;
+export const hasBrokerTime = 0x08;
+
 /** What a batch says of all its records. */
 export interface BatchHead {
   /** When they are written, in milliseconds since the Unix epoch. */

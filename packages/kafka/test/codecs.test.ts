@@ -15,7 +15,7 @@ const codecs = compressions.filter((compression) => compression !== 'none');
 const codecOf = async (compression: Compression): Promise<Codec> => (await loadCodec(compression)) as Codec;
 const unpack = (compression: Compression, bytes: Buffer) => decompress(compressions.indexOf(compression), bytes);
 const read = (bytes: Buffer): Promise<ReadRecords> =>
-  readBatches({ bytes, from: 0, aborted: [], enoughBytes: Infinity, readOld: async () => [] });
+  readBatches({ bytes, from: 0, aborted: [], enoughBytes: Infinity });
 
 /** Text that can be made smaller, or cannot. */
 const anyBytes = fc

@@ -3,10 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { crc32c } from '../src/crc32c.ts';
 import type { IncomingRecord, OutgoingRecord } from '../src/kafka-driver.ts';
 import { KafkaFailure } from '../src/kafka-failure.ts';
-import { readOldMessages } from '../src/kafkajs/internals.ts';
 import { type AbortedTransaction, readBatches, type ReadRecords } from '../src/read-batches.ts';
 import { at, encodeBatch, headBytes, seal } from '../src/record-batch.ts';
-import { readWithKafkajs, writeOldMessages, writeWithKafkajs } from './support/kafkajs-batches.ts';
+import { readWithKafkajs, writeWithKafkajs } from './support/kafkajs-batches.ts';
 
 type Headers = OutgoingRecord['headers'];
 
@@ -44,7 +43,7 @@ function read(
   sent: Buffer,
   { from = 0, aborted = [] as readonly AbortedTransaction[], enoughBytes = Infinity } = {},
 ): Promise<ReadRecords> {
-  return readBatches({ bytes: sent, from, aborted, enoughBytes, readOld: readOldMessages });
+  return readBatches({ bytes: sent, from, aborted, enoughBytes });
 }
 
 /** `batch` with its first offset, its attributes or its number of records made others. */
@@ -329,18 +328,5 @@ describe('what a broker sends', () => {
       kind: 'unreadable',
       meaning: expect.stringContaining('too long'),
     });
-  });
-
-  test.each([0, 1] as const)('may be in the format %i of old, in front of record batches', async (format) => {
-    const old = writeOldMessages(format, 3, [
-      { key: 'k', value: 'a', timestamp: 7 },
-      { key: null, value: 'b', timestamp: 8 },
-    ]);
-    const came = await read(Buffer.concat([old, changed(batchOf('c'), { first: 5 })]), { from: 4 });
-    const time = format === 0 ? -1 : 8;
-    expect(came.records).toEqual([
-      { offset: 4, key: null, value: Buffer.from('b'), headers: {}, time, isBrokerTime: false, bytes: 1 },
-    ]);
-    expect(came.end).toBe(5);
   });
 });

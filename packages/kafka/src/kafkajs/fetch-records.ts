@@ -1,7 +1,7 @@
 import { KafkaFailure } from '../kafka-failure.ts';
 import { type AbortedTransaction, readBatches, type ReadRecords } from '../read-batches.ts';
 import { unreadable, WireReader } from '../wire-reader.ts';
-import { adapted, type Broker, protocolErrorOf, readOldMessages, refuseBefore } from './internals.ts';
+import { adapted, type Broker, protocolErrorOf, refuseBefore } from './internals.ts';
 import { failureOf } from './kafkajs-failures.ts';
 
 /** What is asked of a broker that leads partitions. */
@@ -85,7 +85,7 @@ async function readPartition(
   enough: number,
 ): Promise<FetchedPartition> {
   try {
-    const read = await readBatches({ bytes, from, aborted, enoughBytes: enough, readOld: readOldMessages });
+    const read = await readBatches({ bytes, from, aborted, enoughBytes: enough });
     return { ...read, partition, isAll: (read.end ?? from) >= high, failure: undefined };
   } catch (error) {
     if (!(error instanceof KafkaFailure)) throw error;

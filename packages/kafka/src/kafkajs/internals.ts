@@ -2,7 +2,6 @@ import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
 import { NqError } from '@nq/core';
 import type { Kafka } from 'kafkajs';
-import type { IncomingRecord } from '../kafka-driver.ts';
 import { KafkaFailure } from '../kafka-failure.ts';
 import { askWhoAnswers } from './ask-who-answers.ts';
 import { calmTimers } from './calm-timers.ts';
@@ -322,30 +321,6 @@ export function refuseBefore(needed: number, { request: { apiName, apiVersion } 
     `the broker is too old: it knows ${apiName} in version ${apiVersion}, not ${needed}`,
   );
 }
-
-/** A message of the formats that Kafka had before 0.11. */
-interface OldMessage {
-  readonly offset: string;
-  /** Not in the first of them. */
-  readonly timestamp?: string;
-  readonly key: Buffer | null;
-  readonly value: Buffer | null;
-}
-
-/** Reads messages of the formats that Kafka had before 0.11, which are in partitions that have not been written since. */
-export async function readOldMessages(sent: Buffer): Promise<readonly IncomingRecord[]> {
-  const messages = await decodeMessageSet(new Decoder(sent), sent.length);
-  return messages.map(({ offset, timestamp = -1, key, value }) => {
-    const bytes = (key?.length ?? 0) + (value?.length ?? 0);
-    return { offset: Number(offset), key, value, headers: {}, time: Number(timestamp), isBrokerTime: false, bytes };
-  });
-}
-
-const Decoder = require('kafkajs/src/protocol/decoder') as new (bytes: Buffer) => object;
-const decodeMessageSet = require('kafkajs/src/protocol/messageSet/decoder') as (
-  decoder: object,
-  bytes: number,
-) => Promise<readonly OldMessage[]>;
 
 /** The name of an error of the protocol, by its number. */
 export function protocolErrorOf(code: number): unknown {

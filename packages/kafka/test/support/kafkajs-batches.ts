@@ -53,12 +53,17 @@ export async function writeWithKafkajs({ records, timestampDeltas = [], ...batch
   return Buffer.from(buffer);
 }
 
+/** What kafkajs writes a message of. */
+export interface OldEntry {
+  readonly key: string | null;
+  readonly value: string | Buffer | null;
+  readonly timestamp?: number;
+  /** The number of the codec in which the value holds other messages. */
+  readonly compression?: number;
+}
+
 /** Messages in a format of Kafka before 0.11, from `offset` on. */
-export function writeOldMessages(
-  messageVersion: 0 | 1,
-  offset: number,
-  entries: readonly { readonly key: string | null; readonly value: string; readonly timestamp?: number }[],
-): Buffer {
+export function writeOldMessages(messageVersion: 0 | 1, offset: number, entries: readonly OldEntry[]): Buffer {
   const bytes = Buffer.from(encodeMessages({ messageVersion, compression: 0, entries }).buffer);
   // The broker is who writes offsets.
   for (let start = 0, next = offset; start < bytes.length; start += 12 + bytes.readInt32BE(start + 8)) {
