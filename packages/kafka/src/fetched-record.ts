@@ -106,11 +106,11 @@ function kept(text: string | Buffer | null): string {
 function add(headers: Headers, name: string, value: Buffer | string): void {
   const others = Object.hasOwn(headers, name) ? headers[name] : undefined;
   if (Array.isArray(others)) others.push(value);
-  else set(headers, name, others === undefined ? value : [others, value]);
+  else setHeader(headers, name, others === undefined ? value : [others, value]);
 }
 
-/** Assigned, one of that name would be the prototype of the headers. */
-function set(headers: Headers, name: string, value: Headers[string]): void {
+/** Gives `headers` one of any name: assigned, `__proto__` would be their prototype. */
+export function setHeader<Value>(headers: Record<string, Value>, name: string, value: Value): void {
   if (name !== '__proto__') headers[name] = value;
   else Object.defineProperty(headers, name, { value, enumerable: true, configurable: true });
 }

@@ -1,7 +1,8 @@
 import type { DeadLetter } from '@nq/core';
+import { setHeader, timeOf } from './fetched-record.ts';
 import { type HeldRecord, originOf } from './held-partition.ts';
 import type { IncomingRecord, OutgoingRecord } from './kafka-driver.ts';
-import { decodeRecord, lastOf, ownPrefix } from './record.ts';
+import { decodeRecord, lastOf, numberIn, ownPrefix } from './record.ts';
 
 /** The type under which a dead letter that is no event is shown; its data are its bytes. */
 const undecodableType = 'nq.undecodable';
@@ -88,19 +89,19 @@ export function readLetter(record: IncomingRecord, foreignKey: string | undefine
   for (const [header, raw] of Object.entries(record.headers)) {
     const value = lastOf(raw);
     if (value === undefined) continue;
-    if (header.startsWith(ownPrefix)) own[header.slice(ownPrefix.length)] = value;
-    else headers[header] = value;
+    if (header.startsWith(ownPrefix)) setHeader(own, header.slice(ownPrefix.length), value);
+    else setHeader(headers, header, value);
   }
   const keyOf = own['key'];
   const key = keyOf === undefined ? null : Buffer.from(keyOf);
   const value = own['no-value'] === undefined ? record.value : null;
   const decoded = decodeRecord({ ...record, key, value, headers }, { foreign: { key: foreignKey } });
-  const deadAt = Number(own['dead-at'] ?? record.time);
+  const deadAt = timeOf(numberIn(own['dead-at']) ?? record.time);
   const event =
     'flaw' in decoded
       ? { id: placeOf(name), type: undecodableType, data: new Uint8Array(record.value ?? []), time: deadAt }
       : decoded.event;
-  const attempts = Number(own['attempts'] ?? 0);
+  const attempts = numberIn(own['attempts']) ?? 0;
   const reason = String(own['reason'] ?? 'it was not put there by nq');
   return { name, shown: { event, attempts, reason, deadAt }, record: { key, value, headers } };
 }

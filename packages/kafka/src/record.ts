@@ -100,6 +100,12 @@ export function lastOf(header: IncomingRecord['headers'][string]): Buffer | stri
     : (header as Buffer | string | undefined);
 }
 
+/** The number that a header of ours is, which others may have written: none where it is not a whole one that a number holds. */
+export function numberIn(header: IncomingRecord['headers'][string]): number | undefined {
+  const text = lastOf(header)?.toString() ?? '';
+  return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+}
+
 /** The key of the record, where the event does not say another one. */
 function withKey(event: QueueEvent, record: IncomingRecord): QueueEvent {
   if (event.key !== undefined) return event;

@@ -2,7 +2,7 @@ import type { Clock, ReturnedLease } from '@nq/core';
 import { copiedRecord } from './copied-record.ts';
 import { type HeldRecord, originOf } from './held-partition.ts';
 import type { IncomingRecord, OutgoingRecord } from './kafka-driver.ts';
-import { lastOf, ownPrefix } from './record.ts';
+import { lastOf, numberIn, ownPrefix } from './record.ts';
 import type { TopicProducer } from './topic-producer.ts';
 
 /** The headers that a record has in a retry topic, besides its own. */
@@ -144,20 +144,16 @@ export interface Reading {
 export function readParked(parked: IncomingRecord, { topic, ageMs }: Reading): ParkedRecord {
   const record = copiedRecord(parked);
   const own = Object.entries(record.headers).filter(([name]) => !ours.has(name));
-  const number = (name: string): number | undefined => {
-    const text = lastOf(parked.headers[name])?.toString() ?? '';
-    return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
-  };
   const origin = lastOf(parked.headers[headers.origin])?.toString() ?? '';
   return {
     record: {
       ...record,
       headers: Object.fromEntries(own),
-      time: number(headers.pushedAt) ?? parked.time,
+      time: numberIn(parked.headers[headers.pushedAt]) ?? parked.time,
     },
     parked: {
-      attempts: number(headers.attempts) ?? 0,
-      delayMs: Math.max(0, (number(headers.delayMs) ?? 0) - ageMs),
+      attempts: numberIn(parked.headers[headers.attempts]) ?? 0,
+      delayMs: Math.max(0, (numberIn(parked.headers[headers.delayMs]) ?? 0) - ageMs),
       // Nobody else's: it becomes the name of a dead letter.
       origin:
         origin.startsWith(`${topic}/`) && /^\/\d{1,10}\/\d{1,16}$/.test(origin.slice(topic.length))
