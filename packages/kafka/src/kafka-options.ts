@@ -1,7 +1,7 @@
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import { checkCount, checkFunction, checkMs, checkOneOf, checkOptions, checkText, describe } from '@nq/core/parts';
 import type { Kafka } from 'kafkajs';
-import type { Compression } from './codecs/codec.ts';
+import { type Compression, mostBytes } from './codecs/codec.ts';
 import { compressions } from './codecs/load-codec.ts';
 import type { Order } from './held-partition.ts';
 
@@ -80,15 +80,20 @@ export interface KafkaQueueOptions extends ServerOptions {
   readonly capacityBytes?: number | undefined;
   /** How many events are fetched before somebody asks for them, of all partitions together. @default 1000 */
   readonly prefetch?: number | undefined;
-  /** After how long without a heartbeat the partitions of a process go to others, in milliseconds. @default 10_000 */
+  /** After how long without a heartbeat the partitions of a process go to others, in milliseconds, at most 1_073_741_823. @default 10_000 */
   readonly sessionTimeoutMs?: number | undefined;
   /** After how long without a pop, and with nothing handed out, partitions are left to others, in milliseconds. Who pops less often than that, and does not wait, needs more: to join takes up to `group.initial.rebalance.delay.ms` of the brokers, three seconds by default. @default 3000 */
   readonly idleMs?: number | undefined;
   /** How long opening may take, in milliseconds. @default 10_000 */
   readonly openTimeoutMs?: number | undefined;
-  /** The largest event with its headers, in bytes. @default 1_000_000 */
+  /** The largest event with its headers, in bytes, at most 240 MiB. @default 1_000_000 */
   readonly maxPayloadBytes?: number | undefined;
-  /** How long a push may be under way, in milliseconds: a broker that dies is replaced in some ten seconds. @default 30_000 */
+  /**
+   * How long a push may be under way, in milliseconds, at most 2_147_483_647: a broker that dies is replaced in some ten
+   * seconds.
+   *
+   * @default 30_000
+   */
   readonly deliveryTimeoutMs?: number | undefined;
   /** How long an acknowledgement may be without an answer, in milliseconds. @default 5000 */
   readonly requestTimeoutMs?: number | undefined;
@@ -157,6 +162,12 @@ export interface ResolvedKafkaOptions {
 const action = 'Cannot open a Kafka queue';
 /** Where Kafka is found by default. */
 export const defaultBroker = 'localhost:9092';
+/** How times and counts are told to brokers. */
+const largestInt32 = 2 ** 31 - 1;
+const largestInt16 = 2 ** 15 - 1;
+/** What is larger could be stored, and not be read: a batch is unpacked up to that, and an answer is no longer, with what goes around. */
+const largestPayload = mostBytes - 16 * 1024 * 1024;
+
 /** The names of {@link ServerOptions}. */
 export const serverNames = ['brokers', 'client', 'tls', 'sasl'] as const satisfies (keyof ServerOptions)[];
 const known = [
@@ -239,7 +250,10 @@ export function resolveOptions(options: KafkaQueueOptions): ResolvedKafkaOptions
     checkMs(action, name, ms, 1);
     if (ms === Infinity) throw new RangeError(`${action}: ${name} must be finite, got Infinity`);
   }
-  checkCount(action, 'maxPayloadBytes', maxPayloadBytes, 1, 1024 * 1024 * 1024);
+  checkMost('deliveryTimeoutMs', deliveryTimeoutMs, largestInt32);
+  // The others of a group wait for a member for twice as long.
+  checkMost('sessionTimeoutMs', sessionTimeoutMs, Math.floor(largestInt32 / 2));
+  checkCount(action, 'maxPayloadBytes', maxPayloadBytes, 1, largestPayload);
   checkFunction(action, 'onWarning', onWarning);
   return {
     server: { ...options },
@@ -298,7 +312,7 @@ const asBrokersSay = -1;
 
 function resolveTopic(options: number | TopicOptions): ResolvedTopicOptions {
   if (typeof options === 'number') {
-    checkCount(action, 'createTopic', options, 1);
+    checkCount(action, 'createTopic', options, 1, largestInt32);
     return { partitions: options, replicationFactor: asBrokersSay };
   }
   if (typeof options !== 'object' || options === null) {
@@ -307,9 +321,15 @@ function resolveTopic(options: number | TopicOptions): ResolvedTopicOptions {
   }
   checkOptions(`${action}: createTopic`, options, ['partitions', 'replicationFactor']);
   const { partitions, replicationFactor } = options;
-  checkCount(action, 'createTopic.partitions', partitions, 1);
-  if (replicationFactor !== undefined) checkCount(action, 'createTopic.replicationFactor', replicationFactor, 1);
+  checkCount(action, 'createTopic.partitions', partitions, 1, largestInt32);
+  if (replicationFactor !== undefined) {
+    checkCount(action, 'createTopic.replicationFactor', replicationFactor, 1, largestInt16);
+  }
   return { partitions, replicationFactor: replicationFactor ?? asBrokersSay };
+}
+
+function checkMost(name: string, ms: number, most: number): void {
+  if (ms > most) throw new RangeError(`${action}: ${name} must be <= ${most}, got ${ms}`);
 }
 
 /** @param verb begins the message. @throws {TypeError} {RangeError} if `value` is no name. */

@@ -69,6 +69,28 @@ describe('kafkaQueue() refuses, before it connects', () => {
     ['leaseMs must be finite', { ...valid, leaseMs: Infinity }, RangeError],
     ['deliveryTimeoutMs must be finite', { ...valid, deliveryTimeoutMs: Infinity }, RangeError],
     ['capacity must be a whole number', { ...valid, capacity: 0 }, RangeError],
+    ['deliveryTimeoutMs must be <= 2147483647, got 2147483648', { ...valid, deliveryTimeoutMs: 2 ** 31 }, RangeError],
+    ['sessionTimeoutMs must be <= 1073741823, got 1073741824', { ...valid, sessionTimeoutMs: 2 ** 30 }, RangeError],
+    [
+      'createTopic must be a whole number from 1 to 2147483647, got 2147483648',
+      { ...valid, createTopic: 2 ** 31 },
+      RangeError,
+    ],
+    [
+      'createTopic.partitions must be a whole number from 1 to 2147483647',
+      { ...valid, createTopic: { partitions: 2 ** 31 } },
+      RangeError,
+    ],
+    [
+      'createTopic.replicationFactor must be a whole number from 1 to 32767',
+      { ...valid, createTopic: { partitions: 1, replicationFactor: 2 ** 15 } },
+      RangeError,
+    ],
+    [
+      'maxPayloadBytes must be a whole number from 1 to 251658240',
+      { ...valid, maxPayloadBytes: 256 * 1024 * 1024 },
+      RangeError,
+    ],
   ])('%s', async (message, options, type) => {
     const opened = kafkaQueue(options as KafkaQueueOptions);
     await expect(opened).rejects.toThrow(type);

@@ -157,7 +157,9 @@ const ofConnections: ReadonlySet<string> = new Set([
 function ofConnection(error: KafkajsError, sent: boolean): readonly [FailureKind, string] {
   const { name, code } = error;
   if (name === 'KafkaJSNotImplemented') return ['refused', 'the codec of the compression is not there'];
-  if (!ofConnections.has(name) && typeof code !== 'string') {
+  // Node.js gives a code to what cannot be written or read, too.
+  const isOfBytes = name === 'RangeError' || name === 'TypeError';
+  if (!ofConnections.has(name) && (isOfBytes || typeof code !== 'string')) {
     // Of an answer that cannot be read, too, nobody knows what it says.
     return sent && error.type === undefined
       ? ['unsure', 'the answer of the broker cannot be read; it may be done']

@@ -1,3 +1,4 @@
+import { KafkaFailure } from '../kafka-failure.ts';
 import { WireWriter } from '../wire-writer.ts';
 import { adapted, type Broker, type ProduceAnswer, refuseBefore } from './internals.ts';
 
@@ -15,17 +16,26 @@ export interface ProducedBatch {
 const firstProduce = 3;
 
 /** Stores a batch that is written already: kafkajs would write it itself, which takes most of the time of a push. */
-export function produceBatch(broker: Broker, produced: ProducedBatch): Promise<ProduceAnswer> {
+export async function produceBatch(broker: Broker, produced: ProducedBatch): Promise<ProduceAnswer> {
+  const buffer = encodeRequest(produced);
   return adapted(broker, (protocol) => {
     refuseBefore(firstProduce, protocol);
-    const buffer = encodeRequest(produced);
     // Of what encodes, kafkajs takes these two.
     return { ...protocol, request: { ...protocol.request, encode: async () => ({ buf: buffer, buffer }) } };
   }).produce({ topicData: [] });
 }
 
+/** @throws {KafkaFailure} `other` if it cannot be written: nothing was sent then. */
+function encodeRequest(produced: ProducedBatch): Buffer {
+  try {
+    return writeRequest(produced);
+  } catch (error) {
+    throw new KafkaFailure('other', 'the request cannot be written', error);
+  }
+}
+
 /** From version 3 to 7. */
-function encodeRequest({ topic, partition, batch, timeoutMs }: ProducedBatch): Buffer {
+function writeRequest({ topic, partition, batch, timeoutMs }: ProducedBatch): Buffer {
   const writer = new WireWriter(batch.length + 3 * topic.length + 32);
   const transactionalId = null;
   const allReplicas = -1;
