@@ -1,5 +1,3 @@
-import { once } from 'node:events';
-import { type AddressInfo, createServer, type Socket } from 'node:net';
 import fc from 'fast-check';
 import { Kafka, logLevel } from 'kafkajs';
 import { until } from 'nq-testbed';
@@ -7,26 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { type Connection, createCluster, encoded } from '../src/kafkajs/internals.ts';
 import { failureOf } from '../src/kafkajs/kafkajs-failures.ts';
 import { openQueue } from './support/queue.ts';
-
-/** Something at a port that says one thing after the other, on each connection when it is asked something there. */
-async function speaker(...says: readonly ((client: Socket) => void)[]): Promise<AsyncDisposable & { port: number }> {
-  const clients: Socket[] = [];
-  const server = createServer((client) => {
-    const say = says[Math.min(clients.length, says.length - 1)];
-    clients.push(client);
-    client.on('error', () => {});
-    client.once('data', () => say?.(client));
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return {
-    port: (server.address() as AddressInfo).port,
-    async [Symbol.asyncDispose]() {
-      for (const client of clients) client.destroy();
-      server.close();
-      await once(server, 'close');
-    },
-  };
-}
+import { answerTo, speaker } from './support/speaker.ts';
 
 /** A connection to that port, as every queue has it. */
 async function connectionTo(port: number): Promise<Connection> {
@@ -43,14 +22,6 @@ async function ask(connection: Connection): Promise<unknown> {
     request: { apiKey: 18, apiVersion: 0, apiName: 'ApiVersions', encode: async () => encoded(Buffer.alloc(0)) },
     response: { decode: async (bytes) => bytes, parse: async (bytes) => bytes },
   });
-}
-
-/** The answer to the request of that number. */
-function answer(number: number, body: string): Buffer {
-  const head = Buffer.alloc(8);
-  head.writeInt32BE(4 + body.length, 0);
-  head.writeInt32BE(number, 4);
-  return Buffer.concat([head, Buffer.from(body)]);
 }
 
 const nonsense = [
@@ -86,8 +57,8 @@ describe('an answer', () => {
   });
 
   test('is read in whatever pieces it comes', async () => {
-    const sent = Buffer.concat([answer(0, ''), answer(1, 'to be'), answer(2, 'or not')]);
-    await using server = await speaker();
+    const sent = Buffer.concat(['', 'to be', 'or not'].map((body, number) => answerTo(number, Buffer.from(body))));
+    await using server = await speaker(() => {});
     await fc.assert(
       fc.asyncProperty(fc.uniqueArray(fc.nat(sent.length), { maxLength: 8 }), async (cuts) => {
         const connection = await connectionTo(server.port);
@@ -105,11 +76,11 @@ describe('an answer', () => {
   });
 
   test('that broke off is no begin of the first one of the next connection', async () => {
-    const whole = answer(0, 'to be or not to be');
-    await using server = await speaker(
-      (client) => client.write(whole.subarray(0, 12), () => client.resetAndDestroy()),
-      (client) => client.write(answer(1, 'that is the question')),
-    );
+    const whole = answerTo(0, Buffer.from('to be or not to be'));
+    await using server = await speaker((client, _asked, number) => {
+      if (number === 0) client.write(whole.subarray(0, 12), () => client.resetAndDestroy());
+      else client.write(answerTo(1, Buffer.from('that is the question')));
+    });
     const connection = await connectionTo(server.port);
     await expect(ask(connection)).rejects.toThrow(/ECONNRESET/);
     expect(String(await ask(connection))).toBe('that is the question');

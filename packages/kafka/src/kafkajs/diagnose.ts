@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { type FailureKind, KafkaFailure } from '../kafka-failure.ts';
+import { WireReader } from '../wire-reader.ts';
 import { isHangUp } from './connection-failures.ts';
 import type { Cluster, Connection } from './internals.ts';
 import { failureOf, rootOf } from './kafkajs-failures.ts';
@@ -10,6 +11,9 @@ const requestNumber = 1;
 
 /** How long each question may take, in milliseconds. */
 const answerMs = 1000;
+
+/** How long an answer may be, in bytes: which requests a broker understands takes it less than one thousand. */
+const longestAnswer = 64 * 1024;
 
 /**
  * What `error` means, with which `cluster` could not be opened. A broker that is talked to in the wrong way says nothing:
@@ -48,15 +52,17 @@ async function answersPlainly(connection: Connection): Promise<boolean> {
 async function mechanismsOf(connection: Connection): Promise<readonly string[] | undefined> {
   const mechanism = Buffer.from('\0\u0004none', 'latin1');
   const answer = await ask(connection, connection.ssl ?? undefined, [apiVersions, requestOf(17, 1, mechanism)]);
-  if (answer === undefined || answer.length < 6 || answer.readInt16BE(0) !== unsupportedMechanism) return undefined;
-  const mechanisms: string[] = [];
-  let at = 6;
-  for (let left = answer.readInt32BE(2); left > 0; left--) {
-    const end = at + 2 + answer.readInt16BE(at);
-    mechanisms.push(answer.toString('utf8', at + 2, end));
-    at = end;
+  if (answer === undefined) return undefined;
+  try {
+    const reader = new WireReader(answer);
+    if (reader.int16() !== unsupportedMechanism) return undefined;
+    const mechanisms: string[] = [];
+    for (let left = reader.count(); left > 0; left--) mechanisms.push(reader.string());
+    return mechanisms;
+  } catch {
+    // Then it is no broker, and nothing is found out.
+    return undefined;
   }
-  return mechanisms;
 }
 
 /** The number of `UNSUPPORTED_SASL_MECHANISM`. */
@@ -85,7 +91,10 @@ function ask(
       onOpen: (socket) => socket.write(waiting.shift() as Buffer),
       onData: (socket, chunk) => {
         bytes = Buffer.concat([bytes, chunk]);
-        if (bytes.length < 8 || bytes.length < 4 + bytes.readInt32BE(0)) return;
+        if (bytes.length < 8) return;
+        const length = bytes.readInt32BE(0);
+        if (length < 4 || length > longestAnswer) socket.destroy();
+        if (socket.destroyed || bytes.length < 4 + length) return;
         const next = waiting.shift();
         if (next === undefined) {
           // Something else than Kafka may have said something, too.
