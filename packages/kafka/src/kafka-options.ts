@@ -14,7 +14,7 @@ export interface SaslOptions {
 
 /** Where the brokers are, and who we are. */
 export interface ServerOptions {
-  /** Some brokers, as `host:port`; they know the others. @default ['localhost:9092'] */
+  /** Some brokers, as `host:port`, or `[::1]:9092` with an IPv6 address; they know the others. @default ['localhost:9092'] */
   readonly brokers?: readonly string[] | undefined;
   /** A client of kafkajs 2.2.4, whose settings count for connections of our own, instead of `brokers` and what belongs to them. */
   readonly client?: Kafka | undefined;

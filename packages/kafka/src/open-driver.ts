@@ -5,6 +5,7 @@ import type { KafkaDriver } from './kafka-driver.ts';
 import { defaultBroker, type ServerOptions } from './kafka-options.ts';
 import { KafkaFailure } from './kafka-failure.ts';
 import { retry } from './kafkajs/internals.ts';
+import { seedOf } from './kafkajs/ipv6.ts';
 import { KafkajsDriver } from './kafkajs/kafkajs-driver.ts';
 import { persistently } from './persistently.ts';
 
@@ -55,7 +56,7 @@ function clientOf({ server, requestTimeoutMs }: DriverOptions): Kafka {
   if (client !== undefined) return client;
   return new Kafka({
     clientId: 'nq',
-    brokers: [...brokers],
+    brokers: brokers.map(seedOf),
     connectionTimeout: 3000,
     requestTimeout: requestTimeoutMs,
     retry,

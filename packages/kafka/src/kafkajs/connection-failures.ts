@@ -1,4 +1,5 @@
 import type { FailureKind } from '../kafka-failure.ts';
+import { bracketed } from './ipv6.ts';
 
 /** What kafkajs puts into errors of connections. */
 export interface ConnectionError extends Error {
@@ -105,8 +106,10 @@ export function connectionFailureOf(error: ConnectionError, sent: boolean): read
   if (sent && !isUnsent) return ['unsure', 'the connection was lost; it may be done'];
   const { broker } = error;
   // What is no address may hold a password.
-  const isAddress = typeof broker === 'string' && /^[\w.:[\]-]+:\d+$/.test(broker);
-  return [kind, isAddress ? meaning(`the broker at ${broker}`, broker) : meaning('the broker', 'its address')];
+  if (typeof broker !== 'string' || !/^[\w.:[\]-]+:\d+$/.test(broker))
+    return [kind, meaning('the broker', 'its address')];
+  const address = bracketed(broker);
+  return [kind, meaning(`the broker at ${address}`, address)];
 }
 
 /** Whether `error` says that a connection was there, and has ended before there was an answer of Kafka. */

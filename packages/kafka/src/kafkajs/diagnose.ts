@@ -4,6 +4,7 @@ import { type FailureKind, KafkaFailure } from '../kafka-failure.ts';
 import { WireReader } from '../wire-reader.ts';
 import { isHangUp } from './connection-failures.ts';
 import type { Cluster, Connection } from './internals.ts';
+import { bracketed } from './ipv6.ts';
 import { failureOf, rootOf } from './kafkajs-failures.ts';
 
 /** The number of each request, which comes back with its answer. */
@@ -29,7 +30,7 @@ export async function diagnose(cluster: Cluster, error: unknown): Promise<KafkaF
 
 async function misunderstanding(connection: Connection): Promise<readonly [FailureKind, string] | undefined> {
   const { host, port, ssl, sasl } = connection;
-  const place = `the broker at ${host}:${port}`;
+  const place = `the broker at ${bracketed(`${host}:${port}`)}`;
   const speaksTls = ssl !== null && ssl !== undefined;
   if (speaksTls && (await answersPlainly(connection))) {
     return ['refused', `${place} speaks no TLS: open the queue without tls`];
@@ -58,7 +59,7 @@ async function mechanismsOf(connection: Connection): Promise<readonly string[] |
     if (reader.int16() !== unsupportedMechanism) return undefined;
     const mechanisms: string[] = [];
     for (let left = reader.count(); left > 0; left--) mechanisms.push(reader.string());
-    return mechanisms;
+    return mechanisms.length === 0 ? undefined : mechanisms;
   } catch {
     // Then it is no broker, and nothing is found out.
     return undefined;

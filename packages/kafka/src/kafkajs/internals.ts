@@ -7,6 +7,7 @@ import { askWhoAnswers } from './ask-who-answers.ts';
 import { calmTimers } from './calm-timers.ts';
 import { tellWhyNoCoordinator } from './coordinator.ts';
 import { guardFrames } from './guard-frames.ts';
+import { withIpv6 } from './ipv6.ts';
 import { noteRefusals } from './refusals.ts';
 
 /**
@@ -249,7 +250,7 @@ export function createCluster(kafka: Kafka, options: object): Cluster {
   cluster.brokerPool.retrier = retrier;
   const { connectionPoolBuilder } = cluster;
   connectionsOf.set(cluster, []);
-  const build = connectionPoolBuilder.build.bind(connectionPoolBuilder);
+  const build = withIpv6(connectionPoolBuilder.build.bind(connectionPoolBuilder));
   connectionPoolBuilder.build = async (place) => {
     const connections = await build(place);
     calmTimers(connections);

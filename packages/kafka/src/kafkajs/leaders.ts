@@ -1,5 +1,6 @@
 import { KafkaFailure } from '../kafka-failure.ts';
 import type { Cluster, ConnectionPool } from './internals.ts';
+import { bracketed } from './ipv6.ts';
 import { failureOf } from './kafkajs-failures.ts';
 
 /**
@@ -36,5 +37,5 @@ export async function reach(cluster: Cluster, nodeId: string): Promise<KafkaFail
 }
 
 function addressOf({ host, port }: ConnectionPool): string {
-  return `${host}:${port}`;
+  return bracketed(`${host}:${port}`);
 }

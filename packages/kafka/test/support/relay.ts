@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, isIPv6, type Socket } from 'node:net';
 
 /** A way to a broker that leads through this process. */
 export interface Relay extends AsyncDisposable {
@@ -12,8 +12,13 @@ export interface Relay extends AsyncDisposable {
  *
  * @param addressOf where that is, as `host:port`, asked for each connection.
  * @param pass passes on what both sides of a connection say; that one has closed it is passed on without it.
+ * @param at where it begins, as an IP address.
  */
-export async function relay(addressOf: () => string, pass: (client: Socket, broker: Socket) => void): Promise<Relay> {
+export async function relay(
+  addressOf: () => string,
+  pass: (client: Socket, broker: Socket) => void,
+  at = '127.0.0.1',
+): Promise<Relay> {
   const sockets = new Set<Socket>();
   const server = createServer((client) => {
     const [host = '', port] = addressOf().split(':');
@@ -27,10 +32,10 @@ export async function relay(addressOf: () => string, pass: (client: Socket, brok
       one.on('error', () => {});
       one.on('close', () => other.destroy());
     }
-  }).listen(0, '127.0.0.1');
+  }).listen(0, at);
   await once(server, 'listening');
   return {
-    address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    address: `${isIPv6(at) ? `[${at}]` : at}:${(server.address() as AddressInfo).port}`,
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();
       server.close();

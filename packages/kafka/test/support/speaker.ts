@@ -11,14 +11,17 @@ export interface Speaker extends AsyncDisposable {
  *
  * @param say is called with what has come on a connection, and the number of that connection, from 0.
  */
-export async function speaker(say: (client: Socket, asked: Buffer, number: number) => void): Promise<Speaker> {
+export async function speaker(
+  say: (client: Socket, asked: Buffer, number: number) => void,
+  host = '127.0.0.1',
+): Promise<Speaker> {
   const clients: Socket[] = [];
   const server = createServer((client) => {
     const number = clients.length;
     clients.push(client);
     client.on('error', () => {});
     client.on('data', (asked) => say(client, asked, number));
-  }).listen(0, '127.0.0.1');
+  }).listen(0, host);
   await once(server, 'listening');
   return {
     port: (server.address() as AddressInfo).port,
