@@ -84,6 +84,12 @@ export class WireReader {
   }
 
   varint(): number {
+    const value = this.uvarint();
+    return (value >>> 1) ^ -(value & 1);
+  }
+
+  /** A varint without a sign, of up to 32 bits. */
+  uvarint(): number {
     const bytes = this.#bytes;
     const first = this.#at < this.#end ? (bytes[this.#at++] as number) : this.#pass(1);
     let value = first & 0x7f;
@@ -92,7 +98,7 @@ export class WireReader {
       byte = bytes[this.#pass(1)] as number;
       value |= (byte & 0x7f) << shift;
     }
-    return (value >>> 1) ^ -(value & 1);
+    return value >>> 0;
   }
 
   /** A varint of up to 64 bits, as near as a number comes to it. */

@@ -1,19 +1,10 @@
 import fc from 'fast-check';
-import { Kafka, logLevel } from 'kafkajs';
 import { until } from 'nq-testbed';
 import { describe, expect, test } from 'vitest';
-import { type Connection, createCluster, encoded } from '../src/kafkajs/internals.ts';
+import { type Connection, encoded } from '../src/kafkajs/internals.ts';
 import { failureOf } from '../src/kafkajs/kafkajs-failures.ts';
 import { openQueue } from './support/queue.ts';
-import { answerTo, speaker } from './support/speaker.ts';
-
-/** A connection to that port, as every queue has it. */
-async function connectionTo(port: number): Promise<Connection> {
-  const place = { host: '127.0.0.1', port };
-  const kafka = new Kafka({ brokers: [`${place.host}:${port}`], logLevel: logLevel.NOTHING });
-  const { pool } = await createCluster(kafka, {}).connectionPoolBuilder.build(place);
-  return pool[0];
-}
+import { answerTo, connectionsTo, speaker } from './support/speaker.ts';
 
 /** Asks something, what it is does not matter. @returns the bytes of the answer. */
 async function ask(connection: Connection): Promise<unknown> {
@@ -37,7 +28,7 @@ const nonsense = [
 describe('an answer', () => {
   test.each(nonsense)('%s ends its connection, and is told as a lost one', async (_what, text) => {
     await using server = await speaker((client) => client.write(Buffer.from(text.replaceAll(' ', ''), 'hex')));
-    const connection = await connectionTo(server.port);
+    const connection = (await connectionsTo(server.port)).pool[0];
     const error: unknown = await ask(connection).catch((thrown: unknown) => thrown);
     expect(failureOf(error, false)).toMatchObject({
       kind: 'away',
@@ -61,7 +52,7 @@ describe('an answer', () => {
     await using server = await speaker(() => {});
     await fc.assert(
       fc.asyncProperty(fc.uniqueArray(fc.nat(sent.length), { maxLength: 8 }), async (cuts) => {
-        const connection = await connectionTo(server.port);
+        const connection = (await connectionsTo(server.port)).pool[0];
         const asked = [ask(connection), ask(connection), ask(connection)];
         await until('all to be asked', () => connection.requestQueue.inflight.size === 3);
         const ends = [...cuts.toSorted((a, b) => a - b), sent.length];
@@ -81,7 +72,7 @@ describe('an answer', () => {
       if (number === 0) client.write(whole.subarray(0, 12), () => client.resetAndDestroy());
       else client.write(answerTo(1, Buffer.from('that is the question')));
     });
-    const connection = await connectionTo(server.port);
+    const connection = (await connectionsTo(server.port)).pool[0];
     await expect(ask(connection)).rejects.toThrow(/ECONNRESET/);
     expect(String(await ask(connection))).toBe('that is the question');
     connection.socket?.destroy();

@@ -1,6 +1,7 @@
 import type { BrokerRelease } from '../kafka-driver.ts';
 import { KafkaFailure } from '../kafka-failure.ts';
-import { type Broker, type Decoder, DecoderOfKafkajs, encoded } from './internals.ts';
+import { WireReader } from '../wire-reader.ts';
+import { type Broker, encoded } from './internals.ts';
 
 /** The versions of a request, or of a feature. */
 interface Range {
@@ -105,32 +106,37 @@ async function levelOf({ connectionPool }: Broker): Promise<number> {
   return (answer as ReadonlyMap<string, Range>).get('metadata.version')?.max ?? 0;
 }
 
-/** The features that an answer to ApiVersions, version 3, tells, by name. */
+/** The features that an answer to ApiVersions, version 3, tells, by name. @throws {KafkaFailure} `unreadable` if it is none. */
 function readFeatures(bytes: Buffer): ReadonlyMap<string, Range> {
-  const answer = new DecoderOfKafkajs(bytes);
+  const answer = new WireReader(bytes);
   const features = new Map<string, Range>();
-  if (answer.readInt16() !== 0) return features;
-  answer.readUVarIntArray(() => [answer.readInt16(), answer.readInt16(), answer.readInt16(), tagsOf(answer)]);
-  answer.readInt32(); // for how long it has slowed us down
+  if (answer.int16() !== 0) return features;
+  for (let left = answer.uvarint() - 1; left > 0; left--) {
+    // A request, and its versions.
+    answer.slice(6);
+    tagsOf(answer);
+  }
+  answer.int32(); // for how long it has slowed us down
   const told = tagsOf(answer).get(supportedFeatures);
   if (told === undefined) return features;
-  const list = new DecoderOfKafkajs(told);
-  list.readUVarIntArray(() => {
-    features.set(list.readUVarIntString() ?? '', { min: list.readInt16(), max: list.readInt16() });
+  const list = new WireReader(told);
+  for (let left = list.uvarint() - 1; left > 0; left--) {
+    const name = list.slice(list.uvarint() - 1).toString();
+    features.set(name, { min: list.int16(), max: list.int16() });
     tagsOf(list);
-  });
+  }
   return features;
 }
 
 /** The number of the tag with what a broker has, whether it is in use or not (KIP-584). */
 const supportedFeatures = 0;
 
-/** What was added to the protocol later, by number. The method of kafkajs takes each for one byte shorter than it is. */
-function tagsOf(decoder: Decoder): ReadonlyMap<number, Buffer> {
+/** What was added to the protocol later, by number. */
+function tagsOf(reader: WireReader): ReadonlyMap<number, Buffer> {
   const tags = new Map<number, Buffer>();
-  for (let left = decoder.readUVarInt(); left > 0; left--) {
-    const tag = decoder.readUVarInt();
-    tags.set(tag, decoder.readBytes(decoder.readUVarInt()));
+  for (let left = reader.uvarint(); left > 0; left--) {
+    const tag = reader.uvarint();
+    tags.set(tag, reader.slice(reader.uvarint()));
   }
   return tags;
 }

@@ -339,19 +339,6 @@ export function encoded(bytes: Buffer): unknown {
   return new Encoder().writeBuffer(bytes);
 }
 
-/** Reads an answer, from its begin. */
-export interface Decoder {
-  readInt16(): number;
-  readInt32(): number;
-  readUVarInt(): number;
-  readBytes(length: number): Buffer;
-  readUVarIntString(): string | null;
-  readUVarIntArray(read: () => unknown): unknown;
-}
-
-/** The class of {@link Decoder}. */
-export const DecoderOfKafkajs = require('kafkajs/src/protocol/decoder') as { new (bytes: Buffer): Decoder };
-
 /** How members write what they know, and what they are given. */
 export const assignerProtocol = require('kafkajs/src/consumer/assignerProtocol') as {
   readonly MemberMetadata: {

@@ -1,5 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { Kafka, logLevel } from 'kafkajs';
+import { type ConnectionPool, createCluster } from '../../src/kafkajs/internals.ts';
 
 /** Something that listens where a broker should, and is none. */
 export interface Speaker extends AsyncDisposable {
@@ -39,4 +41,11 @@ export function answerTo(number: number, body: Buffer): Buffer {
   head.writeInt32BE(4 + body.length, 0);
   head.writeInt32BE(number, 4);
   return Buffer.concat([head, body]);
+}
+
+/** Connections to that port, as every queue has them. */
+export async function connectionsTo(port: number): Promise<ConnectionPool> {
+  const place = { host: '127.0.0.1', port };
+  const kafka = new Kafka({ brokers: [`${place.host}:${port}`], logLevel: logLevel.NOTHING });
+  return createCluster(kafka, {}).connectionPoolBuilder.build(place);
 }
