@@ -6,6 +6,7 @@ import { KafkaFailure } from '../kafka-failure.ts';
 import { askWhoAnswers } from './ask-who-answers.ts';
 import { calmTimers } from './calm-timers.ts';
 import { tellWhyNoCoordinator } from './coordinator.ts';
+import { guardDecoder } from './guard-decoder.ts';
 import { guardFrames } from './guard-frames.ts';
 import { withIpv6 } from './ipv6.ts';
 import { noteRefusals } from './refusals.ts';
@@ -216,6 +217,8 @@ export const ConsumerGroupOfKafkajs = loadConsumerGroup();
 /** How often kafkajs may try things itself, the addresses of brokers one after the other among them. */
 export const retry = { initialRetryTime: 100, retries: 3, maxRetryTime: 1000 };
 
+const Decoder = require('kafkajs/src/protocol/decoder') as new (bytes: Buffer) => object;
+
 const retrier = (require('kafkajs/src/retry') as (options: object) => unknown)(retry);
 
 function loadConsumerGroup(): ConsumerGroupClass {
@@ -253,6 +256,7 @@ export function createCluster(kafka: Kafka, options: object): Cluster {
   const build = withIpv6(connectionPoolBuilder.build.bind(connectionPoolBuilder));
   connectionPoolBuilder.build = async (place) => {
     const connections = await build(place);
+    guardDecoder(Decoder);
     calmTimers(connections);
     guardFrames(connections);
     connectOnce(connections);
