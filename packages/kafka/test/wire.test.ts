@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { IncomingRecord, NewTopic, OutgoingRecord, ProducerIdentity } from '../src/kafka-driver.ts';
 import { KafkajsDriver } from '../src/kafkajs/kafkajs-driver.ts';
 import { partitionOf } from '../src/murmur2.ts';
-import { newTopic, openQueue } from './support/queue.ts';
+import { newTopic, openQueue, take } from './support/queue.ts';
 
 const offer = await kafkaOffer();
 
@@ -143,6 +143,29 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`record batches on $
     expect(told[1]).toBe(told[0]);
     expect((await readAll(timed)).map(({ time }) => time)).toEqual([told[0]]);
     expect((await readAll(own))[1]?.time).toBeGreaterThan(before + aheadMs - 1000);
+  });
+
+  test('are handed out whatever time their producer gives them, and nobody knows how long they have waited', async () => {
+    const topic = newTopic();
+    const admin = kafka.admin();
+    const configEntries = ['before', 'after'].map((side) => ({
+      name: `message.timestamp.${side}.max.ms`,
+      value: String(2n ** 63n - 1n),
+    }));
+    await admin.createTopics({ topics: [{ topic, numPartitions: 1, configEntries }] });
+    await admin.disconnect();
+    await using queue = await openQueue(server, { topic });
+    const producer = kafka.producer();
+    await producer.connect();
+    // In nanoseconds, as some write it: no number holds all of its digits.
+    const messages = [{ value: '{"type":"a"}', timestamp: '1700000000000000001' }, { value: '{"type":"b"}' }];
+    await producer.send({ topic, messages });
+    await producer.disconnect();
+    const [first, second] = [await take(queue), await take(queue)];
+    expect([first.event.type, first.waitedMs, second.event.type]).toEqual(['a', undefined, 'b']);
+    expect(second.waitedMs).toBeGreaterThanOrEqual(0);
+    await Promise.all([first.ack(), second.ack()]);
+    expect((await readAll(topic)).map(({ time }) => time > 0)).toEqual([false, true]);
   });
 
   test('are refused if they are larger than the broker takes', async () => {
