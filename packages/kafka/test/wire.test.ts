@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { IncomingRecord, NewTopic, OutgoingRecord, ProducerIdentity } from '../src/kafka-driver.ts';
 import { KafkajsDriver } from '../src/kafkajs/kafkajs-driver.ts';
 import { partitionOf } from '../src/murmur2.ts';
-import { newTopic, openQueue, take } from './support/queue.ts';
+import { newTopic, openQueue, take, takeAll } from './support/queue.ts';
 
 const offer = await kafkaOffer();
 
@@ -195,6 +195,33 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`record batches on $
       ['committed', 2],
       ['after', 6],
     ]);
+  });
+
+  test('are stored and come, though a connection brings what is no answer', async () => {
+    let lengths = 0;
+    const client = new Kafka({
+      brokers: [...server.brokers],
+      logLevel: logLevel.NOTHING,
+      socketFactory: ({ host, port, onConnect }) => {
+        const socket = connect({ host, port }, onConnect);
+        const push = socket.push.bind(socket);
+        socket.push = (chunk: Buffer | null) => {
+          if (chunk !== null && lengths > 0 && lengths-- > 0) chunk.writeInt32BE(-1, 0);
+          return push(chunk);
+        };
+        return socket;
+      },
+    });
+    await using queue = await openQueue(server, { client, brokers: undefined });
+    await queue.push({ type: 'a', key: 'k' });
+    lengths = 1;
+    await queue.push({ type: 'b', key: 'k' });
+    expect(lengths).toBe(0);
+    expect(await takeAll(queue, 1)).toEqual(['a']);
+    lengths = 2;
+    await queue.push({ type: 'c', key: 'k' });
+    expect(await takeAll(queue, 2)).toEqual(['b', 'c']);
+    expect(await queue.pop({ timeoutMs: 100 })).toBeUndefined();
   });
 
   test('that were changed on the way are told to who pops, and keep neither others nor themselves from coming', async () => {
