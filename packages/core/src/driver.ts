@@ -27,7 +27,10 @@ export interface ReturnedLease {
 
 /**
  * How events are gathered into requests for a backend that stores in several places, such as the partitions of a topic, and
- * stores there what it can, however much it has: it is never full, but may be slow.
+ * stores there what it can, however much it has: it is never full, but may be slow. A `push` that stores fewer events than it
+ * was given says that they are too many for one request: the others come again at once, half as many at a time. One that
+ * rejects `NQ_UNAVAILABLE` has stored nothing, and says that the time of its first event is over: those that were pushed more
+ * than a second later come again.
  */
 export interface Gathering<Encoded = unknown> {
   /**

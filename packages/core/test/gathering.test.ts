@@ -130,4 +130,37 @@ describe('pushes to a backend of several places', () => {
     await queue.push(event('b2'), { timeoutMs: 0 });
     expect((await drain(queue)).toSorted()).toEqual(['a1', 'b2']);
   });
+
+  test('that are too large together go again at once in smaller requests, and none is refused for that', async () => {
+    const { queue, callsOf, clock } = open(async (backend, events) => (events.length > 1 ? 0 : backend.push(events)));
+    const pushes = ['a1', 'a2', 'a3'].map((id) => watch(queue.push(event(id), { timeoutMs: 0 })));
+    await clock.settle();
+    expect(pushes.map(({ state }) => state)).toEqual(['resolved', 'resolved', 'resolved']);
+    expect(callsOf('push').map(([events]) => (events as unknown[]).length)).toEqual([3, 2, 1, 2, 1, 1]);
+    expect([await drain(queue), clock.now()]).toEqual([['a1', 'a2', 'a3'], 0]);
+  });
+
+  test('made a second after the one that a request was given up for go again with the next', async () => {
+    const held = deferred<void>();
+    let isAway = true;
+    const { queue, clock } = open(
+      async (backend, events) => {
+        if (idOf(events[0]) === 'a0') await held.promise;
+        if (isAway) throw new NqError('NQ_UNAVAILABLE', 'no leader');
+        return backend.push(events);
+      },
+      { timeoutMs: 60_000 },
+    );
+    const first = rejection(queue.push(event('a0')));
+    await clock.settle();
+    const early = [rejection(queue.push(event('a1'))), rejection(queue.push(event('a2')))];
+    await clock.advance(5000);
+    const late = watch(queue.push(event('a3')));
+    held.resolve();
+    const codes = (await Promise.all([first, ...early])).map((error) => (error as NqError).code);
+    expect(codes).toEqual(['NQ_UNAVAILABLE', 'NQ_UNAVAILABLE', 'NQ_UNAVAILABLE']);
+    isAway = false;
+    await clock.settle();
+    expect([late.state, await drain(queue)]).toEqual(['resolved', ['a3']]);
+  });
 });
