@@ -34,10 +34,11 @@ export interface KafkaQueueDriverParts {
   readonly clock: Clock;
 }
 
-/** An event on its way: the record, and the partition that it goes to. */
+/** An event on its way: the record, the partition that it goes to, and until when it is tried, by the clock. */
 interface Encoded extends OutgoingRecord {
   readonly bytes: number;
   readonly partition: number;
+  readonly deadline: number;
 }
 
 /** A queue on a topic of Kafka. */
@@ -103,14 +104,18 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
   }
 
   encode(event: QueueEvent): Encoded {
+    const { options, clock } = this.#parts;
     const record = encodeRecord(event, this.capabilities.maxPayloadBytes);
-    return { ...record, partition: this.#producer.partitionOf(record.key) };
+    const partition = this.#producer.partitionOf(record.key);
+    // From now on, as the time of the call does that waits for it: what waits behind others is not tried when it has ended.
+    return { ...record, partition, deadline: clock.now() + options.deliveryTimeoutMs };
   }
 
   async push(events: readonly Encoded[]): Promise<number> {
     const [first] = events as readonly [Encoded];
     try {
-      await this.#producer.push(first.partition, events);
+      // The first was pushed first: its time is over before that of the others.
+      await this.#producer.push(first.partition, events, first.deadline);
     } catch (error) {
       if (!isNqError(error, 'NQ_PAYLOAD') || events.length === 1) throw error;
       // They are too large together: they come again in smaller requests, in the end each alone.

@@ -8,6 +8,14 @@ import { KafkaFailure } from './kafka-failure.ts';
 const firstRetryMs = 20;
 const longestRetryMs = 500;
 
+/**
+ * How long a try may take at least that begins when hardly any time is left, in milliseconds: as long as a call of a queue
+ * waits for the answer when its time is over. A broker that is given less says that it has not finished, and is about to.
+ */
+const shortestTryMs = 1000;
+/** After so long without an answer, in milliseconds, what can go elsewhere does: brokers that are well need a part of it. */
+const stuckMs = 1000;
+
 /** The largest request, in bytes, unless it is for a single record: half of what brokers take by default (`message.max.bytes`). */
 export const requestBytes = 512 * 1024;
 
@@ -21,7 +29,7 @@ export interface PartitionProducerParts {
   readonly partition: number;
   readonly clock: Clock;
   readonly compression: Compression;
-  /** How long a batch may be under way, in milliseconds. */
+  /** How long a record may be under way, in milliseconds. */
   readonly deliveryTimeoutMs: number;
   /** What it is that cannot be done then. @default 'push' */
   readonly verb?: string;
@@ -37,34 +45,58 @@ export class PartitionProducer {
   #identity: ProducerIdentity | undefined;
   #sequence = 0;
   #last: Promise<unknown> = Promise.resolve();
+  /** When what is under way began, by the clock; `undefined` if nothing is. */
+  #began: number | undefined;
+  #isRetrying = false;
   #closed = false;
 
   constructor(parts: PartitionProducerParts) {
     this.#parts = parts;
   }
 
+  /** Until when what is pushed now is tried, by the clock. */
+  get deadline(): number {
+    const { clock, deliveryTimeoutMs } = this.#parts;
+    return clock.now() + deliveryTimeoutMs;
+  }
+
+  /** Whether it would not be tried again after a failure now, which was to be stored until `deadline`. */
+  isOver(deadline: number): boolean {
+    return this.#parts.clock.now() + longestRetryMs >= deadline;
+  }
+
+  /** Whether what is under way has failed and is tried again, or has had no answer for long: what comes now waits for it. */
+  get isStuck(): boolean {
+    if (this.#began === undefined) return false;
+    return this.#isRetrying || this.#parts.clock.now() - this.#began > stuckMs;
+  }
+
   /**
-   * Stores `records`, all or none, behind those of calls before.
+   * Stores `records`, all or none, behind those of calls before. They are tried once at least.
    *
+   * @param deadline until when they are tried, by the clock: by default for `deliveryTimeoutMs` from now on, also if they wait.
    * @returns when they were written, as {@link KafkaDriver.produce}.
-   * @throws {NqError} `NQ_UNAVAILABLE` if nothing is stored after `deliveryTimeoutMs`; `NQ_OUTCOME_UNKNOWN` if it may be.
+   * @throws {NqError} `NQ_UNAVAILABLE` if nothing is stored then; `NQ_OUTCOME_UNKNOWN` if it may be.
    */
-  push(records: readonly OutgoingRecord[]): Promise<number | undefined> {
-    const pushed = this.#last.then(() => this.#push(records));
+  push(records: readonly OutgoingRecord[], deadline = this.deadline): Promise<number | undefined> {
+    const pushed = this.#last.then(() => this.#push(records, deadline));
     this.#last = pushed.catch(() => {});
     return pushed;
   }
 
   /** As `push`, in several requests if they are too large for one. @returns for each why it is not stored, if it is not. */
-  async pushInParts(records: readonly OutgoingRecord[]): Promise<readonly (Error | undefined)[]> {
+  async pushInParts(
+    records: readonly OutgoingRecord[],
+    deadline = this.deadline,
+  ): Promise<readonly (Error | undefined)[]> {
     try {
-      await this.push(records);
+      await this.push(records, deadline);
       return records.map(() => undefined);
     } catch (error) {
       if (!isNqError(error, 'NQ_PAYLOAD') || records.length === 1) return records.map(() => error as Error);
       const half = Math.ceil(records.length / 2);
       const [first, second] = [records.slice(0, half), records.slice(half)];
-      return [...(await this.pushInParts(first)), ...(await this.pushInParts(second))];
+      return [...(await this.pushInParts(first, deadline)), ...(await this.pushInParts(second, deadline))];
     }
   }
 
@@ -73,16 +105,26 @@ export class PartitionProducer {
     this.#closed = true;
   }
 
-  async #push(records: readonly OutgoingRecord[]): Promise<number | undefined> {
+  async #push(records: readonly OutgoingRecord[], deadline: number): Promise<number | undefined> {
+    this.#began = this.#parts.clock.now();
+    try {
+      return await this.#store(records, deadline);
+    } finally {
+      this.#began = undefined;
+      this.#isRetrying = false;
+    }
+  }
+
+  async #store(records: readonly OutgoingRecord[], deadline: number): Promise<number | undefined> {
     const { driver, topic, partition, clock, compression, deliveryTimeoutMs } = this.#parts;
-    const deadline = clock.now() + deliveryTimeoutMs;
+    const leastMs = Math.min(shortestTryMs, deliveryTimeoutMs);
     let retryMs = firstRetryMs;
     let mayBeStored = false;
     for (;;) {
       const leftMs = deadline - clock.now();
       try {
         this.#identity ??= await driver.newIdentity();
-        const timeoutMs = Math.max(1, Math.ceil(leftMs));
+        const timeoutMs = Math.ceil(Math.max(leastMs, leftMs));
         const time = await driver.produce({
           topic,
           partition,
@@ -103,6 +145,7 @@ export class PartitionProducer {
         const isOver = this.#closed || clock.now() + retryMs >= deadline;
         if (isOver || !isPassing(failure)) throw this.#verdict(failure, mayBeStored);
       }
+      this.#isRetrying = true;
       await new Promise<void>((resolve) => {
         clock.schedule(resolve, retryMs);
       });

@@ -1,4 +1,4 @@
-import { NqError } from '@nq/core';
+import { isNqError, NqError } from '@nq/core';
 import type { OutgoingRecord } from './kafka-driver.ts';
 import { type PartitionProducer, requestBytes } from './partition-producer.ts';
 
@@ -6,6 +6,8 @@ import { type PartitionProducer, requestBytes } from './partition-producer.ts';
 interface Waiting {
   readonly record: OutgoingRecord;
   readonly isWanted: () => boolean;
+  /** Until when it is tried. */
+  readonly deadline: number;
   readonly resolve: (isStored: boolean) => void;
   readonly reject: (error: Error) => void;
 }
@@ -35,7 +37,7 @@ export class RecordLine {
   add(record: OutgoingRecord, isWanted: () => boolean): Promise<boolean> {
     if (this.#isClosed) return Promise.reject(closed());
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ record, isWanted, resolve, reject });
+      this.#waiting.push({ record, isWanted, deadline: this.#producer.deadline, resolve, reject });
       if (this.#isBusy) return;
       this.#isBusy = true;
       void this.#run();
@@ -76,13 +78,30 @@ export class RecordLine {
   }
 
   async #store(wanted: readonly Waiting[]): Promise<void> {
-    const failures = await this.#producer.pushInParts(wanted.map(({ record }) => record));
+    // The first has waited longest.
+    const { deadline } = wanted[0] as Waiting;
+    const records = wanted.map(({ record }) => record);
+    const failures = await this.#producer.pushInParts(records, deadline);
     for (const [index, { resolve, reject }] of wanted.entries()) {
       const failure = failures[index];
       if (failure === undefined) resolve(true);
       else reject(failure);
     }
+    const last = failures.at(-1);
+    if (isNqError(last, 'NQ_UNAVAILABLE') || isNqError(last, 'NQ_OUTCOME_UNKNOWN')) this.#giveUp(last);
+  }
+
+  /** What has waited as long as those that were given up is not sent: with a try of its own, each would wait for those before. */
+  #giveUp(failure: NqError): void {
+    const end = this.#waiting.findIndex(({ deadline }) => !this.#producer.isOver(deadline));
+    const over = this.#waiting.splice(0, end === -1 ? this.#waiting.length : end);
+    if (over.length === 0) return;
+    // Of what was sent nobody may know; this was not.
+    const unsent = failure.code === 'NQ_UNAVAILABLE' ? failure : unanswered(failure);
+    for (const { reject } of over) reject(unsent);
   }
 }
 
+const unanswered = (cause: NqError): NqError =>
+  new NqError('NQ_UNAVAILABLE', 'Cannot settle: Kafka has not answered in time what is in front of it', { cause });
 const closed = (): NqError => new NqError('NQ_CLOSED', 'Cannot settle: the queue was closed meanwhile');

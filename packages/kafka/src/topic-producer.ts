@@ -45,13 +45,13 @@ export class TopicProducer {
 
   /** Where a record with this key goes. */
   partitionOf(key: Buffer | null): number {
-    return key === null ? this.#sticky : partitionOf(key, this.#partitions.now);
+    return key === null ? this.#placeWithoutKey() : partitionOf(key, this.#partitions.now);
   }
 
   /** Stores records in the partition that they go to, in one request. As {@link PartitionProducer.push}. */
-  push(partition: number, records: readonly OutgoingRecord[]): Promise<number | undefined> {
+  push(partition: number, records: readonly OutgoingRecord[], deadline?: number): Promise<number | undefined> {
     this.#goOnFrom(partition);
-    return this.#producerOf(partition).push(records);
+    return this.#producerOf(partition).push(records, deadline);
   }
 
   /** Stores a record where it goes, together with others that come meanwhile. As {@link RecordLine.add}. */
@@ -70,6 +70,18 @@ export class TopicProducer {
   close(): void {
     for (const line of this.#lines.values()) line.close();
     for (const producer of this.#producers.values()) producer.close();
+  }
+
+  /** Where records without a key go now: not where they would wait for what is stuck, unless that is everywhere. */
+  #placeWithoutKey(): number {
+    const { now } = this.#partitions;
+    for (let step = 0; step < now; step++) {
+      const partition = (this.#sticky + step) % now;
+      if (this.#producers.get(partition)?.isStuck === true) continue;
+      this.#sticky = partition;
+      break;
+    }
+    return this.#sticky;
   }
 
   /** The records without a key that come next go to the next partition, those of one request together. */
