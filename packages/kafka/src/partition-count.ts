@@ -13,15 +13,18 @@ export interface PartitionCountParts {
   readonly onWarning: (warning: string) => void;
 }
 
-/** How many partitions a topic has, as far as is known: they may be added at any time, and are never removed. */
+/** How many partitions a topic has, as far as is known: they may be added at any time, and are fewer if it is made anew. */
 export class PartitionCount {
   readonly #parts: PartitionCountParts;
   #now: number;
   #countedAt: number;
+  /** What was counted last. */
+  #last: number;
 
   constructor(parts: PartitionCountParts) {
     this.#parts = parts;
     this.#now = parts.count;
+    this.#last = parts.count;
     this.#countedAt = parts.clock.now();
   }
 
@@ -41,10 +44,13 @@ export class PartitionCount {
   async #count(): Promise<void> {
     const { driver, topic, onWarning } = this.#parts;
     const counted = await driver.partitionsOf(topic).catch(() => this.#now);
-    if (counted <= this.#now) return;
-    onWarning(
-      `Topic ${topic} has ${counted} partitions instead of ${this.#now}: an event may overtake others of its key that were pushed before`,
-    );
+    const before = this.#last;
+    this.#last = counted;
+    // One broker may not have heard yet of those that were added, which are not fewer for that: so it takes two to say so.
+    if (counted === this.#now || (counted < this.#now && before >= this.#now)) return;
+    const why =
+      counted > this.#now ? 'an event may overtake others of its key that were pushed before' : 'it was made anew';
+    onWarning(`Topic ${topic} has ${counted} partitions instead of ${this.#now}: ${why}`);
     this.#now = counted;
   }
 }
