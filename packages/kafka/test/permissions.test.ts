@@ -240,4 +240,29 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`a user with ACLs, o
     await next.nack({ deadLetter: true });
     expect((await queue.deadLetters.list()).map(({ event }) => event.type)).toContain('c');
   });
+
+  test('seeing the dead letters is taken away: who asks for these is told, and pushes and pops go on', async () => {
+    const names = newNames();
+    await makeTopics(names);
+    const rules = aclRules(names);
+    await allow(rules);
+    await using queue = await open({ ...names, metadataMaxAgeMs: 200, deliveryTimeoutMs: 3000 });
+    const [letters] = rules.filter(({ name }) => name.endsWith('.dead')) as [AclRule];
+    for (const rule of rules.filter(({ name }) => name === letters.name)) await forbid(rule);
+    await until('the queue to know', async () => {
+      const told = await queue.deadLetters.count().then(String, ({ message }: Error) => message);
+      return told.includes(`lacks Describe on topic "${letters.name}"`);
+    });
+    await queue.push({ type: 'a' });
+    const delivery = await take(queue);
+    expect(delivery.event.type).toBe('a');
+    await delivery.ack();
+    await allow(rules.filter(({ name }) => name === letters.name));
+    await until('the letters to be there', () =>
+      queue.deadLetters.count().then(
+        () => true,
+        () => false,
+      ),
+    );
+  });
 });

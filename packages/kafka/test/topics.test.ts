@@ -1,3 +1,4 @@
+import type { NqError } from '@nq/core';
 import { Kafka, logLevel } from 'kafkajs';
 import { kafkaOffer, type TestKafka, until } from 'nq-testbed';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -225,4 +226,28 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`a topic on ${offer.
       expect(await takeAll(queue, 1)).toEqual(['after']);
     },
   );
+
+  test('takes events although that of its dead letters was deleted, of which only who asks for these is told', async () => {
+    const topic = newTopic();
+    await using queue = await openQueue(server, { topic, metadataMaxAgeMs: 200, deliveryTimeoutMs: 3000 });
+    const admin = kafka.admin();
+    await admin.connect();
+    await admin.deleteTopics({ topics: [`${topic}.tests.dead`] });
+    const knows = (): Promise<boolean> => queue.deadLetters.count().then(() => false, isMissing);
+    await until('the queue to know', knows);
+    let count = 0;
+    // For so long that the brokers are asked several times which topics there are.
+    for (const began = performance.now(); performance.now() - began < 1000; count++)
+      await queue.push({ type: 'after' });
+    expect(await takeAll(queue, count)).toHaveLength(count);
+    await admin.deleteTopics({ topics: [topic] });
+    await admin.disconnect();
+    const pushes = (): Promise<boolean> => queue.push({ type: 'lost' }).then(() => false, isMissing);
+    await until('pushes to be refused', pushes, { deadlineMs: 20_000 });
+  });
 });
+
+/** Whether it is said that there is no such topic. */
+function isMissing({ code, message }: NqError): boolean {
+  return code === 'NQ_CONFIG' && message.endsWith('there is no such topic');
+}

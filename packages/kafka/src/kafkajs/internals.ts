@@ -9,7 +9,7 @@ import { tellWhyNoCoordinator } from './coordinator.ts';
 import { guardDecoder } from './guard-decoder.ts';
 import { guardFrames } from './guard-frames.ts';
 import { withIpv6 } from './ipv6.ts';
-import { noteRefusals } from './refusals.ts';
+import { type KnownTopic, noteRefusals } from './refusals.ts';
 
 /**
  * What this package uses of kafkajs behind its API: its protocol, its connections, and how it joins a group. Its producer
@@ -86,7 +86,7 @@ export interface Cluster {
     /** The one that was connected to first, by an address of ours. */
     readonly seedBroker: Broker | undefined;
     readonly brokers: Readonly<Record<string, Broker>>;
-    readonly metadata: { readonly controllerId?: number } | null;
+    readonly metadata: { readonly controllerId?: number; readonly topicMetadata?: readonly KnownTopic[] } | null;
     findBroker(node: { readonly nodeId: string | number }): Promise<Broker>;
     findConnectedBroker(): Promise<Broker>;
   };

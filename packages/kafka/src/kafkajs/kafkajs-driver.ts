@@ -26,6 +26,7 @@ import { KafkajsMember } from './kafkajs-member.ts';
 import { reachLeaders } from './leaders.ts';
 import { produceBatch } from './produce-batch.ts';
 import type { Subject } from './refusals.ts';
+import { refreshFor, tellTopicsApart } from './topics-apart.ts';
 
 /** The most bytes of one answer to who reads without a group. */
 const readBytes = 1024 * 1024;
@@ -53,6 +54,8 @@ export class KafkajsDriver implements KafkaDriver {
     this.#clock = clock;
     this.#metadataMaxAgeMs = metadataMaxAgeMs;
     this.#cluster = this.#newCluster();
+    // Those of members have one topic each.
+    tellTopicsApart(this.#cluster);
   }
 
   async open(): Promise<void> {
@@ -78,7 +81,7 @@ export class KafkajsDriver implements KafkaDriver {
     return this.#ask({ topic }, async () => {
       await this.#connected();
       await this.#cluster.addMultipleTargetTopics([topic]);
-      await this.#cluster.refreshMetadataIfNecessary();
+      await refreshFor(this.#cluster, topic);
       const { length } = this.#cluster.findTopicPartitionMetadata(topic);
       if (length === 0) throw new KafkaFailure('missing', 'there is no such topic');
       return length;
@@ -195,7 +198,7 @@ export class KafkajsDriver implements KafkaDriver {
 
   async #leaderOf(topic: string, partition: number): Promise<Broker> {
     await this.#connected();
-    await this.#cluster.refreshMetadataIfNecessary();
+    await refreshFor(this.#cluster, topic);
     const [nodeId] = Object.keys(this.#cluster.findLeaderForPartitions(topic, [partition]));
     if (nodeId === undefined || nodeId === '-1') {
       await this.#cluster.refreshMetadata();
@@ -238,7 +241,7 @@ export class KafkajsDriver implements KafkaDriver {
   async #knowPartitions(topic: string, count: number): Promise<void> {
     await this.#connected();
     await this.#cluster.addMultipleTargetTopics([topic]);
-    await this.#cluster.refreshMetadataIfNecessary();
+    await refreshFor(this.#cluster, topic);
     if (this.#cluster.findTopicPartitionMetadata(topic).length < count) await this.#cluster.refreshMetadata();
   }
 

@@ -41,12 +41,18 @@ interface Note {
 
 const notes = new WeakMap<object, Note>();
 
+/** What a broker has said of a topic. */
+export interface KnownTopic {
+  readonly topic: string;
+  /** What is wrong with it, by its number in the protocol: for all that were asked about, as kafkajs takes it. */
+  topicErrorCode: number;
+  /** The same for itself, and for no other. */
+  ownErrorCode?: number;
+  readonly partitionMetadata: readonly { partitionErrorCode: number; readonly leader: number }[];
+}
+
 interface Answer {
-  readonly topicMetadata?: readonly {
-    readonly topic: string;
-    readonly topicErrorCode: number;
-    readonly partitionMetadata: readonly { partitionErrorCode: number; readonly leader: number }[];
-  }[];
+  readonly topicMetadata?: readonly KnownTopic[];
   readonly enabledMechanisms?: readonly string[];
 }
 
@@ -66,6 +72,7 @@ function note(connection: Connection): void {
     const decode = async (bytes: unknown): Promise<unknown> => {
       answer = (await response.decode(bytes)) as Answer;
       forgiveLeaderless(answer);
+      setErrorsAside(answer);
       return answer;
     };
     try {
@@ -78,6 +85,12 @@ function note(connection: Connection): void {
       throw error;
     }
   };
+}
+
+/** Has it be remembered that `error`, which was set aside, is what a broker has said of `topic`. @returns it. */
+export function refusalOf(topic: string, error: object): object {
+  notes.set(error, { api: 'Metadata', topic, mechanisms: undefined });
+  return error;
 }
 
 /** What the user lacks, for people, if `error` says that there is something; `about` is what was asked for. */
@@ -110,3 +123,15 @@ function forgiveLeaderless({ topicMetadata = [] }: Answer): void {
 }
 
 const noLeader = -1;
+
+/**
+ * Sets aside what is wrong with one of several topics that were asked about together, such as one that was deleted: kafkajs
+ * would know nothing of the others. Who asks for that one is told (`tellTopicsApart`).
+ */
+function setErrorsAside({ topicMetadata = [] }: Answer): void {
+  if (topicMetadata.length < 2) return;
+  for (const topic of topicMetadata.filter(({ topicErrorCode }) => topicErrorCode !== 0)) {
+    topic.ownErrorCode = topic.topicErrorCode;
+    topic.topicErrorCode = 0;
+  }
+}
