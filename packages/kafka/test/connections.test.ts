@@ -59,6 +59,18 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`the connections to 
     link.heal();
   });
 
+  test('on which nothing comes any more, though nobody has closed them, are made anew', async () => {
+    const [link] = server.links as [TestKafka['links'][number]];
+    const options = { requestTimeoutMs: 1000, deliveryTimeoutMs: 10_000, idleMs: 60_000 };
+    await using queue = await openQueue(server, { brokers: server.linkedBrokers, ...options });
+    await queue.push({ type: 'before' });
+    expect(await takeAll(queue, 1)).toEqual(['before']);
+    link.silence();
+    await queue.push({ type: 'after' });
+    expect(await takeAll(queue, 1)).toEqual(['after']);
+    link.heal();
+  });
+
   test('are given up at once when a queue is closed while it joins its group', async () => {
     const topic = newTopic();
     const { brokers, open } = linked();

@@ -30,6 +30,8 @@ interface Connection {
   asked: boolean;
   /** Whether answers go on; those of a connection that will be cut do not. */
   answers: boolean;
+  /** Whether nothing travels on it any more, though it is open. */
+  isSilent: boolean;
   /** Whether one side was reset, which the other side is told when the link is no longer frozen. */
   isBroken: boolean;
 }
@@ -148,6 +150,15 @@ export class Link implements Address, AsyncDisposable {
   }
 
   /**
+   * Nothing travels any more on the connections that are open, and neither side is told; new ones are as ever. So it is when
+   * what is in between has forgotten them, as a firewall does: `heal()` resets them.
+   */
+  silence(): void {
+    for (const connection of this.#connections) connection.isSilent = true;
+    this.#update();
+  }
+
+  /**
    * Takes every fault back. Connections that lost an answer or an end are reset: a stream that goes on after a hole is
    * nothing that a network does.
    */
@@ -159,7 +170,7 @@ export class Link implements Address, AsyncDisposable {
     this.#dropsReplies = false;
     this.#delayMs = 0;
     for (const connection of this.#connections) {
-      if (!connection.answers || connection.isBroken) this.#reset(connection);
+      if (!connection.answers || connection.isSilent || connection.isBroken) this.#reset(connection);
     }
     this.#update();
   }
@@ -185,6 +196,7 @@ export class Link implements Address, AsyncDisposable {
       toClient: undefined,
       asked: false,
       answers: true,
+      isSilent: false,
       isBroken: false,
     };
     this.#connections.add(connection);
@@ -199,7 +211,7 @@ export class Link implements Address, AsyncDisposable {
     const server = connect({ host, port, allowHalfOpen: true, noDelay: true });
     connection.server = server;
     this.#watch(connection, server);
-    const rules = { delayMs: () => this.#delayMs, isFrozen: () => this.#isFrozen };
+    const rules = { delayMs: () => this.#delayMs, isFrozen: () => this.#isFrozen || connection.isSilent };
     connection.toServer = new Flow(client, server, {
       ...rules,
       passes: (chunk) => this.#passesToServer(connection, chunk),
@@ -246,7 +258,7 @@ export class Link implements Address, AsyncDisposable {
   /** An error on one side is one on the other; that both have ended in peace is the work of the flows. */
   #watch(connection: Connection, socket: Socket): void {
     socket.on('error', () => {
-      if (this.#isFrozen) connection.isBroken = true;
+      if (this.#isFrozen || connection.isSilent) connection.isBroken = true;
       else this.#reset(connection);
     });
     socket.on('close', () => {
@@ -266,7 +278,7 @@ export class Link implements Address, AsyncDisposable {
 
   #update(): void {
     for (const connection of this.#connections) {
-      if (connection.server === undefined && !this.#isFrozen) this.#connect(connection);
+      if (connection.server === undefined && !this.#isFrozen && !connection.isSilent) this.#connect(connection);
       connection.toServer?.update();
       connection.toClient?.update();
     }

@@ -212,6 +212,36 @@ describe('freeze()', () => {
   });
 });
 
+describe('silence()', () => {
+  test('lets nothing travel on the connections that are open, and neither side know; new ones work, and heal() resets the old', async () => {
+    await using server = await echoServer();
+    await using link = await Link.open(server);
+    using before = new Client(link);
+    await before.send('a').reads('a');
+    using ending = new Client(link);
+    await ending.send('b').reads('b');
+    const [beforeSide, endingSide] = server.sockets;
+    link.silence();
+    before.send('c');
+    ending.socket.end();
+    using after = new Client(link);
+    await after.send('d').reads('d');
+    await roundTrips(server);
+    expect(server.received()).toBe('abd..........');
+    expect([before.text, before.ended, before.closed, endingSide?.readableEnded]).toEqual([
+      'a',
+      false,
+      undefined,
+      false,
+    ]);
+
+    link.heal();
+    expect(await before.closes()).toBe('ECONNRESET');
+    await until('the server to see the reset', () => beforeSide?.errored);
+    await after.send('e').reads('e');
+  });
+});
+
 describe('halfClose()', () => {
   test('ends the half of the server: the client reads the end, and its requests still arrive', async () => {
     await using server = await echoServer();

@@ -1,4 +1,4 @@
-import type { ConnectionPool, RequestQueue } from './internals.ts';
+import type { Connection, ConnectionPool, RequestQueue } from './internals.ts';
 
 /** How often requests are looked for that have no answer in time, in milliseconds: so much later they are given up, at the most. */
 const checkMs = 500;
@@ -6,6 +6,11 @@ const checkMs = 500;
 /** The requests of all connections, and what looks at them: together, for whoever does nothing is not to be woken all the time. */
 const watched = new Set<RequestQueue>();
 let watch: NodeJS.Timeout | undefined;
+
+/** The connection of each, if it is one of ours. */
+const connections = new WeakMap<RequestQueue, Connection>();
+/** How many bytes had been read when a request was first looked at, soon after it was sent. */
+const readBefore = new WeakMap<object, number>();
 
 const calm = Symbol('calm');
 
@@ -16,9 +21,11 @@ const calm = Symbol('calm');
  * It is so for every client of kafkajs in this process.
  */
 export function calmTimers({ pool }: ConnectionPool): void {
-  for (const { requestQueue } of pool) {
+  for (const connection of pool) {
+    const { requestQueue } = connection;
+    connections.set(requestQueue, connection);
     const prototype = Object.getPrototypeOf(requestQueue) as RequestQueue & { [calm]?: boolean };
-    if (prototype[calm] === true) return;
+    if (prototype[calm] === true) continue;
     const schedule = prototype.scheduleCheckPendingRequests;
     prototype.scheduleCheckPendingRequests = function (this: RequestQueue): void {
       if (this.pending.length > 0 || this.throttledUntil > Date.now()) schedule.call(this);
@@ -37,12 +44,32 @@ function giveUpLate(): void {
   // The clock by which kafkajs notes when it has sent something.
   const now = Date.now();
   for (const queue of watched) {
-    for (const request of queue.inflight.values()) {
-      if (request.sentAt !== null && now - request.sentAt > request.requestTimeout) request.timeoutRequest();
-    }
+    giveUpLateOf(queue, now);
     if (!queue.isConnected()) watched.delete(queue);
   }
   if (watched.size > 0) return;
   clearInterval(watch);
   watch = undefined;
+}
+
+/**
+ * A connection on which nothing has come for as long as a request may take is ended besides, so that the next one makes another:
+ * what is between us and the broker may have forgotten it, and then nothing ever comes, of which nobody is told for a quarter
+ * of an hour. Not as long as a request in front may take its time, as that of who joins a group: a broker answers in order.
+ */
+function giveUpLateOf(queue: RequestQueue, now: number): void {
+  const socket = connections.get(queue)?.socket;
+  let isFirst = true;
+  let isSilent = false;
+  for (const request of queue.inflight.values()) {
+    if (request.sentAt === null || now - request.sentAt <= request.requestTimeout) {
+      isFirst = false;
+      if (socket && !readBefore.has(request)) readBefore.set(request, socket.bytesRead);
+      continue;
+    }
+    isSilent ||= isFirst && socket?.bytesRead === readBefore.get(request);
+    request.timeoutRequest();
+  }
+  // With an error, or kafkajs does not hear of it.
+  if (isSilent) socket?.destroy(new Error('the broker has sent nothing'));
 }
