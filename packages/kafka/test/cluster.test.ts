@@ -153,6 +153,13 @@ describe.skipIf(offer.missing !== undefined)(`a queue on three brokers of ${offe
     const [broker] = server.nodes as readonly [TestKafkaBroker, ...TestKafkaBroker[]];
     await broker.kill();
     const pushes = keys.map((key) => queue.push({ id: `${key}-during`, type: 'during', key }));
+    // A part of them is what finds out that a partition has no leader.
+    const others = async (): Promise<boolean> => {
+      const unkeyed = Array.from({ length: 10 }, () => queue.push({ type: 'unkeyed' }, { timeoutMs: 2000 }));
+      const ends = await Promise.allSettled(unkeyed);
+      return ends.every(({ status }) => status === 'fulfilled');
+    };
+    await until('events without a key to go past it', others, { deadlineMs: 30_000 });
     const during = (): readonly string[] => handling.done.filter((id) => id.endsWith('-during'));
     // Two of three partitions, or nearly.
     await until('those of the other partitions', () => during().length >= 10, { deadlineMs: 30_000 });
