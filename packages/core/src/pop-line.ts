@@ -53,6 +53,8 @@ export class PopLine {
   );
   /** Ends the request that is under way early. */
   #request: AbortController | undefined;
+  /** Whether the same request may wait for an event. */
+  #mayWait = false;
   /** The same request; ends when its answer has been dealt with. */
   #asking: Promise<void> | undefined;
   #scheduled = false;
@@ -73,9 +75,10 @@ export class PopLine {
     const waiter: PopWaiter = new Waiter({ max, once, asked: false });
     this.line.join(waiter);
     this.#limits().apply(waiter, once ? { signal: options.signal, timeoutMs: answerMs } : options);
-    // The request under way may wait for long, and so may the pause: a single try must not.
+    // The request under way may wait for long, and so may the pause: a single try must not. One that does not wait is left
+    // alone: it was made for single tries before this one, whose events would go back.
     if (once) {
-      this.#request?.abort();
+      if (this.#mayWait) this.#request?.abort();
       this.#endPause();
     }
     this.#schedule();
@@ -141,6 +144,7 @@ export class PopLine {
     this.#request = request;
     const askedAt = this.#clock.now();
     const waitMs = once ? 0 : requestWaitMs;
+    this.#mayWait = !once;
     try {
       const answer: unknown = await this.#driver.pop(Math.min(max, largestBatch), waitMs, request.signal);
       const leases = this.#leasesOf(answer);

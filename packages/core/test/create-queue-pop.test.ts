@@ -167,6 +167,24 @@ describe('pop()', () => {
     ]);
   });
 
+  test('with timeoutMs 0 takes nothing from a single try before it, whose answer is still on its way', async () => {
+    const answer = deferred();
+    const { queue, clock } = openQueueOn({}, (memory) => ({
+      pop: async (max, waitMs, signal) => {
+        await answer.promise;
+        return signal.aborted ? [] : memory.pop(max, waitMs, signal);
+      },
+    }));
+    await queue.pushMany([event('a'), event('b')]);
+    const first = watch(queue.pop({ timeoutMs: 0 }));
+    await clock.settle();
+    const second = watch(queue.pop({ timeoutMs: 0 }));
+    await clock.settle();
+    answer.resolve();
+    await clock.settle();
+    expect([first, second].map(({ value }) => value?.event.id)).toEqual(['a', 'b']);
+  });
+
   test('leaves no listener and no timer behind, however it ends', async () => {
     const { queue, clock } = openQueueOn();
     const { signal, abort, listeners } = countedSignal();
