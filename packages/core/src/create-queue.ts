@@ -251,12 +251,12 @@ class DriverQueue<Data> implements MessageQueue<Data>, DeliveryOwner, LeaseOwner
   }
 
   giveBackUnused(leases: readonly LeasedEvent[]): void {
-    for (const { receipt } of leases) void this.#return(receipt);
+    for (const { receipt } of leases) void this.#return({ receipt, unused: true });
   }
 
   /** @returns whether the event went back. */
-  #return(receipt: unknown): Promise<boolean> {
-    return this.#nacks.settle({ receipt, delayMs: 0, reason: '', deadLetter: false }).catch(() => false);
+  #return(back: Pick<ReturnedLease, 'receipt' | 'unused'>): Promise<boolean> {
+    return this.#nacks.settle({ delayMs: 0, reason: '', deadLetter: false, ...back }).catch(() => false);
   }
 
   #expire(): boolean {
@@ -303,7 +303,7 @@ class DriverQueue<Data> implements MessageQueue<Data>, DeliveryOwner, LeaseOwner
 
   /** Resolves how many of `deliveries` went back. They are no longer open. */
   async #returnAll(deliveries: readonly DriverDelivery[]): Promise<number> {
-    const answers = deliveries.map(({ receipt }) => this.#return(receipt));
+    const answers = deliveries.map(({ receipt }) => this.#return({ receipt }));
     for (const delivery of deliveries) delivery.end('NQ_CLOSED');
     return (await Promise.all(answers)).filter((ours) => ours).length;
   }

@@ -23,6 +23,11 @@ export interface ReturnedLease {
   readonly reason: string;
   /** Whether the event becomes a dead letter; `false` unless `capabilities.deadLetter`. */
   readonly deadLetter: boolean;
+  /**
+   * There if nobody was given the event, because whoever had asked for it had left. A driver that can does not count the
+   * hand-out, so that the next one has the same `attempt`; one that cannot gives the event back as any other.
+   */
+  readonly unused?: true;
 }
 
 /**

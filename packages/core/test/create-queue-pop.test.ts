@@ -291,6 +291,26 @@ describe('a pop whose request is under way', () => {
     expect((await take(queue)).event.id).toBe('a');
   });
 
+  test('has handed out nothing of what it brings for somebody who has left', async () => {
+    const { queue, clock, answer, callsOf } = late();
+    const left = watch(queue.pop({ timeoutMs: 10 }));
+    const waiting = watch(queue.pop());
+    await clock.advance(10);
+    await queue.pushMany([event('a'), event('b')]);
+    await answer();
+    await clock.settle();
+    expect([left.value, waiting.value?.event.id]).toEqual([undefined, 'a']);
+    expect(callsOf('nack')).toEqual([[[expect.objectContaining({ delayMs: 0, unused: true })]]]);
+    const b = await take(queue);
+    expect([b.event.id, b.attempt]).toEqual(['b', 1]);
+    // What somebody was given counts, also if it is the queue that gives it back.
+    await b.nack();
+    expect((await take(queue)).attempt).toBe(2);
+    await queue.close();
+    for (const [returns] of callsOf('nack').slice(1))
+      expect(returns).not.toContainEqual(expect.objectContaining({ unused: true }));
+  });
+
   test('is told to end when nobody waits any more', async () => {
     const { queue, clock, callsOf } = late();
     const { signal, abort } = countedSignal();

@@ -154,11 +154,12 @@ class MemoryDriver implements QueueDriver<string> {
   }
 
   async nack(returns: readonly ReturnedLease[]): Promise<readonly boolean[]> {
-    const answers = returns.map(({ receipt, delayMs, reason, deadLetter }) => {
+    const answers = returns.map(({ receipt, delayMs, reason, deadLetter, unused }) => {
       const held = this.#held.get(receipt as number);
       if (held === undefined) return false;
       this.#held.delete(held.token);
       const { entry } = held;
+      if (unused) entry.attempts--;
       if (deadLetter) this.#bury(entry, decodeEvent(entry.text), reason);
       else if (delayMs > 0) this.#delayed.push({ entry, due: this.#clock.now() + delayMs });
       else this.#ready.push(entry);
