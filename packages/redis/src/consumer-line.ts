@@ -50,6 +50,8 @@ export class ConsumerLine {
   #handOuts = 0;
   /** Whether the request under way has left. */
   #mayBeDone = false;
+  /** Since when there could be an answer to it, in the time of the clock; `undefined` while it is not with a client. */
+  #askedAt: number | undefined;
   /** Whether an answer to the request under way may have been lost: then an error says nothing of what was done before. */
   #isLost = false;
   #watch: Timer | undefined;
@@ -149,6 +151,7 @@ export class ConsumerLine {
       }
     }
     this.#sent = undefined;
+    this.#askedAt = undefined;
     this.#sending = undefined;
     // Whoever gets the answer takes some ticks to ask for more: sent before that, settlements and claims would take turns.
     if (!this.#next.isEmpty) this.#schedule(setImmediate);
@@ -175,10 +178,12 @@ export class ConsumerLine {
         }
         losses = this.#connection.losses;
         this.#mayBeDone = true;
+        this.#askedAt = this.#clock.now();
         const answer = await this.#connection.answerOf(client, runScript(client, script, keys, args));
         const [late, nextMs, elements] = answer as [Buffer, number, (Buffer | null)[]];
         return { late: late.toString(), nextMs, elements };
       } catch (error) {
+        this.#askedAt = undefined;
         const code = error instanceof NqError ? error.code : failureOf(error)?.code;
         this.#isLost ||= this.#mayBeDone && (code === 'NQ_OUTCOME_UNKNOWN' || this.#connection.losses !== losses);
         if (isUnsent(error) && !this.#isLost && !this.#closed) {
@@ -204,11 +209,22 @@ export class ConsumerLine {
     this.#watch = this.#clock.schedule(() => {
       this.#watch = undefined;
       const now = this.#clock.now();
-      const isStuck = this.#sent?.abandon(now, this.#mayBeDone ? unknown : unanswered) === true;
+      this.#sent?.abandon(now, this.#mayBeDone ? unknown : unanswered);
       this.#next.abandon(now, unanswered);
-      if (isStuck && this.#connection.isReady) this.#connection.replace();
-      if (this.#sent !== undefined || !this.#next.isEmpty) this.#watchOver();
+      this.#giveUpSilence(now);
+      if (this.#sending !== undefined) this.#watchOver();
     }, this.#options.requestTimeoutMs / watchesPerTimeout);
+  }
+
+  /**
+   * Has the request under way go on another connection when this one does not answer it in time. Whether anybody waits for
+   * the answer does not count, for everything that comes later waits for this request.
+   */
+  #giveUpSilence(now: number): void {
+    if (this.#askedAt === undefined) return;
+    // It is sent again when there is a connection, and has its time from then on.
+    if (!this.#connection.isReady) this.#askedAt = now;
+    else if (now - this.#askedAt >= this.#options.requestTimeoutMs) this.#connection.replace();
   }
 }
 

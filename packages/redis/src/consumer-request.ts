@@ -230,11 +230,9 @@ export class ConsumerRequest {
     for (const call of this.#calls()) if (!call.abandoned) call.abandon(makeError);
   }
 
-  /** Rejects those who have waited too long. @returns whether there were any. */
-  abandon(now: number, makeError: MakeError): boolean {
-    const late = this.#calls().filter(({ abandoned, deadline }) => !abandoned && deadline <= now);
-    for (const call of late) call.abandon(makeError);
-    return late.length > 0;
+  /** Rejects those who have waited too long. */
+  abandon(now: number, makeError: MakeError): void {
+    for (const call of this.#calls()) if (!call.abandoned && call.deadline <= now) call.abandon(makeError);
   }
 
   /** The leases under which all was handed out that is acknowledged; none where that of some tells nothing. */

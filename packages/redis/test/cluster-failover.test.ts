@@ -204,6 +204,31 @@ describe.skipIf(missing !== undefined)(`a cluster with replicas of ${name}`, () 
     }, 60_000);
   });
 
+  test('a queue that only consumes goes on at the next primary when its own falls silent', async () => {
+    const queueKey = newKey();
+    await using queue = await open({ queueKey, requestTimeoutMs: 500 });
+    await using producer = await open({ queueKey, requestTimeoutMs: 500 });
+    const primary = await cluster.primaryOf(queueKey);
+    const replica = await replicaOf(primary);
+    // No call waits for an answer as long as the queue does.
+    const pop = () => queue.pop({ timeoutMs: 100 });
+    await pop();
+    await primary.freeze();
+    try {
+      const hasTakenOver = async (): Promise<boolean> => {
+        await pop().catch(() => {});
+        return String(await replica.command('INFO', 'replication')).includes('role:master');
+      };
+      await until('the replica to take over', hasTakenOver);
+      await until('a push', () => producer.push(event('a')).then(() => true));
+      const delivery = await until('the event', pop, { deadlineMs: 10_000 });
+      expect(delivery.event.type).toBe('a');
+      await delivery.ack();
+    } finally {
+      await primary.thaw();
+    }
+  }, 60_000);
+
   test('is opened in time when one of the addresses is that of a node that is dead', async () => {
     const queueKey = newKey();
     const primary = await cluster.primaryOf(queueKey);
