@@ -2,8 +2,8 @@ import { listKeysOf } from './keys.ts';
 
 /** What every queue calls. */
 const common = [
-  // Connections, and those of a cluster. Nobody needs to be allowed AUTH and HELLO.
-  ...['select', 'client|setname', 'info', 'cluster|slots', 'cluster|info'],
+  // Connections, and those of a cluster: ASKING is for a slot that is being moved. Nobody needs to be allowed AUTH and HELLO.
+  ...['select', 'client|setname', 'info', 'cluster|slots', 'cluster|info', 'asking'],
   // Scripts, and what they call.
   ...['eval', 'evalsha', 'time', 'get', 'set'],
   ...['llen', 'rpush', 'lrange', 'ltrim', 'lset', 'lrem'],

@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import { isNqError } from '@nq/core';
 import { Cluster } from 'ioredis';
 import { redisCluster, type RedisCluster, redisOffer, redisSentinel, type TestRedis, until } from 'nq-testbed';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -42,6 +43,42 @@ describe.skipIf(missing !== undefined)(`a cluster of three nodes of ${name}`, ()
   const works = async (queueKey: string, options?: Partial<RedisQueueOptions>): Promise<void> =>
     expect(await useAll(() => open(queueKey, options))).toEqual(['b']);
 
+  /** A user with the rules of a queue, and no more. */
+  const access = { username: 'nq', password: 'pw' };
+
+  async function allow(queueKey: string): Promise<void> {
+    for (const node of cluster.nodes) {
+      await node.command(
+        'ACL',
+        'SETUSER',
+        access.username,
+        'reset',
+        'on',
+        `>${access.password}`,
+        ...aclRules(queueKey),
+      );
+      await node.command('ACL', 'LOG', 'RESET');
+    }
+  }
+
+  /** Has a slot on its way from one node to the other, keys and all. @returns what ends that. */
+  async function move(slot: number, from: TestRedis, to: TestRedis): Promise<() => Promise<void>> {
+    const [fromId, toId] = [await from.command('CLUSTER', 'MYID'), await to.command('CLUSTER', 'MYID')].map(String) as [
+      string,
+      string,
+    ];
+    await to.command('CLUSTER', 'SETSLOT', slot, 'IMPORTING', fromId);
+    await from.command('CLUSTER', 'SETSLOT', slot, 'MIGRATING', toId);
+    await until('all keys to have moved', async () => {
+      const keys = (await from.command('CLUSTER', 'GETKEYSINSLOT', slot, 100)) as string[];
+      if (keys.length > 0) await from.command('MIGRATE', to.host, to.port, '', 0, 5000, 'KEYS', ...keys);
+      return keys.length === 0;
+    });
+    return async () => {
+      for (const node of [to, from]) await node.command('CLUSTER', 'SETSLOT', slot, 'NODE', toId);
+    };
+  }
+
   test('has queues on each node, with whatever key', async () => {
     const tagged = ['{a}:q', '{b}', 'x{c}y', 'notification:{d}', 'a{b'].map((key) => `${key}:${newKey()}`);
     const keys = [...tagged, newKey(), 'plain'];
@@ -75,11 +112,8 @@ describe.skipIf(missing !== undefined)(`a cluster of three nodes of ${name}`, ()
 
   test('needs no other permissions than those of aclRules()', async () => {
     const queueKey = newKey();
-    for (const node of cluster.nodes) {
-      await node.command('ACL', 'SETUSER', 'nq', 'reset', 'on', '>pw', ...aclRules(queueKey));
-      await node.command('ACL', 'LOG', 'RESET');
-    }
-    await works(queueKey, { username: 'nq', password: 'pw' });
+    await allow(queueKey);
+    await works(queueKey, access);
     for (const node of cluster.nodes) expect(await node.command('ACL', 'LOG')).toEqual([]);
   });
 
@@ -99,13 +133,12 @@ describe.skipIf(missing !== undefined)(`a cluster of three nodes of ${name}`, ()
     expect(await drain(queue)).toEqual(['a']);
   });
 
-  test('a queue goes on, and loses nothing, while its slot moves to another node', async () => {
+  test('a queue with the permissions of aclRules() goes on, and loses nothing, while its slot moves to another node', async () => {
     const queueKey = newKey();
-    await using queue = await open(queueKey, { capacity: Infinity });
+    await allow(queueKey);
+    await using queue = await open(queueKey, { capacity: Infinity, ...access });
     const { node: from, slot } = await nodeOf(queueKey);
     const to = cluster.nodes.find((one) => one !== from) as TestRedis;
-    const ids = await Promise.all([from, to].map(async (node) => String(await node.command('CLUSTER', 'MYID'))));
-    const [fromId, toId] = ids as [string, string];
     const pushed = new Set<string>();
     const seen: string[] = [];
     const isPushed = new AbortController();
@@ -122,21 +155,18 @@ describe.skipIf(missing !== undefined)(`a cluster of three nodes of ${name}`, ()
     })();
     const popping = (async () => {
       while (!isPushed.signal.aborted || seen.length < pushed.size) {
-        const delivery = await queue.pop({ timeoutMs: 200 }).catch(() => undefined);
+        const delivery = await queue.pop({ timeoutMs: 200 }).catch((error: unknown) => {
+          // When the test has failed: nobody ends this otherwise.
+          if (isNqError(error, 'NQ_CLOSED')) throw error;
+        });
         if (delivery === undefined) continue;
         await until('the ack', () => delivery.ack().then(() => true));
         seen.push(delivery.event.type);
       }
     })();
     await until('some to be done', () => seen.length > 100);
-    await to.command('CLUSTER', 'SETSLOT', slot, 'IMPORTING', fromId);
-    await from.command('CLUSTER', 'SETSLOT', slot, 'MIGRATING', toId);
-    await until('all keys to have moved', async () => {
-      const keys = (await from.command('CLUSTER', 'GETKEYSINSLOT', slot, 100)) as string[];
-      if (keys.length > 0) await from.command('MIGRATE', to.host, to.port, '', 0, 5000, 'KEYS', ...keys);
-      return keys.length === 0;
-    });
-    for (const node of [to, from]) await node.command('CLUSTER', 'SETSLOT', slot, 'NODE', toId);
+    const end = await move(slot, from, to);
+    await end();
     const before = seen.length;
     await until('some to be done after that', () => seen.length > before + 100);
     over.abort();
@@ -145,6 +175,26 @@ describe.skipIf(missing !== undefined)(`a cluster of three nodes of ${name}`, ()
     await popping;
     expect(new Set(seen)).toEqual(pushed);
     expect(seen.length).toBe(pushed.size);
+    for (const node of cluster.nodes) expect(await node.command('ACL', 'LOG')).toEqual([]);
+  }, 60_000);
+
+  test('an empty queue with the permissions of aclRules() is opened while its slot moves', async () => {
+    const queueKey = newKey();
+    await allow(queueKey);
+    const { node: from, slot } = await nodeOf(queueKey);
+    const to = cluster.nodes.find((one) => one !== from) as TestRedis;
+    await to.command('CONFIG', 'RESETSTAT');
+    const end = await move(slot, from, to);
+    const opened = open(queueKey, { ...access, openTimeoutMs: 20_000 });
+    opened.catch(() => {});
+    const isAsked = async (): Promise<boolean> =>
+      String(await to.command('INFO', 'commandstats')).includes('cmdstat_asking:');
+    await until('the other node to be asked', isAsked);
+    await end();
+    await using queue = await opened;
+    await queue.push(event('a'));
+    expect(await drain(queue)).toEqual(['a']);
+    for (const node of cluster.nodes) expect(await node.command('ACL', 'LOG')).toEqual([]);
   }, 60_000);
 
   test('a queue whose node was killed works again when it is back', async () => {
