@@ -11,11 +11,14 @@ local function readId(text)
 end
 `;
 
-/** `partsOf(record)`: the id and the element of a record; `0-0` for one that somebody else has put there without an id. */
+/**
+ * `partsOf(record)`: the id and the element of a record, and whether it was replayed: then the id is that of the entry that
+ * it comes behind, and it has no entry of its own. `0-0` for one that somebody else has put there without an id.
+ */
 const partsOfRecord = `
 local function partsOf(record)
-  local id, element = string.match(record, '^(%d+%-?%d*) (.*)$')
-  return id or '0-0', element or record
+  local mark, id, element = string.match(record, '^(>?)(%d+%-?%d*) (.*)$')
+  return id or '0-0', element or record, mark == '>'
 end
 `;
 
@@ -96,7 +99,8 @@ return count
 `);
 
 /**
- * What a consumer of a group asks of a stream. A record is the id of an entry, a blank, and the element.
+ * What a consumer of a group asks of a stream. A record is the id of an entry, a blank, and the element; of what was
+ * replayed, there is a `>` in front.
  *
  * Entries are read without being left pending: what was handed out is held here, with its lease. Only what has woken
  * somebody is pending, with the consumer `staged`, until the next claim of whoever takes it. What is given back comes
@@ -119,8 +123,8 @@ local function elementsOf(records)
   return records
 end
 local function counted(record)
-  local id, element = partsOf(record)
-  return id .. ' ' .. handedOut(element)
+  local id, element, wasReplayed = partsOf(record)
+  return (wasReplayed and '>' or '') .. id .. ' ' .. handedOut(element)
 end
 local function giveBack(records, fields)
   local members = {}
@@ -270,15 +274,15 @@ export const streamLetters = lettersScript({
 ${infoOf}
 local function replay(element)
   local last = redis.call('EXISTS', stream) == 1 and infoOf(redis.call('XINFO', 'STREAM', stream))['last-generated-id'] or '0-0'
-  redis.call('RPUSH', replayed, last .. ' ' .. element)
+  redis.call('RPUSH', replayed, '>' .. last .. ' ' .. element)
 end
 `,
 });
 
 /**
  * Sets a group back to an entry, or on to the end where there is none behind it. What the group holds, delays or was given
- * back is forgotten where it comes again: whoever holds it has lost it. It is left where it is older, or no longer in the
- * stream, for it would be lost.
+ * back is forgotten where it comes again: whoever holds it has lost it. It is left where it is older, no longer in the
+ * stream, or was replayed, for it would be lost.
  *
  * - KEYS: memory of the requests, held, delayed, stream, returned, groupKey
  * - ARGV: request number, how long the memory is kept in ms, the two numbers of the id of the entry that comes first
@@ -289,9 +293,15 @@ local group = string.match(groupKey, '([^:]*):$')
 local ms, sequence = tonumber(ARGV[3]), tonumber(ARGV[4])
 ${rememberNumber}${readId}${infoOf}${partsOfRecord}${inChunks}
 if known then return known end
-if redis.call('EXISTS', stream) == 0 then redis.call('XGROUP', 'CREATE', stream, group, '0', 'MKSTREAM') end
+-- Somebody may have deleted the stream, or the group. What fails without it must not do so when something is gone already.
+local hasGroup = false
+for _, reply in ipairs(redis.call('EXISTS', stream) == 1 and redis.call('XINFO', 'GROUPS', stream) or {}) do
+  hasGroup = hasGroup or infoOf(reply).name == group
+end
+if not hasGroup then redis.call('XGROUP', 'CREATE', stream, group, '0', 'MKSTREAM') end
 local function comesAgain(record)
-  local id = partsOf(record)
+  local id, _, wasReplayed = partsOf(record)
+  if wasReplayed then return false end
   local ownMs, ownSequence = readId(id)
   if ownMs < ms or (ownMs == ms and ownSequence < sequence) then return false end
   local found = redis.pcall('XRANGE', stream, id, id)
