@@ -1,0 +1,36 @@
+import { until } from 'nq-testbed';
+import { describe, expect, test } from 'vitest';
+import { openQueue, take } from './support/queue.ts';
+import { newKey, offer, useServer } from './support/server.ts';
+
+const event = (type: string) => ({ type, data: null });
+
+describe.skipIf(offer.missing !== undefined)(`pop() on ${offer.name}`, () => {
+  const server = useServer();
+
+  test('with timeoutMs 0 finds what is ready, also if the next single try comes before the answer', async () => {
+    const link = await server().link();
+    await using queue = await openQueue(link);
+    await queue.pushMany(['a', 'b', 'c'].map(event));
+    await (await take(queue)).ack();
+    link.delay(50);
+    const sent = link.counts.bytesToServer;
+    const first = queue.pop({ timeoutMs: 0 });
+    await until('the first try to be on its way', () => link.counts.bytesToServer > sent);
+    const second = queue.pop({ timeoutMs: 0 });
+    expect((await Promise.all([first, second])).map((delivery) => delivery?.event.type)).toEqual(['b', 'c']);
+  });
+
+  test('counts no attempt of what was taken for somebody who had left', async () => {
+    const queueKey = newKey();
+    await using queue = await openQueue(server(), { queueKey });
+    await using other = await openQueue(server(), { queueKey });
+    const leaves = queue.pop({ timeoutMs: 100 });
+    const stays = take(queue);
+    expect(await leaves).toBeUndefined();
+    await other.pushMany(['x', 'y'].map(event));
+    const deliveries = [await stays, await take(queue)];
+    expect(deliveries.map((one) => `${one.event.type} ${one.attempt}`)).toEqual(['x 1', 'y 1']);
+    for (const delivery of deliveries) await delivery.ack();
+  });
+});
