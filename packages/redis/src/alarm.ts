@@ -25,6 +25,8 @@ export class Alarm {
   /** Ends the wait of whoever waits. */
   #end: (() => void) | undefined;
   readonly #onUnheard: () => void;
+  /** Whether something was moved that no claim has had a chance to take since. */
+  #hasMoved = false;
   #closed = false;
 
   /** @param onUnheard is called when something was moved and nobody waits for it any more. */
@@ -35,9 +37,21 @@ export class Alarm {
     this.#onUnheard = onUnheard;
   }
 
-  /** Whether Redis may be about to move an element for us. */
+  /** Whether Redis may have moved an element for us, or be about to. */
   get isSet(): boolean {
-    return this.#ringing !== undefined;
+    return this.#ringing !== undefined || this.#hasMoved;
+  }
+
+  /** A claim was answered: it has taken first what was moved. */
+  heard(): void {
+    this.#hasMoved = false;
+  }
+
+  /** Nobody waits any more, and no claim was answered since the wait: what was moved is for somebody else. */
+  leave(): void {
+    if (!this.#hasMoved) return;
+    this.#hasMoved = false;
+    this.#onUnheard();
   }
 
   /** Resolves when something was pushed, perhaps sooner, and after `ms` or when `signal` aborts at the latest. */
@@ -73,19 +87,19 @@ export class Alarm {
   async #ring(ms: number): Promise<void> {
     this.#connection ??= this.#connect();
     const connection = this.#connection;
-    let moved = false;
     const watchdog = this.#clock.schedule(() => {
       if (connection.isReady) connection.replace();
     }, ms + answerMs);
     try {
       const client = await connection.ready(ms, 'pop');
-      moved = await connection.answerOf(client, this.#layout.wait(client, ms));
+      const moved = await connection.answerOf(client, this.#layout.wait(client, ms));
+      this.#hasMoved ||= moved;
     } catch {
       if (!this.#closed) await this.#pause();
     }
     watchdog.cancel();
     this.#ringing = undefined;
-    if (moved && this.#end === undefined) this.#onUnheard();
+    if (this.#end === undefined) this.leave();
   }
 
   #pause(): Promise<void> {

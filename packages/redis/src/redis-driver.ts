@@ -13,7 +13,7 @@ import {
   type RewindPosition,
   type Timer,
 } from '@nq/core';
-import { within } from '@nq/core/parts';
+import { Heap, within } from '@nq/core/parts';
 import { Alarm } from './alarm.ts';
 import type { Connection } from './connection.ts';
 import { type ClaimedElement, unseen } from './consumer-request.ts';
@@ -61,7 +61,9 @@ export class RedisDriver implements QueueDriver<string> {
   readonly #alarm: Alarm;
   #rewinds = 0;
   readonly #turnsOfRewinds = new Turns();
-  /** When the next delay of ours is over, and who tells Redis then. */
+  /** When delays of ours are over, in the time of the clock. */
+  readonly #delayEnds = new Heap<number>((a, b) => a - b);
+  /** The first of them, and who tells Redis then. */
   #due: { readonly at: number; readonly timer: Timer } | undefined;
 
   constructor(parts: DriverParts) {
@@ -102,7 +104,8 @@ export class RedisDriver implements QueueDriver<string> {
     // Nobody waits for what a claim takes after that, and until it is given back there would seem to be room for as many.
     while (!signal.aborted) {
       const claimed = await this.#consumer.claim(max, signal);
-      if (claimed === undefined) return [];
+      if (claimed === undefined) break;
+      this.#alarm.heard();
       const leases = this.#read(claimed.elements);
       const leftMs = deadline - clock.now();
       // What was no event has made room for what is behind it.
@@ -111,6 +114,8 @@ export class RedisDriver implements QueueDriver<string> {
       if (mayBeMore) continue;
       await this.#alarm.wait(claimed.nextMs < 0 ? leftMs : Math.min(leftMs, claimed.nextMs + 1), signal);
     }
+    // What has woken us may stand there still: a claim that waits behind another request is not sent any more.
+    this.#alarm.leave();
     return [];
   }
 
@@ -148,7 +153,7 @@ export class RedisDriver implements QueueDriver<string> {
     });
     const answers = await this.#consumer.giveBack(back);
     const delays = back.flatMap(({ delayMs, letter }) => (delayMs > 0 && letter === '' ? delayMs : []));
-    if (delays.length > 0) this.#tendIn(Math.min(...delays));
+    for (const delayMs of new Set(delays)) this.#tendIn(delayMs);
     if (delays.length < back.length) this.#alarm.stir();
     return answers;
   }
@@ -226,16 +231,24 @@ export class RedisDriver implements QueueDriver<string> {
 
   /** Has Redis give back what is over in `ms`: those who wait elsewhere do not know of a delay that began meanwhile. */
   #tendIn(ms: number): void {
+    this.#delayEnds.add(this.#parts.clock.now() + ms);
+    this.#awaitDelay();
+  }
+
+  #awaitDelay(): void {
     const { clock } = this.#parts;
-    const at = clock.now() + ms;
-    if (this.#due !== undefined && this.#due.at <= at) return;
+    const at = this.#delayEnds.peek();
+    if (at === undefined || (this.#due !== undefined && this.#due.at <= at)) return;
     this.#due?.timer.cancel();
     const tend = (): void => {
       this.#due = undefined;
+      const now = clock.now();
+      while ((this.#delayEnds.peek() ?? Infinity) <= now) this.#delayEnds.take();
       this.#consumer.tend();
       this.#alarm.stir();
+      this.#awaitDelay();
     };
-    this.#due = { at, timer: clock.schedule(tend, ms + 1, { keepAlive: false }) };
+    this.#due = { at, timer: clock.schedule(tend, at - clock.now() + 1, { keepAlive: false }) };
   }
 }
 
