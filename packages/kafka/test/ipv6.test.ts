@@ -40,7 +40,7 @@ describe.skipIf(!isThere)('an IPv6 address', () => {
     const server = await speaker(() => {}, here);
     await server[Symbol.asyncDispose]();
     const brokers = [`[${here}]:${server.port}`];
-    const { told } = await refusalOf(() => openQueue({ brokers } as never, { openTimeoutMs: 500 }));
+    const { told } = await refusalOf(() => openQueue({ brokers } as never, { openTimeoutMs: 3000 }));
     expect(told).toBe(`NQ_UNAVAILABLE Cannot open a Kafka queue: nothing listens at ${brokers[0]}`);
   });
 });

@@ -106,7 +106,7 @@ function unread(partition: number, failure: KafkaFailure): FetchedPartition {
  */
 function refusalOf(topic: string, { partition, errorCode }: SentPartition): KafkaFailure | undefined {
   if (errorCode === 0) return undefined;
-  const error = Object.assign(protocolErrorOf(errorCode) as Error, { topic, partition });
+  const error = Object.assign(protocolErrorOf(errorCode) as Error, { partition });
   const failure = failureOf(error, false, { topic });
   if (failure.kind !== 'other') throw error;
   return failure;
@@ -120,8 +120,12 @@ function readingAnswers(broker: Broker): Broker {
       ...protocol,
       response: {
         decode: async (bytes) => readAnswer(bytes, apiVersion),
-        // kafkajs fails the whole answer for what is said of one partition.
-        parse: async (answer) => answer,
+        // kafkajs fails the whole answer for whatever is said of one partition.
+        parse: async (answer) => {
+          for (const { topicName, partitions } of (answer as Sent).responses)
+            for (const sent of partitions) refusalOf(topicName, sent);
+          return answer;
+        },
       },
     };
   });
