@@ -61,7 +61,7 @@ export const errorCodes = {
   },
   NQ_CONFIG: {
     meaning:
-      'A configuration is wrong: a URL parameter, a member of `extra` or a queue type that is not known, and what the backend refuses for good, such as a password, a permission or a topic that is missing. Nothing was opened; a call of a queue that is open had no effect.',
+      'A configuration is wrong: a URL parameter, a member of `extra` or a queue type that is not known, and what the backend refuses for good, such as a password, a permission or a topic that is missing. Nothing was opened; a call of a queue that is open had no effect; of a `pushMany`, `stored` of the events are stored.',
     retryable: false,
     action: 'Correct what the message names, here or at the backend.',
   },

@@ -107,7 +107,7 @@ export interface DeadLetter {
   readonly attempts: number;
   /** Why it was given up, as the last nack said. */
   readonly reason: string;
-  /** When, in milliseconds since the Unix epoch. */
+  /** When, in milliseconds since the Unix epoch; -1 if that is not known, for somebody else has written it. */
   readonly deadAt: number;
 }
 

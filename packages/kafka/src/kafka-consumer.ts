@@ -39,7 +39,9 @@ export class KafkaConsumer implements MemberListener {
   readonly #ready: ReadyRecords;
   readonly #out: HandedOut;
   #onLost: (handOut: HandOut) => void = () => {};
-  /** Whether the topic was deleted while we were a member: what is there now is all new. */
+  /** Whether it is known where the group goes on in its partitions, or was once. */
+  #hasJoined = false;
+  /** Whether the topic was deleted since: what is there now is all new. */
   #isRemade = false;
   /** The partitions of which nobody has said yet what is in them. */
   #unread: Set<number> | undefined;
@@ -234,6 +236,7 @@ export class KafkaConsumer implements MemberListener {
     const startFrom = this.#isRemade ? 'earliest' : options.startFrom;
     const { views, starts } = await positionsOf(driver, { ...options, startFrom }, added);
     this.#isRemade = false;
+    this.#hasJoined = true;
     if (starts.length > 0) await this.#member?.commit(generation, starts);
     for (const [number, { offset, note, isNew }] of views) {
       const partition = this.#partitionAt(number, offset, note);
@@ -309,7 +312,7 @@ export class KafkaConsumer implements MemberListener {
   }
 
   failed(failure: KafkaFailure | undefined): void {
-    if (failure?.kind === 'missing' && this.#generation !== undefined) this.#isRemade = true;
+    if (failure?.kind === 'missing' && this.#hasJoined) this.#isRemade = true;
     this.#failure.note(failure);
     this.#changes.tell();
   }

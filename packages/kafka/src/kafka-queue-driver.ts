@@ -115,7 +115,7 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
     const [first] = events as readonly [Encoded];
     try {
       // The first was pushed first: its time is over before that of the others.
-      await this.#producer.push(first.partition, events, first.deadline);
+      await this.#producer.push(first.partition, events, first.deadline, events.at(-1)?.deadline);
     } catch (error) {
       if (!isNqError(error, 'NQ_PAYLOAD') || events.length === 1) throw error;
       // They are too large together: they come again in smaller requests, in the end each alone.

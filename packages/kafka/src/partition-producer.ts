@@ -75,11 +75,17 @@ export class PartitionProducer {
    * Stores `records`, all or none, behind those of calls before. They are tried once at least.
    *
    * @param deadline until when they are tried, by the clock: by default for `deliveryTimeoutMs` from now on, also if they wait.
+   * @param lastDeadline the same where they may be stored already: nobody can tell the first from the others any more, so all
+   * are tried as long as the last of them, under the same numbers.
    * @returns when they were written, as {@link KafkaDriver.produce}.
    * @throws {NqError} `NQ_UNAVAILABLE` if nothing is stored then; `NQ_OUTCOME_UNKNOWN` if it may be.
    */
-  push(records: readonly OutgoingRecord[], deadline = this.deadline): Promise<number | undefined> {
-    const pushed = this.#last.then(() => this.#push(records, deadline));
+  push(
+    records: readonly OutgoingRecord[],
+    deadline = this.deadline,
+    lastDeadline = deadline,
+  ): Promise<number | undefined> {
+    const pushed = this.#last.then(() => this.#push(records, deadline, lastDeadline));
     this.#last = pushed.catch(() => {});
     return pushed;
   }
@@ -88,15 +94,19 @@ export class PartitionProducer {
   async pushInParts(
     records: readonly OutgoingRecord[],
     deadline = this.deadline,
+    lastDeadline = deadline,
   ): Promise<readonly (Error | undefined)[]> {
     try {
-      await this.push(records, deadline);
+      await this.push(records, deadline, lastDeadline);
       return records.map(() => undefined);
     } catch (error) {
       if (!isNqError(error, 'NQ_PAYLOAD') || records.length === 1) return records.map(() => error as Error);
       const half = Math.ceil(records.length / 2);
       const [first, second] = [records.slice(0, half), records.slice(half)];
-      return [...(await this.pushInParts(first, deadline)), ...(await this.pushInParts(second, deadline))];
+      return [
+        ...(await this.pushInParts(first, deadline, lastDeadline)),
+        ...(await this.pushInParts(second, deadline, lastDeadline)),
+      ];
     }
   }
 
@@ -105,23 +115,27 @@ export class PartitionProducer {
     this.#closed = true;
   }
 
-  async #push(records: readonly OutgoingRecord[], deadline: number): Promise<number | undefined> {
+  async #push(records: readonly OutgoingRecord[], deadline: number, lastDeadline: number): Promise<number | undefined> {
     this.#began = this.#parts.clock.now();
     try {
-      return await this.#store(records, deadline);
+      return await this.#store(records, deadline, lastDeadline);
     } finally {
       this.#began = undefined;
       this.#isRetrying = false;
     }
   }
 
-  async #store(records: readonly OutgoingRecord[], deadline: number): Promise<number | undefined> {
+  async #store(
+    records: readonly OutgoingRecord[],
+    deadline: number,
+    lastDeadline: number,
+  ): Promise<number | undefined> {
     const { driver, topic, partition, clock, compression, deliveryTimeoutMs } = this.#parts;
     const leastMs = Math.min(shortestTryMs, deliveryTimeoutMs);
     let retryMs = firstRetryMs;
     let mayBeStored = false;
     for (;;) {
-      const leftMs = deadline - clock.now();
+      const leftMs = (mayBeStored ? lastDeadline : deadline) - clock.now();
       try {
         this.#identity ??= await driver.newIdentity();
         const timeoutMs = Math.ceil(Math.max(leastMs, leftMs));
@@ -142,7 +156,7 @@ export class PartitionProducer {
         mayBeStored ||= failure.kind === 'unsure';
         // The numbers of what may be stored are known to the broker; a new identity would store it again.
         if (failure.kind === 'identity' && !mayBeStored) this.#forget();
-        const isOver = this.#closed || clock.now() + retryMs >= deadline;
+        const isOver = this.#closed || clock.now() + retryMs >= (mayBeStored ? lastDeadline : deadline);
         if (isOver || !isPassing(failure)) throw this.#verdict(failure, mayBeStored);
       }
       this.#isRetrying = true;

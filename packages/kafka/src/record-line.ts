@@ -80,8 +80,9 @@ export class RecordLine {
   async #store(wanted: readonly Waiting[]): Promise<void> {
     // The first has waited longest.
     const { deadline } = wanted[0] as Waiting;
+    const lastDeadline = wanted.at(-1)?.deadline;
     const records = wanted.map(({ record }) => record);
-    const failures = await this.#producer.pushInParts(records, deadline);
+    const failures = await this.#producer.pushInParts(records, deadline, lastDeadline);
     for (const [index, { resolve, reject }] of wanted.entries()) {
       const failure = failures[index];
       if (failure === undefined) resolve(true);
@@ -98,7 +99,10 @@ export class RecordLine {
     if (over.length === 0) return;
     // Of what was sent nobody may know; this was not.
     const unsent = failure.code === 'NQ_UNAVAILABLE' ? failure : unanswered(failure);
-    for (const { reject } of over) reject(unsent);
+    for (const { isWanted, resolve, reject } of over) {
+      if (isWanted()) reject(unsent);
+      else resolve(false);
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Clock, ReturnedLease } from '@nq/core';
 import { copiedRecord } from './copied-record.ts';
 import { type HeldRecord, originOf } from './held-partition.ts';
-import type { IncomingRecord, OutgoingRecord } from './kafka-driver.ts';
+import { type IncomingRecord, noTime, type OutgoingRecord } from './kafka-driver.ts';
 import { lastOf, numberIn, ownPrefix } from './record.ts';
 import type { TopicProducer } from './topic-producer.ts';
 
@@ -149,7 +149,11 @@ export function readParked(parked: IncomingRecord, { topic, ageMs }: Reading): P
     record: {
       ...record,
       headers: Object.fromEntries(own),
-      time: numberIn(parked.headers[headers.pushedAt]) ?? parked.time,
+      // Of a record that had none, no number says when it was pushed.
+      time:
+        parked.headers[headers.pushedAt] === undefined
+          ? parked.time
+          : (numberIn(parked.headers[headers.pushedAt]) ?? noTime),
     },
     parked: {
       attempts: numberIn(parked.headers[headers.attempts]) ?? 0,

@@ -49,9 +49,14 @@ export class TopicProducer {
   }
 
   /** Stores records in the partition that they go to, in one request. As {@link PartitionProducer.push}. */
-  push(partition: number, records: readonly OutgoingRecord[], deadline?: number): Promise<number | undefined> {
+  push(
+    partition: number,
+    records: readonly OutgoingRecord[],
+    deadline?: number,
+    lastDeadline?: number,
+  ): Promise<number | undefined> {
     this.#goOnFrom(partition);
-    return this.#producerOf(partition).push(records, deadline);
+    return this.#producerOf(partition).push(records, deadline, lastDeadline);
   }
 
   /** Stores a record where it goes, together with others that come meanwhile. As {@link RecordLine.add}. */
@@ -79,9 +84,9 @@ export class TopicProducer {
       const partition = (this.#sticky + step) % now;
       if (this.#producers.get(partition)?.isStuck === true) continue;
       this.#sticky = partition;
-      break;
+      return partition;
     }
-    return this.#sticky;
+    return this.#sticky % now;
   }
 
   /** The records without a key that come next go to the next partition, those of one request together. */

@@ -66,9 +66,12 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`the connections to 
     await queue.push({ type: 'before' });
     expect(await takeAll(queue, 1)).toEqual(['before']);
     link.silence();
-    await queue.push({ type: 'after' });
-    expect(await takeAll(queue, 1)).toEqual(['after']);
-    link.heal();
+    try {
+      await queue.push({ type: 'after' });
+      expect(await takeAll(queue, 1)).toEqual(['after']);
+    } finally {
+      link.heal();
+    }
   });
 
   test('are given up at once when a queue is closed while it joins its group', async () => {

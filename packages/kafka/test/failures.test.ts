@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { KafkaFailure } from '../src/kafka-failure.ts';
 import { type Broker, protocolErrorOf } from '../src/kafkajs/internals.ts';
 import { failureOf } from '../src/kafkajs/kafkajs-failures.ts';
 import { produceBatch } from '../src/kafkajs/produce-batch.ts';
@@ -45,6 +46,7 @@ describe('a failure', () => {
       named('KafkaJSConnectionError', 'Connection error: bad record', { code: 'ERR_SSL_BAD_RECORD_MAC' }),
     ],
     ['an answer that cannot be read', new RangeError('offset is out of range')],
+    ['an answer that goes back', new KafkaFailure('unreadable', 'a text is longer than what holds it')],
     ['an answer that is cut off', thrown(() => Buffer.alloc(2).readInt32BE(0))],
   ] as const)('of %s leaves open what was sent', ([, error]) => {
     expect(failureOf(error, true).kind).toBe('unsure');

@@ -54,7 +54,11 @@ const failed = (errorCode: number) => ({ errorCode, records: Buffer.alloc(0) });
 describe('what a broker says of one partition', () => {
   test.each([-1, 2])('says nothing of the others, if it cannot read it (%i)', async (errorCode) => {
     const [first, second] = await fetchFrom(brokerThatSays([failed(errorCode), fine]));
-    expect(first).toMatchObject({ partition: 0, records: [], failure: { kind: 'other' } });
+    expect(first).toMatchObject({
+      partition: 0,
+      records: [],
+      failure: { kind: 'unreadable', meaning: 'the broker cannot read partition 0 itself' },
+    });
     expect(second).toMatchObject({ partition: 1, failure: undefined });
     expect(second?.records.map(({ value }) => String(value))).toEqual(['a']);
   });

@@ -65,6 +65,24 @@ describe('what is pushed while no broker leads its partition', () => {
     expect(fake.stored).toHaveLength(1);
   });
 
+  test('is tried as long as the last that it was sent with, once it may be stored', async () => {
+    const fake = fakeKafka();
+    const queue = openFakeQueue(fake, 1);
+    const { told, watch } = ends(fake);
+    fake.produce = away;
+    for (const [name, seconds] of Object.entries({ first: 1, second: 19, third: 9 })) {
+      watch(name, queue.push({ type: name }));
+      await fake.clock.advance(1000 * seconds);
+    }
+    fake.produce = () => Promise.reject(new KafkaFailure('unsure', 'the broker does not answer'));
+    await fake.clock.advance(10_000);
+    expect(told).toEqual({ first: ['NQ_OUTCOME_UNKNOWN', 30], second: ['NQ_OUTCOME_UNKNOWN', 32] });
+    fake.produce = async () => {};
+    await fake.clock.advance(1000);
+    expect(told['third']?.[0]).toBe('stored');
+    expect(fake.stored).toHaveLength(2);
+  });
+
   test('is tried once at least, however long it has waited', async () => {
     const fake = fakeKafka();
     const { clock, driver } = fake;

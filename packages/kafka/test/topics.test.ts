@@ -227,6 +227,21 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`a topic on ${offer.
     },
   );
 
+  test('that is deleted and made anew is used again, also where its group reads another one besides', async () => {
+    const [topic, other] = [await createTopic(), await createTopic()];
+    const options = { groupId: newTopic(), createTopic: undefined, idleMs: 60_000 };
+    await using queue = await openQueue(server, { ...options, topic });
+    await begin(queue);
+    // Who was there first deals out the partitions of both.
+    await using second = await openQueue(server, { ...options, topic: other });
+    await begin(second);
+    await remakeTopic(topic);
+    await queue.push({ type: 'after' });
+    expect(await takeAll(queue, 1)).toEqual(['after']);
+    await second.push({ type: 'beside' });
+    expect(await takeAll(second, 1)).toEqual(['beside']);
+  });
+
   test('takes events although that of its dead letters was deleted, of which only who asks for these is told', async () => {
     const topic = newTopic();
     await using queue = await openQueue(server, { topic, metadataMaxAgeMs: 200, deliveryTimeoutMs: 3000 });

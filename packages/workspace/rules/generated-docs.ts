@@ -148,7 +148,7 @@ function section(name: string): string {
     .flatMap(([file, type]) => optionsOf(readRepositoryFile(file), type))
     .map(
       ({ option, initial, isRequired, meaning }) =>
-        `| \`${option}\` | ${isRequired ? 'must be given' : initial} | ${meaning} |`,
+        `| \`${option}\` | ${initial === '' && isRequired ? 'must be given' : initial} | ${meaning} |`,
     );
   return ['| Option | Default | Meaning |', '| --- | --- | --- |', ...rows].join('\n');
 }

@@ -109,7 +109,7 @@ function refusalOf(topic: string, { partition, errorCode }: SentPartition): Kafk
   const error = Object.assign(protocolErrorOf(errorCode) as Error, { partition });
   const failure = failureOf(error, false, { topic });
   if (failure.kind !== 'other') throw error;
-  return failure;
+  return new KafkaFailure('unreadable', `the broker cannot read partition ${partition} itself`, error);
 }
 
 function readingAnswers(broker: Broker): Broker {

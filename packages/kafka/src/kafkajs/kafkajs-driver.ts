@@ -54,8 +54,6 @@ export class KafkajsDriver implements KafkaDriver {
     this.#clock = clock;
     this.#metadataMaxAgeMs = metadataMaxAgeMs;
     this.#cluster = this.#newCluster();
-    // Those of members have one topic each.
-    tellTopicsApart(this.#cluster);
   }
 
   async open(): Promise<void> {
@@ -183,12 +181,15 @@ export class KafkajsDriver implements KafkaDriver {
   }
 
   #newCluster(): Cluster {
-    return createCluster(this.#kafka, {
+    const cluster = createCluster(this.#kafka, {
       metadataMaxAge: this.#metadataMaxAgeMs,
       allowAutoTopicCreation: false,
       // Records of transactions that were aborted are none.
       isolationLevel: 1,
     });
+    // Those of members too: whoever leads a group asks for the topics of all its members.
+    tellTopicsApart(cluster);
+    return cluster;
   }
 
   async #connected(): Promise<void> {

@@ -116,7 +116,12 @@ interface KafkajsError extends ConnectionError {
  * @param about what was asked for.
  */
 export function failureOf(error: unknown, sent: boolean, about: Subject = {}): KafkaFailure {
-  if (error instanceof KafkaFailure) return error;
+  if (error instanceof KafkaFailure) {
+    // An answer came, of which nobody knows what it says.
+    if (sent && error.kind === 'unreadable')
+      return new KafkaFailure('unsure', `${error.meaning}; it may be done`, error);
+    return error;
+  }
   const root = rootOf(error);
   if (sent && mayBeDone.has(String(root.type))) {
     return new KafkaFailure('unsure', 'the broker cannot say whether it is done', error);

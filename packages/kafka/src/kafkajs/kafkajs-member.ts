@@ -141,6 +141,7 @@ export class KafkajsMember implements KafkaMember {
     } catch (error) {
       // The group does not know us any more: of that, kafkajs tells nothing but that it has forgotten who we were.
       if (group.memberId === null) this.#forgetMembership();
+      else this.#memberId = group.memberId;
       throw error;
     }
     const partitions = group.assigned().find((own) => own.topic === topic)?.partitions ?? [];
@@ -366,6 +367,7 @@ export class KafkajsMember implements KafkaMember {
 
   #forgetMembership(): void {
     this.#memberId = null;
+    this.#lastGeneration = -Infinity;
     if (this.#group !== undefined) this.#group.memberId = null;
     // Somebody else may have them, and something of them in hand.
     this.#owned = [];
