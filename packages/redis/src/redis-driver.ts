@@ -16,7 +16,7 @@ import {
 import { Heap, within } from '@nq/core/parts';
 import { Alarm } from './alarm.ts';
 import type { Connection } from './connection.ts';
-import { type ClaimedElement, unseen } from './consumer-request.ts';
+import type { ClaimedElement } from './consumer-request.ts';
 import { ConsumerLine, memoryMs } from './consumer-line.ts';
 import { letterHead, RedisDeadLetters } from './dead-letters.ts';
 import { decodeElement, encodeElement, pushTimeOf } from './element.ts';
@@ -146,10 +146,11 @@ export class RedisDriver implements QueueDriver<string> {
 
   async nack(returns: readonly ReturnedLease[]): Promise<readonly boolean[]> {
     const { clock } = this.#parts;
-    const back = returns.map(({ receipt, delayMs, reason, deadLetter, unused }) => {
+    // Also what nobody was given counts as handed out: others may have younger events by now, which were pushed later.
+    const back = returns.map(({ receipt, delayMs, reason, deadLetter }) => {
       const { told } = receipt as Receipt;
       const letter = deadLetter ? letterHead(told?.id ?? '', told?.attempt ?? 0, reason, clock.date()) : '';
-      return { receipt: receipt as Receipt, delayMs: unused ? unseen : Math.ceil(delayMs), letter };
+      return { receipt: receipt as Receipt, delayMs: Math.ceil(delayMs), letter };
     });
     const answers = await this.#consumer.giveBack(back);
     const delays = back.flatMap(({ delayMs, letter }) => (delayMs > 0 && letter === '' ? delayMs : []));

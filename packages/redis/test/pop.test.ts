@@ -21,19 +21,6 @@ describe.skipIf(offer.missing !== undefined)(`pop() on ${offer.name}`, () => {
     expect((await Promise.all([first, second])).map((delivery) => delivery?.event.type)).toEqual(['b', 'c']);
   });
 
-  test('counts no attempt of what was taken for somebody who had left', async () => {
-    const queueKey = newKey();
-    await using queue = await openQueue(server(), { queueKey });
-    await using other = await openQueue(server(), { queueKey });
-    const leaves = queue.pop({ timeoutMs: 100 });
-    const stays = take(queue);
-    expect(await leaves).toBeUndefined();
-    await other.pushMany(['x', 'y'].map(event));
-    const deliveries = [await stays, await take(queue)];
-    expect(deliveries.map((one) => `${one.event.type} ${one.attempt}`)).toEqual(['x 1', 'y 1']);
-    for (const delivery of deliveries) await delivery.ack();
-  });
-
   test('that ends before it could ask for what has woken it leaves that to others', async () => {
     const queueKey = newKey();
     const link = await server().link();
