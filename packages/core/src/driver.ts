@@ -34,8 +34,8 @@ export interface ReturnedLease {
  * How events are gathered into requests for a backend that stores in several places, such as the partitions of a topic, and
  * stores there what it can, however much it has: it is never full, but may be slow. A `push` that stores fewer events than it
  * was given says that they are too many for one request: the others come again at once, half as many at a time. One that
- * rejects `NQ_UNAVAILABLE` has stored nothing, and says that the time of its first event is over: those that were pushed more
- * than a second later come again.
+ * rejects `NQ_UNAVAILABLE` has stored nothing, and says that the time of its first event is over: those that have more than a
+ * second longer come again.
  */
 export interface Gathering<Encoded = unknown> {
   /**
@@ -45,6 +45,8 @@ export interface Gathering<Encoded = unknown> {
   laneOf(event: Encoded): number;
   /** How large an event is, in bytes. */
   sizeOf(event: Encoded): number;
+  /** Until when an event is tried, in milliseconds, by the clock of the queue. */
+  deadlineOf(event: Encoded): number;
   /** How large a request may be, in bytes, unless it is for a single event. */
   readonly requestBytes: number;
   /** How many events may be on their way: one more that is not to wait (`timeoutMs: 0`) is refused with `NQ_FULL`. */

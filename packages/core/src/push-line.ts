@@ -15,8 +15,6 @@ interface PushCall {
   readonly many: boolean;
   /** Whether it tries once and does not wait for room. */
   readonly once: boolean;
-  /** When it was made, by the clock, where its requests are {@link Gathering gathered}. */
-  readonly madeAt: number;
   /** How many of its events are stored. */
   stored: number;
   /** How many of its events are in the request that is under way. */
@@ -82,8 +80,7 @@ export class PushLine {
 
   push(events: readonly unknown[], many: boolean, options: WaitOptions): Promise<void> {
     const once = options.timeoutMs === 0;
-    const madeAt = this.#gathering === undefined ? 0 : this.#clock.now();
-    const waiter: PushWaiter = new Waiter({ events, many, once, madeAt, stored: 0, sent: 0, givenUp: undefined });
+    const waiter: PushWaiter = new Waiter({ events, many, once, stored: 0, sent: 0, givenUp: undefined });
     if (once && this.#retry !== undefined) return Promise.reject(full(waiter.item));
     this.line.join(waiter);
     // A single try is bounded by the answers to its requests, not by a deadline that has passed already.
@@ -168,20 +165,21 @@ export class PushLine {
     const isTooMuch = isShort && this.#gathering !== undefined && events.length > 1;
     this.#most = isTooMuch ? Math.ceil(events.length / 2) : largestBatch;
     const hasNoRoom = isShort && !isTooMuch;
-    const madeAt = waiters[0]?.item.madeAt ?? 0;
     for (const waiter of waiters) {
       const taken = Math.min(waiter.item.sent, stored);
       stored -= taken;
-      this.#answer(waiter, taken, this.#hasTime(waiter.item, madeAt, failure) ? undefined : failure);
+      this.#answer(waiter, taken, this.#hasTime(waiter.item, events[0], failure) ? undefined : failure);
     }
     if (hasNoRoom) this.#refuseSingleTries();
     if (hasNoRoom && this.line.first !== null) this.#retryLater();
     else this.#retryMs = firstRetryMs;
   }
 
-  /** A request that is gathered ends when the time of its first call is over: those made later go again with the next one. */
-  #hasTime({ madeAt }: PushCall, firstAt: number, failure: NqError | undefined): boolean {
-    return this.#gathering !== undefined && failure?.code === 'NQ_UNAVAILABLE' && madeAt - firstAt > answerMs;
+  /** A request that is gathered ends when the time of its first event is over: those that have longer go again with the next. */
+  #hasTime({ events }: PushCall, first: unknown, failure: NqError | undefined): boolean {
+    const gathering = this.#gathering;
+    if (gathering === undefined || failure?.code !== 'NQ_UNAVAILABLE') return false;
+    return gathering.deadlineOf(events[0]) - gathering.deadlineOf(first) > answerMs;
   }
 
   #answer(waiter: PushWaiter, taken: number, failure: NqError | undefined): void {
@@ -266,7 +264,7 @@ const full = (call: PushCall): NqError => noRoom('NQ_FULL', 'now', call);
 
 /** What a single try is told where too much is on its way already. */
 export function refusedAtOnce(events: readonly unknown[], many: boolean): NqError {
-  return full({ events, many, once: true, madeAt: 0, stored: 0, sent: 0, givenUp: undefined });
+  return full({ events, many, once: true, stored: 0, sent: 0, givenUp: undefined });
 }
 
 const timedOut = (call: PushCall): NqError => noRoom('NQ_TIMEOUT', 'in time', call);

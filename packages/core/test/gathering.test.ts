@@ -10,6 +10,7 @@ const idOf = (encoded: unknown) => (JSON.parse(encoded as string) as { id: strin
 const gathering: Gathering<string> = {
   laneOf: (encoded) => idOf(encoded).charCodeAt(0),
   sizeOf: (encoded) => encoded.length,
+  deadlineOf: () => 0,
   requestBytes: 1_000_000,
   most: 4,
   mostBytes: 1_000_000,
@@ -140,7 +141,7 @@ describe('pushes to a backend of several places', () => {
     expect([await drain(queue), clock.now()]).toEqual([['a1', 'a2', 'a3'], 0]);
   });
 
-  test('made a second after the one that a request was given up for go again with the next', async () => {
+  test('that have a second longer than the one that a request was given up for go again with the next', async () => {
     const held = deferred<void>();
     let isAway = true;
     const { queue, clock } = open(
@@ -149,7 +150,7 @@ describe('pushes to a backend of several places', () => {
         if (isAway) throw new NqError('NQ_UNAVAILABLE', 'no leader');
         return backend.push(events);
       },
-      { timeoutMs: 60_000 },
+      { timeoutMs: 60_000, deadlineOf: (encoded) => (idOf(encoded) === 'a3' ? 5000 : 0) },
     );
     const first = rejection(queue.push(event('a0')));
     await clock.settle();
