@@ -143,8 +143,8 @@ export class DeadLetterTopic implements DeadLetters {
     const { driver, clock, deadTopic, options } = this.#parts;
     const range = (await driver.ranges(deadTopic)).find((one) => one.partition === partition);
     const high = range?.high ?? 0;
+    const persistence = { clock, limitMs: options.deliveryTimeoutMs };
     for (let offset = Math.max(from, range?.low ?? 0); offset < high;) {
-      const persistence = { clock, limitMs: options.deliveryTimeoutMs };
       const { records, end } = await readOn(driver, persistence, { topic: deadTopic, partition, offset });
       yield* records;
       offset = end;

@@ -31,6 +31,18 @@ const awayIn =
       clock.schedule(() => reject(new KafkaFailure('away', 'the broker does not answer')), ms);
     });
 
+/** What is pushed into one partition of it. */
+function producerOn({ clock, driver }: FakeKafka, deliveryTimeoutMs: number): PartitionProducer {
+  return new PartitionProducer({
+    driver,
+    clock,
+    topic: 'events',
+    partition: 0,
+    compression: 'none',
+    deliveryTimeoutMs,
+  });
+}
+
 describe('what is pushed while no broker leads its partition', () => {
   test('is given up when its own time is over, also if it was sent behind others, and is not stored later', async () => {
     const fake = fakeKafka();
@@ -85,17 +97,8 @@ describe('what is pushed while no broker leads its partition', () => {
 
   test('is tried once at least, however long it has waited', async () => {
     const fake = fakeKafka();
-    const { clock, driver } = fake;
-    const parts = {
-      driver,
-      clock,
-      topic: 'events',
-      partition: 0,
-      compression: 'none',
-      deliveryTimeoutMs: 1000,
-    } as const;
-    const producer = new PartitionProducer(parts);
-    await producer.push([{ key: null, value: Buffer.from('late'), headers: {} }], clock.now() - 1);
+    const producer = producerOn(fake, 1000);
+    await producer.push([{ key: null, value: Buffer.from('late'), headers: {} }], fake.clock.now() - 1);
     expect(fake.stored).toEqual(['0:late']);
   });
 
@@ -117,16 +120,7 @@ describe('what is pushed while no broker leads its partition', () => {
 
   test('one by one is given up together, however many requests it would take', async () => {
     const fake = fakeKafka();
-    const { clock, driver } = fake;
-    const parts = {
-      driver,
-      clock,
-      topic: 'retries',
-      partition: 0,
-      compression: 'none',
-      deliveryTimeoutMs: 30_000,
-    } as const;
-    const line = new RecordLine(new PartitionProducer(parts));
+    const line = new RecordLine(producerOn(fake, 30_000));
     const { told, watch } = ends(fake);
     fake.produce = awayIn(fake, 5000);
     const record = { key: null, value: Buffer.from('parked'), headers: {} };
@@ -135,12 +129,12 @@ describe('what is pushed while no broker leads its partition', () => {
         String(count),
         line.add(record, () => true),
       );
-    await clock.advance(1000);
+    await fake.clock.advance(1000);
     watch(
       'later',
       line.add(record, () => true),
     );
-    await clock.advance(36_000);
+    await fake.clock.advance(36_000);
     const codes = new Set(Object.values(told).map(([code]) => code));
     expect([Object.keys(told).length, codes]).toEqual([2001, new Set(['NQ_UNAVAILABLE'])]);
     expect(told['1999']?.[1]).toBeLessThanOrEqual(35);
