@@ -54,8 +54,6 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
   /** The retry topic, and who reads it; `undefined` if there is none. */
   readonly #retry: ConsumersParts['retry'];
   readonly #consumers: Consumers;
-  /** Until when what is pushed in this turn is tried. */
-  #deadlineNow: number | undefined;
   /** The largest request, in bytes: it gets smaller where a broker takes less. */
   #requestBytes = requestBytes;
 
@@ -107,23 +105,12 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
   }
 
   encode(event: QueueEvent): Encoded {
-    const { key, value, headers, bytes } = encodeRecord(event, this.capabilities.maxPayloadBytes);
-    return { key, value, headers, bytes, partition: this.#producer.partitionOf(key), deadline: this.#deadline() };
-  }
-
-  /**
-   * From now on, as the time of the call does that waits for it: what waits behind others is not tried when it has ended. The
-   * clock is read once for what is pushed together, for it costs as much as half of what is done for an event here.
-   */
-  #deadline(): number {
     const { options, clock } = this.#parts;
-    if (this.#deadlineNow === undefined) {
-      this.#deadlineNow = clock.now() + options.deliveryTimeoutMs;
-      process.nextTick(() => {
-        this.#deadlineNow = undefined;
-      });
-    }
-    return this.#deadlineNow;
+    // Not copied with a spread, which on Node.js 20 is a fifth of a push.
+    const { key, value, headers, bytes } = encodeRecord(event, this.capabilities.maxPayloadBytes);
+    const partition = this.#producer.partitionOf(key);
+    // From now on, as the time of the call does that waits for it: what waits behind others is not tried when it has ended.
+    return { key, value, headers, bytes, partition, deadline: clock.now() + options.deliveryTimeoutMs };
   }
 
   async push(events: readonly Encoded[]): Promise<number> {
