@@ -2,7 +2,7 @@ import { types } from 'node:util';
 import { describe } from './check.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { NqError } from './errors.ts';
-import { newEventId, type QueueEvent } from './event.ts';
+import { eventOf, newEventId, type QueueEvent } from './event.ts';
 
 /** How an event is written. */
 export interface EncodeOptions {
@@ -200,21 +200,6 @@ function readCloudEvent(
   const headers = readHeaders(record);
   const data = base64 === undefined ? plain : readBase64(base64);
   return eventOf(id, type, partitionkey, data, headers, readTime(time) ?? clock.date());
-}
-
-/** Without members that are `undefined`; written out, for spreading them costs as much as the rest. */
-function eventOf(
-  id: string,
-  type: string,
-  key: string | undefined,
-  data: unknown,
-  headers: Readonly<Record<string, string>> | undefined,
-  time: number,
-): QueueEvent {
-  if (headers !== undefined) {
-    return key === undefined ? { id, type, data, headers, time } : { id, type, key, data, headers, time };
-  }
-  return key === undefined ? { id, type, data, time } : { id, type, key, data, time };
 }
 
 function readForeign(record: Readonly<Record<string, unknown>>, type: string, options: DecodeOptions): QueueEvent {

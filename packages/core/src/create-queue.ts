@@ -35,7 +35,7 @@ import type {
 import { SettleLine } from './settle-line.ts';
 import { Ticker } from './ticker.ts';
 import { noDeadLetters, unsupported } from './unsupported.ts';
-import { type WaitingLine, WaitLimits } from './waiting.ts';
+import { done, type WaitingLine, WaitLimits } from './waiting.ts';
 
 /** How a queue is made of a driver. */
 export interface CreateQueueOptions {
@@ -131,16 +131,10 @@ class DriverQueue<Data> implements MessageQueue<Data>, DeliveryOwner, LeaseOwner
     await this.#store(events, true, options);
   }
 
-  async #store(events: readonly unknown[], many: boolean, options: WaitOptions): Promise<void> {
+  #store(events: readonly unknown[], many: boolean, options: WaitOptions): Promise<void> {
     options.signal?.throwIfAborted();
     this.#refuseIfClosing('push');
-    if (events.length === 0) return;
-    const bytes = this.#pushes.enter(events, many, options);
-    try {
-      await this.#pushes.push(events, many, options);
-    } finally {
-      this.#pushes.leave(events.length, bytes);
-    }
+    return events.length === 0 ? done : this.#pushes.push(events, many, options);
   }
 
   async pop(options: WaitOptions = {}): Promise<Delivery<Data> | undefined> {

@@ -44,7 +44,7 @@ export function newEventId(): string {
 }
 
 /**
- * The complete event for `input`: the same object where `id` and `time` are there already, a copy otherwise.
+ * The complete event for `input`: the same object where `id` and `time` are there already, a copy of its members otherwise.
  *
  * @throws {TypeError} if an attribute has the wrong type, or there is no `data` but a member that an event does not have,
  * as in `{ type, payload }`; the message names it and says what came.
@@ -64,8 +64,23 @@ export function completeEvent<Data = unknown, Type extends string = string>(
   clock: Clock,
 ): QueueEvent<Data, Type> {
   if (input.id !== undefined && input.time !== undefined) return input as QueueEvent<Data, Type>;
-  const { id = newEventId(), time = clock.date(), data, ...rest } = input;
-  return { id, ...rest, data, time } as QueueEvent<Data, Type>;
+  const { id = newEventId(), type, key, data, headers, time = clock.date() } = input;
+  return eventOf(id, type, key, data, headers, time) as QueueEvent<Data, Type>;
+}
+
+/** Without members that are `undefined`; written out, for spreading them costs as much as the rest. */
+export function eventOf(
+  id: string,
+  type: string,
+  key: string | undefined,
+  data: unknown,
+  headers: Readonly<Record<string, string>> | undefined,
+  time: number,
+): QueueEvent {
+  if (headers !== undefined) {
+    return key === undefined ? { id, type, data, headers, time } : { id, type, key, data, headers, time };
+  }
+  return key === undefined ? { id, type, data, time } : { id, type, key, data, time };
 }
 
 /** What the caller does with the event: messages begin with it. */

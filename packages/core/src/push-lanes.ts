@@ -1,7 +1,7 @@
 import type { Clock } from './clock.ts';
 import type { Gathering, QueueDriver } from './driver.ts';
 import { isNqError, NqError } from './errors.ts';
-import { PushLine, refusedAtOnce } from './push-line.ts';
+import { PushLine, type PushListener, refusedAtOnce } from './push-line.ts';
 import type { WaitOptions } from './queue.ts';
 import type { WaitingLine, WaitLimits } from './waiting.ts';
 
@@ -18,7 +18,7 @@ export interface PushLanesParts {
 }
 
 /** The calls that push: in one line, or in one for each place of the backend, which do not wait for one another. */
-export class PushLanes {
+export class PushLanes implements PushListener {
   readonly #parts: PushLanesParts;
   readonly #gathering: Gathering | undefined;
   readonly #lanes = new Map<number, PushLine>();
@@ -31,36 +31,30 @@ export class PushLanes {
     this.#gathering = parts.driver.gathering;
   }
 
-  /**
-   * Notes that `events` are on their way, which the driver has encoded: until {@link leave}, whatever becomes of them.
-   *
-   * @param many whether the caller learns how many are stored. @returns how large they are together.
-   * @throws {NqError} `NQ_FULL` if there is no room for a single try.
-   */
-  enter(events: readonly unknown[], many: boolean, { timeoutMs }: WaitOptions): number {
-    const gathering = this.#gathering;
-    if (gathering === undefined) return 0;
-    let bytes = 0;
-    for (const event of events) bytes += gathering.sizeOf(event);
-    if (timeoutMs === 0 && !this.#hasRoom(events.length, bytes, gathering)) throw refusedAtOnce(events, many);
-    this.#underWay += events.length;
-    this.#underWayBytes += bytes;
-    return bytes;
-  }
-
-  /** So many are not on their way any more. */
-  leave(count: number, bytes: number): void {
-    this.#underWay -= count;
-    this.#underWayBytes -= bytes;
-  }
-
-  /** Stores `events`. */
+  /** Stores `events`, which the driver has encoded. @throws {NqError} `NQ_FULL` if there is no room for a single try. */
   push(events: readonly unknown[], many: boolean, options: WaitOptions): Promise<void> {
     const gathering = this.#gathering;
     if (gathering === undefined) return this.#laneOf(0).push(events, many, options);
+    if (options.timeoutMs === 0 && !this.#hasRoom(events, gathering)) throw refusedAtOnce(events, many);
     return events.length === 1
       ? this.#laneOf(gathering.laneOf(events[0])).push(events, many, options)
       : this.#spread(events, gathering, options);
+  }
+
+  began(events: readonly unknown[]): void {
+    if (this.#gathering === undefined) return;
+    this.#underWay += events.length;
+    this.#underWayBytes += sizeOf(events, this.#gathering);
+  }
+
+  ended(events: readonly unknown[]): void {
+    if (this.#gathering === undefined) return;
+    this.#underWay -= events.length;
+    this.#underWayBytes -= sizeOf(events, this.#gathering);
+  }
+
+  stored(): void {
+    this.#parts.onStored();
   }
 
   /** There may be room again. */
@@ -78,15 +72,17 @@ export class PushLanes {
     await Promise.all(Array.from(this.#lanes.values(), (lane) => lane.idle()));
   }
 
-  #hasRoom(count: number, bytes: number, { most, mostBytes }: Gathering): boolean {
-    return this.#underWay + count <= most && (this.#underWay === 0 || this.#underWayBytes + bytes <= mostBytes);
+  #hasRoom(events: readonly unknown[], gathering: Gathering): boolean {
+    const { most, mostBytes } = gathering;
+    if (this.#underWay + events.length > most) return false;
+    return this.#underWay === 0 || this.#underWayBytes + sizeOf(events, gathering) <= mostBytes;
   }
 
   #laneOf(number: number): PushLine {
     let lane = this.#lanes.get(number);
     if (lane === undefined) {
-      const { driver, clock, limits, onStored, onLine } = this.#parts;
-      lane = new PushLine(driver, clock, limits, onStored);
+      const { driver, clock, limits, onLine } = this.#parts;
+      lane = new PushLine(driver, clock, limits, this);
       this.#lanes.set(number, lane);
       onLine(lane.line);
     }
@@ -118,4 +114,11 @@ export class PushLanes {
     const worst = failures.find(({ code }) => code === 'NQ_OUTCOME_UNKNOWN') ?? (failures[0] as NqError);
     throw new NqError(worst.code, worst.message, { cause: worst.cause, stored });
   }
+}
+
+/** How large `events` are together. */
+function sizeOf(events: readonly unknown[], gathering: Gathering): number {
+  let bytes = 0;
+  for (const event of events) bytes += gathering.sizeOf(event);
+  return bytes;
 }

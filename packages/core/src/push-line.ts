@@ -21,6 +21,22 @@ interface PushCall {
   sent: number;
   /** Why it wants to give up; it cannot as long as a request is under way. */
   givenUp: { readonly reason: Reason; readonly grace: Timer } | undefined;
+  /** Whether its caller has been told how it ended. */
+  isOver: boolean;
+}
+
+/** Who hears of the calls of a line. */
+export interface PushListener {
+  /** Events are on their way, */
+  began(events: readonly unknown[]): void;
+  /** and have ended, stored or not. */
+  ended(events: readonly unknown[]): void;
+  /** A request has stored events. */
+  stored(): void;
+}
+
+function newCall(events: readonly unknown[], many: boolean, once: boolean): PushCall {
+  return { events, many, once, stored: 0, sent: 0, givenUp: undefined, isOver: false };
 }
 
 /** Why a call gives up, told when it does: until then some of its events may be stored. */
@@ -52,9 +68,9 @@ export class PushLine {
   readonly #driver: QueueDriver;
   readonly #clock: Clock;
   readonly #limits: () => WaitLimits;
-  readonly #onStored: () => void;
+  readonly #listener: PushListener;
   readonly line = new WaitingLine<PushCall, void>(
-    (waiter) => (waiter.item.once ? waiter.reject(neverAnswered(waiter.item)) : this.#giveUp(waiter, timedOut)),
+    (waiter) => (waiter.item.once ? this.#reject(waiter, neverAnswered(waiter.item)) : this.#giveUp(waiter, timedOut)),
     (waiter, reason) => this.#giveUp(waiter, () => reason),
   );
   /** The request that is under way; ends when its answer has been dealt with. */
@@ -69,20 +85,20 @@ export class PushLine {
 
   readonly #gathering: Gathering | undefined;
 
-  /** @param onStored is called after each request that stored events. */
-  constructor(driver: QueueDriver, clock: Clock, limits: () => WaitLimits, onStored: () => void) {
+  constructor(driver: QueueDriver, clock: Clock, limits: () => WaitLimits, listener: PushListener) {
     this.#driver = driver;
     this.#gathering = driver.gathering;
     this.#clock = clock;
     this.#limits = limits;
-    this.#onStored = onStored;
+    this.#listener = listener;
   }
 
   push(events: readonly unknown[], many: boolean, options: WaitOptions): Promise<void> {
     const once = options.timeoutMs === 0;
-    const waiter: PushWaiter = new Waiter({ events, many, once, stored: 0, sent: 0, givenUp: undefined });
+    const waiter: PushWaiter = new Waiter(newCall(events, many, once));
     if (once && this.#retry !== undefined) return Promise.reject(full(waiter.item));
     this.line.join(waiter);
+    this.#listener.began(events);
     // A single try is bounded by the answers to its requests, not by a deadline that has passed already.
     const timeoutMs = once ? answerMs * this.#requestsFor(events) : (options.timeoutMs ?? this.#gathering?.timeoutMs);
     this.#limits().apply(waiter, { signal: options.signal, timeoutMs });
@@ -159,7 +175,7 @@ export class PushLine {
       failure = wrapDriverError(this.#driver, 'push', error);
     }
     if (failure !== undefined) stored = 0;
-    if (stored > 0) this.#onStored();
+    if (stored > 0) this.#listener.stored();
     const isShort = failure === undefined && stored < events.length;
     // Where requests are gathered it was too much for one of them, unless it was a single event, for which there is no smaller.
     const isTooMuch = isShort && this.#gathering !== undefined && events.length > 1;
@@ -191,8 +207,20 @@ export class PushLine {
     const isStored = stored === events.length;
     if (!isStored && failure === undefined && givenUp === undefined) return;
     if (waiter.line !== null) this.line.leave(waiter);
-    if (isStored) waiter.resolve();
-    else waiter.reject(failure === undefined ? givenUp?.reason(call) : withStored(failure, call));
+    if (!isStored) this.#reject(waiter, failure === undefined ? givenUp?.reason(call) : withStored(failure, call));
+    else if (this.#ends(call)) waiter.resolve();
+  }
+
+  #reject(waiter: PushWaiter, reason: unknown): void {
+    if (this.#ends(waiter.item)) waiter.reject(reason);
+  }
+
+  /** @returns whether the call ends now; it may have before, when it did not wait for the answer any longer. */
+  #ends(call: PushCall): boolean {
+    if (call.isOver) return false;
+    call.isOver = true;
+    this.#listener.ended(call.events);
+    return true;
   }
 
   /** There is no room for those in front, so there is none for those behind them either, sent or not. */
@@ -201,7 +229,7 @@ export class PushLine {
       const { item, next }: PushWaiter = waiter;
       if (item.once) {
         this.line.leave(waiter);
-        waiter.reject(full(item));
+        this.#reject(waiter, full(item));
       }
       waiter = next;
     }
@@ -213,10 +241,10 @@ export class PushLine {
     // The pause was for those who wait: whoever comes next may find room.
     if (this.line.first === null) this.#endPause();
     if (call.sent === 0) {
-      waiter.reject(reason(call));
+      this.#reject(waiter, reason(call));
       return;
     }
-    const grace = this.#clock.schedule(() => waiter.reject(unanswered(reason, call)), answerMs);
+    const grace = this.#clock.schedule(() => this.#reject(waiter, unanswered(reason, call)), answerMs);
     call.givenUp = { reason, grace };
   }
 
@@ -264,7 +292,7 @@ const full = (call: PushCall): NqError => noRoom('NQ_FULL', 'now', call);
 
 /** What a single try is told where too much is on its way already. */
 export function refusedAtOnce(events: readonly unknown[], many: boolean): NqError {
-  return full({ events, many, once: true, stored: 0, sent: 0, givenUp: undefined });
+  return full(newCall(events, many, true));
 }
 
 const timedOut = (call: PushCall): NqError => noRoom('NQ_TIMEOUT', 'in time', call);

@@ -100,8 +100,11 @@ describe('createEvent()', () => {
     );
   });
 
-  test('leaves alone what else an event with data carries, and what is undefined or inherited', () => {
-    expect(createEvent({ type: 't', data: null, traceId: 'x' } as never)).toMatchObject({ data: null, traceId: 'x' });
+  test('takes an event with data that carries something else, which does not travel, or what is undefined or inherited', () => {
+    const known = { id: 'a', type: 't', key: 'k', data: null, headers: { h: '1' } };
+    const { time, ...copied } = createEvent({ ...known, traceId: 'x' } as never);
+    expect(copied).toStrictEqual(known);
+    expect(time).toBeGreaterThan(0);
     expect(createEvent({ type: 't', payload: undefined } as never).data).toBeUndefined();
     expect(createEvent(Object.assign(Object.create({ inherited: 1 }), { type: 't' })).type).toBe('t');
     expect(createEvent({ type: 't', data: undefined, key: 'k', headers: {}, id: 'a', time: 0 }).key).toBe('k');

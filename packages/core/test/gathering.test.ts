@@ -90,6 +90,29 @@ describe('pushes to a backend of several places', () => {
     expect((await drain(queue)).toSorted()).toEqual(['a1', 'b1', 'c1', 'd1', 'e2']);
   });
 
+  test('that have not waited for their answer do not count any more, and not twice when it comes', async () => {
+    const held = deferred<void>();
+    const { queue, clock } = open(
+      async (backend, events) => {
+        await held.promise;
+        return backend.push(events);
+      },
+      { most: 1 },
+    );
+    const once = { timeoutMs: 0 };
+    const left = rejection(queue.push(event('a1'), once));
+    await clock.advance(1001);
+    expect(await left).toMatchObject({ code: 'NQ_OUTCOME_UNKNOWN' });
+    const other = watch(queue.push(event('b1'), once));
+    expect(await rejection(queue.push(event('c1'), once))).toMatchObject({ code: 'NQ_FULL' });
+    held.resolve();
+    await clock.settle();
+    expect(other.state).toBe('resolved');
+    const next = [queue.push(event('d1'), once), queue.push(event('e1'), once)].map(watch);
+    await clock.settle();
+    expect(next.map(({ state }) => state)).toEqual(['resolved', 'rejected']);
+  });
+
   test('without a limit of their own have that of the backend: what was not sent is not stored', async () => {
     const held = deferred<void>();
     const { queue, clock } = open(async (backend, events) => {
