@@ -81,22 +81,29 @@ export class FetchedRecord implements IncomingRecord {
   }
 
   get headers(): Headers {
-    const reader = new WireReader(this.#source, this.#headersAt);
-    const texts = this.#texts;
-    const headers: Headers = {};
-    const count = reader.varint();
-    for (let index = 0; index < count; index++) {
-      const name = reader.varintText(texts[2 * index]);
-      const value = reader.varintTextOrBytes(texts[2 * index + 1]);
-      if (index < mostKept) {
-        texts[2 * index] = kept(name);
-        texts[2 * index + 1] = kept(value);
-      }
-      // A header may have no value, which says as much as one that is not there.
-      if (value !== null) add(headers, name, value);
-    }
-    return headers;
+    return readHeaders(new WireReader(this.#source, this.#headersAt), this.#texts);
   }
+}
+
+/**
+ * Reads the headers of a record, behind their number.
+ *
+ * @param texts name and value of each header, in turn, of a record that was read before, and then of this one.
+ */
+export function readHeaders(reader: WireReader, texts: string[]): Headers {
+  const headers: Headers = {};
+  const count = reader.varint();
+  for (let index = 0; index < count; index++) {
+    const name = reader.varintText(texts[2 * index]);
+    const value = reader.varintTextOrBytes(texts[2 * index + 1]);
+    if (index < mostKept) {
+      texts[2 * index] = kept(name);
+      texts[2 * index + 1] = kept(value);
+    }
+    // A header may have no value, which says as much as one that is not there.
+    if (value !== null) add(headers, name, value);
+  }
+  return headers;
 }
 
 function kept(text: string | Buffer | null): string {

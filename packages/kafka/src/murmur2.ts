@@ -2,10 +2,9 @@
  * The hash by which the Java client, and whoever follows it, chooses the partition of a key: murmur2 in 32 bits, as
  * `org.apache.kafka.common.utils.Utils.murmur2` of Apache Kafka computes it.
  *
- * @returns a signed integer of 32 bits.
+ * @param length of how many of the `bytes`. @returns a signed integer of 32 bits.
  */
-export function murmur2(bytes: Uint8Array): number {
-  const { length } = bytes;
+export function murmur2(bytes: Uint8Array, length = bytes.length): number {
   let hash = seed ^ length;
   const whole = length & ~3;
   for (let at = 0; at < whole; at += 4) {
@@ -23,9 +22,17 @@ export function murmur2(bytes: Uint8Array): number {
 }
 
 /** The partition of `key` among `count`, the same that the Java client chooses. */
-export function partitionOf(key: Uint8Array, count: number): number {
+export function partitionOf(key: Uint8Array | string, count: number): number {
   // Without the sign, which is not the absolute value.
-  return (murmur2(key) & 0x7fffffff) % count;
+  return ((typeof key === 'string' ? murmur2OfText(key) : murmur2(key)) & 0x7fffffff) % count;
+}
+
+/** Where texts are written to be read: a buffer for each costs as much as the rest. */
+const scratch = Buffer.alloc(1024);
+
+function murmur2OfText(text: string): number {
+  const mostBytes = 3 * text.length;
+  return mostBytes > scratch.length ? murmur2(Buffer.from(text)) : murmur2(scratch, scratch.write(text));
 }
 
 const seed = 0x9747b28c;

@@ -1,6 +1,7 @@
 import { crc32c } from './crc32c.ts';
 import type { OutgoingRecord, ProducerIdentity } from './kafka-driver.ts';
-import { WireWriter } from './wire-writer.ts';
+import { varintSize, WireWriter } from './wire-writer.ts';
+import { WrittenRecord } from './written-record.ts';
 
 /** The bytes in front of the records: the format of Kafka's documentation, "Record Batch", magic 2. */
 export const headBytes = 61;
@@ -37,32 +38,54 @@ export interface BatchHead {
 
 /** How much room a record is given at first, in bytes, besides its key and its value. */
 const usualHeaders = 256;
+/** How much one that is written already takes in front of its key. */
+const usualHead = 8;
 
 /** The record batch of `records`, of which there is at least one, as a broker stores it. */
 export function encodeBatch(records: readonly OutgoingRecord[], head: BatchHead): Buffer {
   let capacity = headBytes;
-  for (const { key, value } of records) capacity += (key?.length ?? 0) + (value?.length ?? 0) + usualHeaders;
+  for (const record of records) capacity += sizeOf(record);
   const writer = new WireWriter(capacity);
   writer.skip(headBytes);
   for (let index = 0; index < records.length; index++) {
     const record = records[index] as OutgoingRecord;
-    writer.varintSized(() => writeRecord(writer, index, record));
+    if (record instanceof WrittenRecord) {
+      writer.varint(headSize(index) + record.end - record.start);
+      writeRecordHead(writer, index);
+      writer.part(record.source, record.start, record.end);
+    } else writer.varintSized(() => writeRecord(writer, index, record));
   }
   const { bytes } = writer;
   writeHead(bytes, records.length, head);
   return bytes;
 }
 
-/** All records have the time of the batch. */
+/** About how many bytes `record` takes. */
+function sizeOf(record: OutgoingRecord): number {
+  if (record instanceof WrittenRecord) return record.end - record.start + usualHead;
+  const { key, value } = record;
+  return (key?.length ?? 0) + (value?.length ?? 0) + usualHeaders;
+}
+
 function writeRecord(writer: WireWriter, index: number, { key, value, headers }: OutgoingRecord): void {
+  writeRecordHead(writer, index);
+  writer.varintBytes(key);
+  writer.varintBytes(value);
+  writeHeaders(writer, headers);
+}
+
+/** All records have the time of the batch. */
+function writeRecordHead(writer: WireWriter, index: number): void {
   const attributes = 0;
   const timeDelta = 0;
   writer.int8(attributes);
   writer.varint(timeDelta);
   writer.varint(index);
-  writer.varintBytes(key);
-  writer.varintBytes(value);
-  writeHeaders(writer, headers);
+}
+
+/** How many bytes {@link writeRecordHead} writes. */
+function headSize(index: number): number {
+  return 2 + varintSize(index);
 }
 
 function writeHeaders(writer: WireWriter, headers: OutgoingRecord['headers']): void {
@@ -82,8 +105,7 @@ function writeHeaders(writer: WireWriter, headers: OutgoingRecord['headers']): v
 
 function writeHeader(writer: WireWriter, name: string, value: Buffer | string): void {
   writer.varintText(name);
-  if (typeof value === 'string') writer.varintText(value);
-  else writer.varintBytes(value);
+  writer.varintTextOrBytes(value);
 }
 
 function writeHead(bytes: Buffer, count: number, { time, identity, sequence }: BatchHead): void {

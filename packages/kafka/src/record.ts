@@ -1,39 +1,17 @@
 import { isUtf8 } from 'node:buffer';
 import { decodeEvent, type DecodeOptions, isNqError, NqError, type QueueEvent } from '@nq/core';
-import { joinEvent, splitEvent } from '@nq/core/parts';
-import type { IncomingRecord, OutgoingRecord } from './kafka-driver.ts';
+import { joinEvent } from '@nq/core/parts';
+import type { IncomingRecord } from './kafka-driver.ts';
 
 /** In front of the names of attributes (CloudEvents Kafka protocol binding 1.0.2, §3.2.3). */
 const prefix = 'ce_';
 
-/**
- * The record for `event`, in the binary mode of the CloudEvents Kafka binding: attributes in headers, the data alone in the
- * value, and the key of the event as the key of the record.
- *
- * @throws {NqError} `NQ_PAYLOAD` if its data cannot be written, or it is larger than `maxBytes` with its headers.
- */
-export function encodeRecord(event: QueueEvent, maxBytes: number): OutgoingRecord & { readonly bytes: number } {
-  const { attributes, data } = splitEvent(event);
-  const headers: Record<string, string> = {};
-  let bytes = overhead;
-  for (const name in attributes) {
-    const value = attributes[name];
-    if (value === undefined) continue;
-    const header = headerNames.get(name) ?? prefix + name;
-    headers[header] = value;
-    bytes += header.length + Buffer.byteLength(value) + headerOverhead;
-  }
-  const key = event.key === undefined ? null : Buffer.from(event.key);
-  const value = data === undefined ? null : typeof data === 'string' ? Buffer.from(data) : Buffer.from(data);
-  bytes += (key?.length ?? 0) + (value?.length ?? 0);
-  if (bytes > maxBytes) {
-    const id = JSON.stringify(event.id);
-    throw new NqError('NQ_PAYLOAD', `Cannot encode event ${id}: ${bytes} bytes are more than the ${maxBytes} allowed`);
-  }
-  return { key, value, headers, bytes };
-}
-
 const contentTypeHeader = 'content-type';
+
+/** The header that an attribute is in. */
+export function headerOf(attribute: string): string {
+  return headerNames.get(attribute) ?? prefix + attribute;
+}
 
 /** The headers of the attributes that most events have: a text that is made for each event costs more than the rest. */
 const headerNames: ReadonlyMap<string, string> = new Map([
@@ -43,10 +21,6 @@ const headerNames: ReadonlyMap<string, string> = new Map([
 const attributeNames: ReadonlyMap<string, string> = new Map(
   Array.from(headerNames, ([name, header]) => [header, name]),
 );
-
-/** The most that a record, and a header in it, take besides their bytes (Kafka's record format 2, KIP-98). */
-const overhead = 40;
-const headerOverhead = 6;
 
 /** What a record holds: an event, or the reason why it is none, without payload. */
 export type Decoded = { readonly event: QueueEvent } | { readonly flaw: string };

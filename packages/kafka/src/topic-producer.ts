@@ -44,7 +44,7 @@ export class TopicProducer {
   }
 
   /** Where a record with this key goes. */
-  partitionOf(key: Buffer | null): number {
+  partitionOf(key: Buffer | string | null): number {
     return key === null ? this.#placeWithoutKey() : partitionOf(key, this.#partitions.now);
   }
 

@@ -1,5 +1,7 @@
 /** Up to this length, a text is copied character by character: a call of Node.js costs more. */
 const shortText = 48;
+/** Up to this length, there is room for a text whatever it holds: to count its bytes costs as much as to write them. */
+const longText = 1024;
 
 /** Writes values as Kafka's protocol has them, one behind the other, into a buffer that grows. */
 export class WireWriter {
@@ -9,6 +11,26 @@ export class WireWriter {
   /** @param capacity how many bytes there is room for at first. */
   constructor(capacity: number) {
     this.#bytes = Buffer.allocUnsafeSlow(Math.max(capacity, 64));
+  }
+
+  /** What is written into: another one once it was too small. */
+  get source(): Buffer {
+    return this.#bytes;
+  }
+
+  /** Where the next value begins. */
+  get position(): number {
+    return this.#length;
+  }
+
+  /** @param position where something was written that is to be written over. */
+  set position(position: number) {
+    this.#length = position;
+  }
+
+  /** How many bytes can be written before another buffer is needed. */
+  get room(): number {
+    return this.#bytes.length - this.#length;
   }
 
   /** What is written. The same bytes: not a copy. */
@@ -55,6 +77,12 @@ export class WireWriter {
     this.#length += bytes.length;
   }
 
+  /** The bytes of `source` from `start` to `end`. */
+  part(source: Buffer, start: number, end: number): void {
+    this.#reserve(end - start);
+    this.#length += source.copy(this.#bytes, this.#length, start, end);
+  }
+
   /** A number of 32 bits, in as few bytes as it takes: one for -64 to 63. */
   varint(value: number): void {
     this.#reserve(5);
@@ -71,18 +99,27 @@ export class WireWriter {
     this.raw(bytes);
   }
 
+  /** As {@link varintText} or {@link varintBytes}. */
+  varintTextOrBytes(value: string | Uint8Array | null): void {
+    if (typeof value === 'string') this.varintText(value);
+    else this.varintBytes(value);
+  }
+
   /** A text in UTF-8 behind its length in bytes, as a varint. */
   varintText(text: string): void {
     const { length } = text;
-    this.#reserve(5 + 3 * length);
     const start = this.#length;
     if (length <= shortText) {
+      this.#reserve(5 + 3 * length);
       this.#varint(length);
       if (this.#ascii(text)) return;
       this.#length = start;
     }
-    this.#varint(Buffer.byteLength(text));
+    // Its length in bytes is known once it is written.
+    this.#reserve(roomFor(text));
+    this.#length += usualSize;
     this.#length += this.#bytes.write(text, this.#length);
+    this.#size(start);
   }
 
   /**
@@ -93,16 +130,17 @@ export class WireWriter {
     const start = this.#length;
     this.skip(usualSize);
     write();
-    const size = this.#length - start - usualSize;
+    this.#reserve(5);
+    this.#size(start);
+  }
+
+  /** Writes how long what is written from `start` on is, for which there is room in front of it, usually enough. */
+  #size(start: number): void {
     const end = this.#length;
-    this.#length = start;
+    const size = end - start - usualSize;
     const sizeOfSize = varintSize(size);
-    if (sizeOfSize !== usualSize) {
-      this.#length = end;
-      this.#reserve(5);
-      this.#bytes.copyWithin(start + sizeOfSize, start + usualSize, end);
-      this.#length = start;
-    }
+    if (sizeOfSize !== usualSize) this.#bytes.copyWithin(start + sizeOfSize, start + usualSize, end);
+    this.#length = start;
     this.#varint(size);
     this.#length += size;
   }
@@ -142,11 +180,19 @@ export class WireWriter {
   }
 }
 
+/** How many bytes `value` takes at the most, behind its length as a varint. */
+export function roomFor(value: string | Uint8Array | null | undefined): number {
+  if (value === null || value === undefined) return 1;
+  const { length } = value;
+  if (typeof value !== 'string') return 5 + length;
+  return 5 + (length <= longText ? 3 * length : Buffer.byteLength(value));
+}
+
 /** How many bytes the length of a record takes, which is 64 to 8191 for most. */
 const usualSize = 2;
 
 /** How many bytes a varint of `value` takes, which is not below 0. */
-function varintSize(value: number): number {
+export function varintSize(value: number): number {
   let size = 1;
   for (let rest = value >>> 6; rest !== 0; rest >>>= 7) size++;
   return size;

@@ -29,6 +29,19 @@ describe('the partition of a key', () => {
     );
   });
 
+  test('is that of its bytes, for a key that is a text', () => {
+    const key = fc.oneof(
+      fc.string({ unit: 'grapheme' }),
+      fc.constantFrom(...[340, 341, 342, 1023, 1025].flatMap((length) => ['x'.repeat(length), '€'.repeat(length)])),
+    );
+    fc.assert(
+      fc.property(key, (given) => {
+        expect(partitionOf(given, 1_000_003)).toBe(partitionOf(bytesOf(given), 1_000_003));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
   test('is one of those that there are', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 70 }), fc.integer({ min: 1, max: 1000 }), (key, count) => {
