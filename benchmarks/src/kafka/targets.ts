@@ -45,7 +45,12 @@ export const kafkaTargets: readonly Target[] = [
   ratio('4', 'push, batches of 500 ÷ sendBatch', ['push, nq, batches of 500', 'push, kafkajs, batches of 500'], {
     atLeast: 1.3,
   }),
-  ratio('5', 'consume + commit ÷ eachBatch', ['consume, nq popMany, acks meanwhile', rawConsume], { atLeast: 1.4 }),
+  ratio(
+    '5',
+    'consume + commit ÷ eachBatch, of the same records',
+    ['consume, nq popMany, acks meanwhile', 'consume, kafkajs eachBatch, records of nq'],
+    { atLeast: 1.4 },
+  ),
   ...latencyTargets('1,000/s'),
   ...latencyTargets('5,000/s'),
   {
@@ -66,9 +71,9 @@ export const kafkaTargets: readonly Target[] = [
   ...(['one at a time', '100 concurrent', '1,000 concurrent', 'batches of 500'] as const).map((way) =>
     ratio('', `push, ${way} ÷ @platformatic/kafka`, [`push, nq, ${way}`, `push, @platformatic/kafka, ${way}`]),
   ),
-  ratio('', 'consume + commit ÷ eachBatch, of the same records', [
+  ratio('', 'consume + commit ÷ eachBatch of records that are the data alone', [
     'consume, nq popMany, acks meanwhile',
-    'consume, kafkajs eachBatch, records of nq',
+    rawConsume,
   ]),
   ratio('', 'consume + commit, acks awaited ÷ eachBatch', ['consume, nq popMany', rawConsume]),
   ratio('', "consume + commit, acks awaited, order 'none' ÷ eachBatch", [

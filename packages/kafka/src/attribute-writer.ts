@@ -1,5 +1,5 @@
 import type { SplitEvent } from '@nq/core/parts';
-import { headerOf } from './record.ts';
+import { headerOf } from './record-headers.ts';
 import { WireWriter } from './wire-writer.ts';
 
 /** Of how many attributes it is kept how they were written, and how long that may be: events have some ten short ones. */

@@ -13,8 +13,8 @@ export interface BatchBase {
 type Headers = Record<string, Buffer | string | (Buffer | string)[]>;
 
 /** Of how many headers the texts are kept that were read last, and how long they may be: events have some ten short ones. */
-const mostKept = 32;
-const longestKept = 256;
+export const mostKept = 32;
+export const longestKept = 256;
 
 /** The last moment that RFC 3339 can write. */
 const lastTime = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
@@ -81,7 +81,22 @@ export class FetchedRecord implements IncomingRecord {
   }
 
   get headers(): Headers {
-    return readHeaders(new WireReader(this.#source, this.#headersAt), this.#texts);
+    return readHeaders(this.headersReader(), this.#texts);
+  }
+
+  /** The key, as a text that no other bytes have; `undefined` if there is none. */
+  keyText(): string | undefined {
+    return new WireReader(this.#source, this.#keyAt).varintString('latin1') ?? undefined;
+  }
+
+  /** The value, with replacement characters for what is not UTF-8. */
+  valueText(): string | null {
+    return new WireReader(this.#source, this.#valueAt).varintString('utf8');
+  }
+
+  /** Reads the number of headers, and then each of them. */
+  headersReader(): WireReader {
+    return new WireReader(this.#source, this.#headersAt);
   }
 }
 
@@ -117,7 +132,7 @@ function add(headers: Headers, name: string, value: Buffer | string): void {
 }
 
 /** Gives `headers` one of any name: assigned, `__proto__` would be their prototype. */
-export function setHeader<Value>(headers: Record<string, Value>, name: string, value: Value): void {
+export function setHeader<Value>(headers: Record<string, Value | undefined>, name: string, value: Value): void {
   if (name !== '__proto__') headers[name] = value;
   else Object.defineProperty(headers, name, { value, enumerable: true, configurable: true });
 }

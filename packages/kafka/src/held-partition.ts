@@ -1,4 +1,5 @@
 import { PassingMap } from '@nq/core/parts';
+import { FetchedRecord } from './fetched-record.ts';
 import type { IncomingRecord } from './kafka-driver.ts';
 import { KeyChains, type Link } from './key-chains.ts';
 import type { NotedRecord, PartitionNote } from './partition-note.ts';
@@ -175,7 +176,7 @@ export class HeldPartition {
     if (this.#order === 'none') return undefined;
     if (this.#order === 'partition') return '';
     // Not as UTF-8: keys that are none would become one.
-    return record.key?.toString('latin1');
+    return record instanceof FetchedRecord ? record.keyText() : record.key?.toString('latin1');
   }
 }
 

@@ -1,10 +1,11 @@
-import type { DecodeOptions, LeasedEvent, ReturnedLease } from '@nq/core';
+import type { LeasedEvent, ReturnedLease } from '@nq/core';
 import { within } from '@nq/core/parts';
 import type { Changes } from './changes.ts';
 import { Committer } from './committer.ts';
 import { Confirmations } from './confirmations.ts';
 import type { ConsumerParts } from './consumer-parts.ts';
 import { DelayRefresh } from './delay-refresh.ts';
+import { EventReader } from './event-reader.ts';
 import { steer } from './flow.ts';
 import { GivenUp } from './given-up.ts';
 import { HandedOut } from './handed-out.ts';
@@ -15,7 +16,6 @@ import { emptyNote, type PartitionNote } from './partition-note.ts';
 import type { ParkedReader } from './parked-reader.ts';
 import { type PartitionView, type PositionOptions, positionsOf } from './positions.ts';
 import { ReadyRecords } from './ready-records.ts';
-import { decodeRecord } from './record.ts';
 import { Returns } from './returns.ts';
 import { StandingFailure } from './standing-failure.ts';
 
@@ -53,12 +53,12 @@ export class KafkaConsumer implements MemberListener {
   readonly #failure: StandingFailure;
   readonly #givenUp: GivenUp;
   readonly #changes: Changes;
-  readonly #decoding: DecodeOptions;
+  readonly #reader: EventReader;
 
   constructor(parts: ConsumerParts) {
     this.#parts = parts;
     this.#changes = parts.changes;
-    this.#decoding = { foreign: { key: parts.options.foreignKey } };
+    this.#reader = new EventReader({ foreign: { key: parts.options.foreignKey } });
     const { topic, openTimeoutMs: patienceMs } = parts.options;
     this.#failure = new StandingFailure({ ...parts, topic, patienceMs });
     this.#givenUp = new GivenUp({ ...parts, topic: parts.options.topic });
@@ -166,7 +166,7 @@ export class KafkaConsumer implements MemberListener {
     while (leases.length < max && !this.#isGated) {
       const held = this.#ready.take();
       if (held === undefined) break;
-      const decoded = decodeRecord(held.record, this.#decoding);
+      const decoded = this.#reader.read(held.record);
       if ('flaw' in decoded) {
         void this.#setAside(held, decoded.flaw);
         continue;

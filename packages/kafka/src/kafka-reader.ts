@@ -1,12 +1,12 @@
 import { type QueueEvent, type RewindPosition, systemClock } from '@nq/core';
 import { checkMs, checkOptions, checkPosition } from '@nq/core/parts';
+import { type Decoded, EventReader } from './event-reader.ts';
 import type { IncomingRecord } from './kafka-driver.ts';
 import { kafkaError, openError } from './kafka-error.ts';
 import { KafkaFailure } from './kafka-failure.ts';
 import { checkServer, checkTopic, type ServerOptions, serverNames } from './kafka-options.ts';
 import { openDriver } from './open-driver.ts';
 import { readOn } from './read-on.ts';
-import { decodeRecord } from './record.ts';
 import { offsetsOf } from './rewind-position.ts';
 
 /** What is read, and of which topic. The object is copied. */
@@ -80,6 +80,7 @@ interface Reading extends KafkaReaderOptions {
 
 async function* read(reading: Reading): AsyncGenerator<ReadRecord, void, void> {
   const { topic, from, to, openTimeoutMs, foreignKey } = reading;
+  const events = new EventReader({ foreign: { key: foreignKey } });
   const clock = systemClock;
   const options = { server: reading, openTimeoutMs, requestTimeoutMs: 5000, metadataMaxAgeMs: 60_000 };
   const { driver, prepared: parts } = await openDriver(options, clock, async (opened) => {
@@ -99,7 +100,7 @@ async function* read(reading: Reading): AsyncGenerator<ReadRecord, void, void> {
         const { records, end } = await readOn(driver, { clock, limitMs: openTimeoutMs }, place).catch(refusal);
         for (const record of records) {
           if (record.offset >= part.end) break;
-          yield shown(part.partition, record, foreignKey);
+          yield shown(part.partition, record, events.read(record));
         }
         part.next = end;
       }
@@ -113,9 +114,8 @@ function refusal(error: unknown): never {
   throw error instanceof KafkaFailure ? kafkaError('read', error) : error;
 }
 
-function shown(partition: number, record: IncomingRecord, foreignKey: string | undefined): ReadRecord {
+function shown(partition: number, record: IncomingRecord, decoded: Decoded): ReadRecord {
   const { offset, time } = record;
   const place = { partition, offset, time };
-  const decoded = decodeRecord(record, { foreign: { key: foreignKey } });
   return 'flaw' in decoded ? { ...place, flaw: decoded.flaw, value: record.value } : { ...place, event: decoded.event };
 }

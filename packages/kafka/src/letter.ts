@@ -1,8 +1,9 @@
 import type { DeadLetter } from '@nq/core';
+import { EventReader } from './event-reader.ts';
 import { setHeader, timeOf } from './fetched-record.ts';
 import { type HeldRecord, originOf } from './held-partition.ts';
 import type { IncomingRecord, OutgoingRecord } from './kafka-driver.ts';
-import { decodeRecord, lastOf, numberIn, ownPrefix } from './record.ts';
+import { lastOf, numberIn, ownPrefix } from './record-headers.ts';
 
 /** The type under which a dead letter that is no event is shown; its data are its bytes. */
 const undecodableType = 'nq.undecodable';
@@ -95,7 +96,7 @@ export function readLetter(record: IncomingRecord, foreignKey: string | undefine
   const keyOf = own['key'];
   const key = keyOf === undefined ? null : Buffer.from(keyOf);
   const value = own['no-value'] === undefined ? record.value : null;
-  const decoded = decodeRecord({ ...record, key, value, headers }, { foreign: { key: foreignKey } });
+  const decoded = new EventReader({ foreign: { key: foreignKey } }).read({ ...record, key, value, headers });
   const deadAt = timeOf(numberIn(own['dead-at']) ?? record.time);
   const event =
     'flaw' in decoded

@@ -2,7 +2,7 @@ import type { Clock, ReturnedLease } from '@nq/core';
 import { copiedRecord } from './copied-record.ts';
 import { type HeldRecord, originOf } from './held-partition.ts';
 import { type IncomingRecord, noTime, type OutgoingRecord } from './kafka-driver.ts';
-import { lastOf, numberIn, ownPrefix } from './record.ts';
+import { lastOf, numberIn, ownPrefix } from './record-headers.ts';
 import type { TopicProducer } from './topic-producer.ts';
 
 /** The headers that a record has in a retry topic, besides its own. */

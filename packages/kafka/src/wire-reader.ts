@@ -121,6 +121,14 @@ export class WireReader {
     return length === -1 ? null : this.slice(length);
   }
 
+  /** The same as a text, which costs less than to make a buffer first. */
+  varintString(encoding: 'utf8' | 'latin1'): string | null {
+    const length = this.varint();
+    if (length === -1) return null;
+    const at = this.#pass(length);
+    return this.#bytes.toString(encoding, at, at + length);
+  }
+
   /** Passes over bytes that {@link varintBytes} would read. */
   passBytes(): void {
     const length = this.varint();

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import type { QueueEvent } from '@nq/core';
 import { describe, expect, test } from 'vitest';
+import { EventReader } from '../src/event-reader.ts';
 import { EventWriter } from '../src/event-writer.ts';
 import type { OutgoingRecord } from '../src/kafka-driver.ts';
 import { readBatches } from '../src/read-batches.ts';
 import { encodeBatch, headBytes } from '../src/record-batch.ts';
-import { decodeRecord } from '../src/record.ts';
 import { readWithKafkajs } from './support/kafkajs-batches.ts';
 
 const head = { time: 5000, identity: { id: 7n, epoch: 1 }, sequence: 0 };
@@ -41,7 +41,8 @@ const asItTravels = (given: QueueEvent): QueueEvent => ({
 async function eventsOf(records: readonly OutgoingRecord[]): Promise<readonly unknown[]> {
   const bytes = encodeBatch(records, head);
   const { records: came } = await readBatches({ bytes, from: 0, aborted: [], enoughBytes: Infinity });
-  return came.map((record) => decodeRecord(record, {})).map((read) => ('event' in read ? read.event : read.flaw));
+  const reader = new EventReader({});
+  return came.map((record) => reader.read(record)).map((read) => ('event' in read ? read.event : read.flaw));
 }
 
 describe('a record that an event is written as', () => {
