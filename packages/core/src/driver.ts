@@ -43,7 +43,7 @@ export interface Gathering<Encoded = unknown> {
    * each there is one `push` under way at a time: no place waits for another.
    */
   laneOf(event: Encoded): number;
-  /** How large an event is, in bytes. */
+  /** How large an event is, in bytes: the same whenever it is asked. */
   sizeOf(event: Encoded): number;
   /** Until when an event is tried, in milliseconds, by the clock of the queue. */
   deadlineOf(event: Encoded): number;

@@ -44,7 +44,7 @@ export function newEventId(): string {
 }
 
 /**
- * The complete event for `input`: the same object where `id` and `time` are there already, a copy of its members otherwise.
+ * The complete event for `input`: the same object where `id` and `time` are there already, a copy of the members that an event has otherwise.
  *
  * @throws {TypeError} if an attribute has the wrong type, or there is no `data` but a member that an event does not have,
  * as in `{ type, payload }`; the message names it and says what came.
@@ -68,7 +68,7 @@ export function completeEvent<Data = unknown, Type extends string = string>(
   return eventOf(id, type, key, data, headers, time) as QueueEvent<Data, Type>;
 }
 
-/** Without members that are `undefined`; written out, for spreading them costs as much as the rest. */
+/** An event without members that are `undefined`; written out, for spreading them costs as much as the rest. */
 export function eventOf(
   id: string,
   type: string,

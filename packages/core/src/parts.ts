@@ -21,6 +21,7 @@ export {
   WaitingCheck,
 } from './check.ts';
 export { joinEvent, type SplitEvent, splitEvent } from './cloudevents.ts';
+export { eventOf } from './event.ts';
 export { Heap } from './heap.ts';
 export { noDeadLetters, unsupported } from './unsupported.ts';
 export { deliveriesOf } from './iterate.ts';

@@ -27,16 +27,12 @@ interface PushCall {
 
 /** Who hears of the calls of a line. */
 export interface PushListener {
-  /** Events are on their way, */
+  /** A call has events on their way. */
   began(events: readonly unknown[]): void;
-  /** and have ended, stored or not. */
+  /** It has none any more, stored or not: once for each that began. */
   ended(events: readonly unknown[]): void;
   /** A request has stored events. */
   stored(): void;
-}
-
-function newCall(events: readonly unknown[], many: boolean, once: boolean): PushCall {
-  return { events, many, once, stored: 0, sent: 0, givenUp: undefined, isOver: false };
 }
 
 /** Why a call gives up, told when it does: until then some of its events may be stored. */
@@ -274,6 +270,10 @@ export class PushLine {
       this.#schedule();
     }, delayMs);
   }
+}
+
+function newCall(events: readonly unknown[], many: boolean, once: boolean): PushCall {
+  return { events, many, once, stored: 0, sent: 0, givenUp: undefined, isOver: false };
 }
 
 /** How much of a request `event` is; what is encoded otherwise counts by number alone. */

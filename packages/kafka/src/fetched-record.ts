@@ -1,4 +1,5 @@
 import { type IncomingRecord, noTime } from './kafka-driver.ts';
+import { longestKept, mostKept } from './record-headers.ts';
 import { unreadable, WireReader } from './wire-reader.ts';
 
 /** What the records of a batch count from. */
@@ -11,10 +12,6 @@ export interface BatchBase {
 }
 
 type Headers = Record<string, Buffer | string | (Buffer | string)[]>;
-
-/** Of how many headers the texts are kept that were read last, and how long they may be: events have some ten short ones. */
-export const mostKept = 32;
-export const longestKept = 256;
 
 /** The last moment that RFC 3339 can write. */
 const lastTime = Date.UTC(9999, 11, 31, 23, 59, 59, 999);

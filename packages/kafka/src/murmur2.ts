@@ -27,7 +27,7 @@ export function partitionOf(key: Uint8Array | string, count: number): number {
   return ((typeof key === 'string' ? murmur2OfText(key) : murmur2(key)) & 0x7fffffff) % count;
 }
 
-/** Where texts are written to be read: a buffer for each costs as much as the rest. */
+/** Where texts are written to be read. */
 const scratch = Buffer.alloc(1024);
 
 function murmur2OfText(text: string): number {

@@ -17,11 +17,18 @@ export function headerOf(attribute: string): string {
   return headers.get(attribute) ?? prefix + attribute;
 }
 
-/** The attribute that is in a header of that name; {@link contentTypeHeader} for that one, `undefined` for any other. */
+/** The attribute that is in a header of that name, if there is one: {@link isContentType} is for itself. */
 export function attributeIn(header: string): string | undefined {
-  if (header.startsWith(prefix)) return header.slice(prefix.length);
-  return header.toLowerCase() === contentTypeHeader ? contentTypeHeader : undefined;
+  return header.startsWith(prefix) ? header.slice(prefix.length) : undefined;
 }
+
+export function isContentType(header: string): boolean {
+  return header.length === contentTypeHeader.length && header.toLowerCase() === contentTypeHeader;
+}
+
+/** Of how many headers it is kept what was read or written last, and how long that may be: events have some ten short ones. */
+export const mostKept = 32;
+export const longestKept = 256;
 
 /** In front of the names of headers that a dead letter or a record of a retry topic has, and its event had not. */
 export const ownPrefix = 'nq-';

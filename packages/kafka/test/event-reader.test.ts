@@ -36,7 +36,17 @@ describe('a record', () => {
   test('is read the same as it is fetched, and with all that it holds written out', async () => {
     const name = fc.constantFrom(
       ...['ce_specversion', 'ce_id', 'ce_type', 'ce_type', 'ce_time', 'ce_partitionkey', 'ce_source', 'ce_subject'],
-      ...['content-type', 'Content-Type', 'ce_datacontenttype', 'ce_data_base64', 'ce_', 'ce___proto__', 'x', 'ce_é'],
+      ...[
+        'content-type',
+        'Content-Type',
+        'ce_datacontenttype',
+        'ce_content-type',
+        'ce_data_base64',
+        'ce_',
+        'ce___proto__',
+        'x',
+        'ce_é',
+      ],
     );
     const bytes = fc.constantFrom(Buffer.from('é'), Buffer.from([0xff]), Buffer.from('1.0'), Buffer.from('\u{fffd}'));
     const value = fc.oneof(
@@ -79,6 +89,21 @@ describe('a record', () => {
     );
   });
 
+  test('has what it is in content-type, whatever an attribute of that name says', async () => {
+    const headers = { ce_specversion: '1.0', ce_id: 'a', ce_type: 't', 'ce_content-type': 'x' };
+    const value = Buffer.from('{"n":1}');
+    for (const [sent, data] of [
+      [headers, { n: 1 }],
+      [{ ...headers, 'Content-Type': 'text/plain' }, new Uint8Array(value)],
+    ] as const) {
+      const [[fetched, whole]] = (await stored([{ key: null, value, headers: sent }])) as [
+        [IncomingRecord, IncomingRecord],
+      ];
+      expect(read(fetched)).toMatchObject({ event: { data, headers: { 'content-type': 'x' } } });
+      expect(read(whole)).toMatchObject({ event: { data, headers: { 'content-type': 'x' } } });
+    }
+  });
+
   const binary = { ce_specversion: '1.0', ce_id: 'a', ce_type: 't', ce_time: '1970-01-01T00:00:00Z' };
   test.each<[string, IncomingRecord]>([
     ['no JSON', plain('rubbish')],
@@ -87,6 +112,7 @@ describe('a record', () => {
     ['JSON without a type', plain('{"n":1}')],
     ['attributes without a type', plain('1', { ...binary, ce_type: undefined })],
     ['an attribute that is no UTF-8', plain('1', { ...binary, ce_subject: Buffer.from([0xff]) })],
+    ['a content type that is no UTF-8', plain('1', { ...binary, 'content-type': Buffer.from([0xff]) })],
     ['another version', plain('1', { ...binary, ce_specversion: '0.3' })],
     ['data that is not what it says', plain('{', binary)],
   ])('with %s is no event, and says why', (_what, record) => {

@@ -6,23 +6,28 @@ import { EventWriter } from '../src/event-writer.ts';
 import type { OutgoingRecord } from '../src/kafka-driver.ts';
 import { readBatches } from '../src/read-batches.ts';
 import { encodeBatch, headBytes } from '../src/record-batch.ts';
+import type { WrittenRecord } from '../src/written-record.ts';
 import { readWithKafkajs } from './support/kafkajs-batches.ts';
 
 const head = { time: 5000, identity: { id: 7n, epoch: 1 }, sequence: 0 };
 
 const text = fc.string({ minLength: 1, unit: 'grapheme' });
+const maybeEmpty = fc.string({ unit: 'grapheme' });
 /** Around the lengths from where on texts are written in other ways. */
 const longText = fc
-  .tuple(fc.constantFrom('x', 'é', '🐟'), fc.constantFrom(15, 16, 21, 22, 47, 49, 63, 341, 1025, 2731, 8190, 20_000))
+  .tuple(
+    fc.constantFrom('x', 'é', '🐟'),
+    fc.constantFrom(15, 16, 21, 22, 47, 48, 49, 63, 64, 85, 256, 257, 2731, 8190, 20_000),
+  )
   .map(([unit, length]) => unit.repeat(length));
 const event: fc.Arbitrary<QueueEvent> = fc.record(
   {
     // Some say the same as the one before.
     id: fc.oneof(text, fc.constantFrom('a', 'b')),
     type: fc.oneof(fc.constantFrom('order.created', 'order.paid', 't'.repeat(300)), text),
-    key: fc.oneof(fc.constantFrom('k', 'é'), text, longText),
+    key: fc.oneof(fc.constantFrom('k', 'é'), maybeEmpty, longText),
     data: fc.oneof(fc.jsonValue({ noUnicodeString: false }), fc.uint8Array(), longText),
-    headers: fc.dictionary(fc.stringMatching(/^[a-zA-Z][a-zA-Z0-9-]{0,8}$/), fc.oneof(text, longText), {
+    headers: fc.dictionary(fc.stringMatching(/^[a-zA-Z][a-zA-Z0-9-]{0,8}$/), fc.oneof(maybeEmpty, longText), {
       minKeys: 1,
       maxKeys: 40,
     }),
@@ -108,18 +113,28 @@ describe('a record that an event is written as', () => {
     expect(length).toBeGreaterThan(told / 1.2);
   });
 
-  test('keeps hardly more memory than it takes, also if others go to other partitions all the time', () => {
-    const writer = new EventWriter(Infinity);
-    const stuck = [];
-    for (let index = 0; index < 10_000; index++) {
-      const record = writer.write({ id: `${index}`, type: 't', data: 'x'.repeat(100), time: 0 }, index % 100);
-      if (index % 100 === 0) stuck.push(record);
-    }
-    const kept = [...new Set(stuck.map(({ source }) => source))].reduce((sum, { length }) => sum + length, 0);
-    const taken = stuck.reduce((sum, { bytes }) => sum + bytes, 0);
-    expect(kept).toBeLessThan(2 * taken);
-    // A large one has memory of its own, which is as large.
-    const large = writer.write({ id: 'a', type: 't', data: 'x'.repeat(500_000), time: 0 }, 0);
-    expect(large.source.length).toBeLessThan(1.01 * large.bytes);
-  });
+  const small = { id: 'a', type: 't', data: 'x'.repeat(100), time: 0 };
+  test.each<[string, QueueEvent]>([
+    ['few headers', small],
+    ['headers of 350 bytes', { ...small, headers: { note: 'x'.repeat(350) } }],
+    ['headers of 1,000 bytes, not in ASCII', { ...small, headers: { note: 'é'.repeat(500) } }],
+    ['many headers', { ...small, headers: Object.fromEntries(Array.from({ length: 60 }, (_, n) => [`h${n}`, 'x'])) }],
+    ['a key of 700 bytes', { ...small, key: 'k'.repeat(700) }],
+    ['data of 5,000 bytes', { ...small, data: 'x'.repeat(5000) }],
+    ['data of 20,000 bytes', { ...small, data: 'x'.repeat(20_000) }],
+  ])(
+    'keeps no more than three times the memory it takes, with %s, also if others come all the time',
+    (_what, given) => {
+      const writer = new EventWriter(100_000);
+      const [stuck, refused] = [[] as WrittenRecord[], { ...given, data: 'x'.repeat(200_000) }];
+      for (let round = 0; round < 100; round++) {
+        for (let partition = 1; partition < 100; partition++) writer.write(given, partition);
+        stuck.push(writer.write(given, 0));
+        expect(() => writer.write(refused, 0)).toThrow('are more than the 100000 allowed');
+      }
+      const kept = [...new Set(stuck.map(({ source }) => source))].reduce((sum, { length }) => sum + length, 0);
+      const taken = stuck.reduce((sum, { bytes }) => sum + bytes, 0);
+      expect(kept).toBeLessThan(3 * taken);
+    },
+  );
 });

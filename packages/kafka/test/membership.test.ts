@@ -75,6 +75,17 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(
       await expect(held.ack()).rejects.toMatchObject({ code: 'NQ_LEASE_LOST' });
     });
 
+    test('that is closed while its join waits for others keeps nobody waiting', async () => {
+      await using server = await offer.start({ config: ['group.initial.rebalance.delay.ms=5000'] });
+      const [groupId, topic] = [newTopic(), newTopic()];
+      const queue = await openQueue(server, { topic, groupId, sessionTimeoutMs: 30_000 });
+      const popped = queue.pop().catch(() => 'closed');
+      await until('it to join', async () => (await memberIds(server, groupId)).length === 1);
+      await queue.close();
+      expect(await popped).toBe('closed');
+      expect(await memberIds(server, groupId)).toEqual([]);
+    });
+
     test('that asks for a session which the brokers do not allow is told so, by the name of the option', async () => {
       await using queue = await openQueue(watched().server, { sessionTimeoutMs: 86_400_000 });
       await expect(queue.pop()).rejects.toMatchObject({

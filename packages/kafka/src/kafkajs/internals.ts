@@ -32,6 +32,7 @@ export interface Broker {
   heartbeat(request: object): Promise<unknown>;
   offsetCommit(request: object): Promise<unknown>;
   offsetFetch(request: object): Promise<OffsetFetchAnswer>;
+  leaveGroup(member: { readonly groupId: string; readonly memberId: string }): Promise<unknown>;
   findGroupCoordinator(request: object): Promise<unknown>;
   createTopics(request: object): Promise<unknown>;
   fetch(request: object): Promise<unknown>;

@@ -1,10 +1,10 @@
-import { within } from '@nq/core/parts';
 import type { Committed, KafkaMember } from '../kafka-driver.ts';
 import { Changes } from '../changes.ts';
 import { type FailureKind, KafkaFailure } from '../kafka-failure.ts';
 import { type FetchedPartition, fetchRecords } from './fetch-records.ts';
 import { type Cluster, type ConsumerGroup, endConnections } from './internals.ts';
 import { failureOf } from './kafkajs-failures.ts';
+import { joinGroup, leaveGroup } from './join-and-leave.ts';
 import type { FetchPass, MemberParts, Round } from './member-parts.ts';
 import { newGroup } from './new-group.ts';
 
@@ -20,9 +20,6 @@ const refusedMs = 1000;
 
 /** What says of a commit that it has failed, and of the membership nothing. */
 const ofCommit: ReadonlySet<FailureKind> = new Set(['tooLarge', 'refused', 'other']);
-
-/** How long a coordinator that does not answer is waited for when a member leaves, in milliseconds. */
-const leaveMs = 500;
 
 /**
  * A member of a group: joins, sends heartbeats by the clock, whatever else happens, and fetches from every broker that
@@ -100,18 +97,12 @@ export class KafkajsMember implements KafkaMember {
     this.#resumed.tell();
     this.#ends.tell();
     // Before the round has ended in peace: a fetch may be under way that takes its time.
-    await this.#leave();
+    await leaveGroup(this.#group, this.#parts);
     this.#endCluster();
     await this.#lived;
     // One that was made since.
     this.#endCluster();
     this.#parts.onClosed();
-  }
-
-  /** So that others need not wait for the end of the session; not longer than they would. Never rejects. */
-  async #leave(): Promise<void> {
-    const left = this.#group?.leave().catch(() => {});
-    if (left !== undefined) await within(left, leaveMs, undefined, this.#parts.clock);
   }
 
   /** Never rejects. */
@@ -137,7 +128,7 @@ export class KafkajsMember implements KafkaMember {
     this.#round = undefined;
     const { cluster, group } = await this.#connected();
     try {
-      await group.joinAndSync();
+      await joinGroup(group);
     } catch (error) {
       // The group does not know us any more: of that, kafkajs tells nothing but that it has forgotten who we were.
       if (group.memberId === null) this.#forgetMembership();

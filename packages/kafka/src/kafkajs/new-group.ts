@@ -1,5 +1,6 @@
 import type { MemberOptions } from '../kafka-driver.ts';
 import { type Cluster, type ConsumerGroup, ConsumerGroupOfKafkajs } from './internals.ts';
+import { tellNames } from './join-and-leave.ts';
 import { stickyAssigner } from './sticky-assigner.ts';
 
 const silent = (): void => {};
@@ -13,7 +14,7 @@ export function newGroup(
   { topic, group, sessionTimeoutMs, rebalanceTimeoutMs, fetchBytes, claimsAll }: MemberOptions,
   wanted: () => readonly number[],
 ): ConsumerGroup {
-  return new ConsumerGroupOfKafkajs({
+  const joined = new ConsumerGroupOfKafkajs({
     // Each try is ours.
     retry: { retries: 0 },
     cluster,
@@ -35,4 +36,8 @@ export function newGroup(
     rackId: '',
     metadataMaxAge: Infinity,
   });
+  tellNames(cluster, (memberId) => {
+    joined.memberId = memberId;
+  });
+  return joined;
 }
