@@ -10,6 +10,9 @@ import { newGroup } from './new-group.ts';
 
 /** How long a broker waits for a record before it answers that there is none, in milliseconds: so long the first fetch after a join may wait for the last one before it. */
 const fetchWaitMs = 500;
+/** The same once nothing has come in answer to so many: half as many requests are a quarter of the work of doing nothing. */
+const quietFetches = 2;
+const quietWaitMs = 1000;
 /** The same while partitions of that broker are left out: one that is to be read again waits for the answer. */
 const fetchWaitAmongPausedMs = 20;
 /** After a failure it is tried again after so long, doubled up to the longest, in milliseconds. */
@@ -227,6 +230,7 @@ export class KafkajsMember implements KafkaMember {
     /** What could not be read, and until when nobody tries again: the other partitions need not wait for that. */
     let broken: readonly number[] = [];
     let brokenUntil = 0;
+    let quiet = 0;
     while (round.end === undefined && !pass.isOver && !this.#closed) {
       if (JSON.stringify(this.#leaders()) !== pass.leaders) return;
       const now = clock.now();
@@ -237,9 +241,11 @@ export class KafkajsMember implements KafkaMember {
         await this.#resumed.next(active.length === 0 ? longestRetryMs : brokenUntil - now);
         continue;
       }
-      const waitMs = partitions.length < led.length ? fetchWaitAmongPausedMs : fetchWaitMs;
+      const longestMs = quiet < quietFetches ? fetchWaitMs : quietWaitMs;
+      const waitMs = partitions.length < led.length ? fetchWaitAmongPausedMs : longestMs;
       const batches = await this.#fetch(node, group, { partitions, waitMs });
       if (round.end !== undefined || this.#closed) return;
+      quiet = batches.some(({ end }) => end !== undefined) ? 0 : quiet + 1;
       for (const batch of batches) if (!group.isPaused(topic, batch.partition)) this.#take(group, batch);
       const failures = batches.filter(({ failure }) => failure !== undefined);
       if (failures.length === 0 && (now < brokenUntil || broken.length === 0)) continue;
