@@ -27,6 +27,16 @@ function open(
   }));
 }
 
+/** The same, where nothing is stored before `held` ends. */
+function openHeld(changes: Partial<Gathering<string>> = {}) {
+  const held = deferred<void>();
+  const push = async (backend: QueueDriver<string>, events: readonly string[]): Promise<number> => {
+    await held.promise;
+    return backend.push(events);
+  };
+  return { held, ...open(push, changes) };
+}
+
 describe('pushes to a backend of several places', () => {
   test('are gathered for each place, and no request is for two', async () => {
     const { queue, callsOf } = open();
@@ -76,11 +86,7 @@ describe('pushes to a backend of several places', () => {
   });
 
   test('that are not to wait are refused while too many are on their way, and not afterwards', async () => {
-    const held = deferred<void>();
-    const { queue, clock } = open(async (backend, events) => {
-      await held.promise;
-      return backend.push(events);
-    });
+    const { held, queue, clock } = openHeld();
     const waiting = watch(queue.pushMany(['a1', 'b1', 'c1', 'd1'].map(event)));
     expect(await rejection(queue.push(event('e1'), { timeoutMs: 0 }))).toMatchObject({ code: 'NQ_FULL' });
     held.resolve();
@@ -91,14 +97,7 @@ describe('pushes to a backend of several places', () => {
   });
 
   test('that have not waited for their answer do not count any more, and not twice when it comes', async () => {
-    const held = deferred<void>();
-    const { queue, clock } = open(
-      async (backend, events) => {
-        await held.promise;
-        return backend.push(events);
-      },
-      { most: 1 },
-    );
+    const { held, queue, clock } = openHeld({ most: 1 });
     const once = { timeoutMs: 0 };
     const left = rejection(queue.push(event('a1'), once));
     await clock.advance(1001);
@@ -114,11 +113,7 @@ describe('pushes to a backend of several places', () => {
   });
 
   test('without a limit of their own have that of the backend: what was not sent is not stored', async () => {
-    const held = deferred<void>();
-    const { queue, clock } = open(async (backend, events) => {
-      await held.promise;
-      return backend.push(events);
-    });
+    const { held, queue, clock } = openHeld();
     const sent = watch(queue.push(event('a1')));
     await clock.settle();
     const behind = rejection(queue.push(event('a2')));
@@ -137,14 +132,7 @@ describe('pushes to a backend of several places', () => {
   });
 
   test('that are not to wait are refused when too many bytes are under way, and one that is alone never', async () => {
-    const held = deferred<void>();
-    const { queue, clock } = open(
-      async (backend, events) => {
-        await held.promise;
-        return backend.push(events);
-      },
-      { mostBytes: 1 },
-    );
+    const { held, queue, clock } = openHeld({ mostBytes: 1 });
     const first = watch(queue.push(event('a1'), { timeoutMs: 0 }));
     await clock.settle();
     expect(await rejection(queue.push(event('b1'), { timeoutMs: 0 }))).toMatchObject({ code: 'NQ_FULL' });
