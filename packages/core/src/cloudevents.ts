@@ -118,12 +118,12 @@ function attributesOf({ id, type, key, headers, time }: QueueEvent): Record<stri
   // All at once: an object that grows costs as much as the rest.
   const written: Record<string, string | undefined> = {
     specversion: '1.0',
-    id,
     source: defaultSource,
     type,
-    time: formatTime(time),
-    partitionkey: key,
     datacontenttype: undefined,
+    time: formatTime(time),
+    id,
+    partitionkey: key,
   };
   if (headers !== undefined) writeHeaders(written, headers);
   return written;

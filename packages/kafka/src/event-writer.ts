@@ -30,7 +30,7 @@ export class EventWriter {
   write(event: QueueEvent, partition: number): WrittenRecord {
     const { attributes, data } = splitEvent(event);
     const { key = null } = event;
-    const writer = this.#writerFor(partition, roomFor(key) + roomFor(data) + AttributeWriter.roomFor(attributes));
+    const writer = this.#writerFor(partition, roomFor(key) + roomFor(data) + this.#attributes.take(attributes));
     const start = writer.position;
     writer.varintTextOrBytes(key);
     writer.varintTextOrBytes(data ?? null);

@@ -6,8 +6,8 @@ import type { NotedRecord, PartitionNote } from './partition-note.ts';
 import { PartitionTracker } from './partition-tracker.ts';
 import type { Parked } from './retry-topic.ts';
 
-/** A record that is here and not done. */
-export interface HeldRecord extends Link<HeldRecord> {
+/** A record that is here and not done. Of a class, as whatever there may be many of at once: see `eventOf` in core. */
+export class HeldRecord implements Link<HeldRecord> {
   readonly partition: HeldPartition;
   /** In the memory of what was sent with it, until it has a delay. */
   record: IncomingRecord;
@@ -17,10 +17,25 @@ export interface HeldRecord extends Link<HeldRecord> {
   readonly chain: string | undefined;
   /** How often it was handed out. */
   attempts: number;
-  /** The one that is under way. */
-  handOut: HandOut | undefined;
   /** Until when nobody gets it, in the time of the clock; `undefined` if it has no delay. */
   until: number | undefined;
+  /** The one that is under way. */
+  handOut: HandOut | undefined = undefined;
+  following: HeldRecord | undefined = undefined;
+
+  constructor(
+    partition: HeldPartition,
+    record: IncomingRecord,
+    chain: string | undefined,
+    known: { readonly origin: string | undefined; readonly attempts: number; readonly until: number | undefined },
+  ) {
+    this.partition = partition;
+    this.record = record;
+    this.chain = chain;
+    this.origin = known.origin;
+    this.attempts = known.attempts;
+    this.until = known.until;
+  }
 }
 
 /** Where a record was at first, as `topic/partition/offset`. */
@@ -112,16 +127,11 @@ export class HeldPartition {
     if (!this.tracker.receive(offset)) return undefined;
     const noted = this.#noted.get(offset);
     const delayMs = noted === undefined ? parked?.delayMs : typeof noted.state === 'object' ? noted.state.delayMs : 0;
-    const held: HeldRecord = {
-      partition: this,
-      record,
+    const held = new HeldRecord(this, record, this.#chainOf(record), {
       origin: parked?.origin,
-      chain: this.#chainOf(record),
       attempts: (noted ?? parked)?.attempts ?? 0,
-      handOut: undefined,
       until: delayMs === undefined || delayMs === 0 ? undefined : now + delayMs,
-      following: undefined,
-    };
+    });
     if (noted !== undefined) {
       this.#noted.delete(offset);
       this.#begun.set(offset, held);

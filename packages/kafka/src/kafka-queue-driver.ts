@@ -35,11 +35,19 @@ export interface KafkaQueueDriverParts {
   readonly clock: Clock;
 }
 
-/** An event on its way: the record, the partition that it goes to, and until when it is tried, by the clock. */
-interface Encoded {
+/** An event on its way. Of a class, as whatever there may be many of at once: see `eventOf` in core. */
+class Encoded {
   readonly record: WrittenRecord;
+  /** The partition that it goes to. */
   readonly partition: number;
+  /** Until when it is tried, by the clock. */
   readonly deadline: number;
+
+  constructor(record: WrittenRecord, partition: number, deadline: number) {
+    this.record = record;
+    this.partition = partition;
+    this.deadline = deadline;
+  }
 }
 
 /** A queue on a topic of Kafka. */
@@ -112,7 +120,7 @@ export class KafkaQueueDriver implements QueueDriver<Encoded> {
     const partition = this.#producer.partitionOf(event.key ?? null);
     const record = this.#writer.write(event, partition);
     // From now on, as the time of the call does that waits for it: what waits behind others is not tried when it has ended.
-    return { record, partition, deadline: clock.now() + options.deliveryTimeoutMs };
+    return new Encoded(record, partition, clock.now() + options.deliveryTimeoutMs);
   }
 
   async push(events: readonly Encoded[]): Promise<number> {

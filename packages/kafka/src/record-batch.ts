@@ -41,12 +41,16 @@ const usualHeaders = 256;
 /** How much one that is written already takes in front of its key. */
 const usualHead = 8;
 
-/** The record batch of `records`, of which there is at least one, as a broker stores it. */
-export function encodeBatch(records: readonly OutgoingRecord[], head: BatchHead): Buffer {
-  let capacity = headBytes;
+/**
+ * The record batch of `records`, of which there is at least one, as a broker stores it.
+ *
+ * @param roomBefore how many bytes of its memory are left free in front of it.
+ */
+export function encodeBatch(records: readonly OutgoingRecord[], head: BatchHead, roomBefore = 0): Buffer {
+  let capacity = roomBefore + headBytes;
   for (const record of records) capacity += sizeOf(record);
   const writer = new WireWriter(capacity);
-  writer.skip(headBytes);
+  writer.skip(roomBefore + headBytes);
   for (let index = 0; index < records.length; index++) {
     const record = records[index] as OutgoingRecord;
     if (record instanceof WrittenRecord) {
@@ -55,7 +59,7 @@ export function encodeBatch(records: readonly OutgoingRecord[], head: BatchHead)
       writer.part(record.source, record.start, record.end);
     } else writer.varintSized(() => writeRecord(writer, index, record));
   }
-  const { bytes } = writer;
+  const bytes = writer.bytes.subarray(roomBefore);
   writeHead(bytes, records.length, head);
   return bytes;
 }

@@ -105,6 +105,15 @@ export class WireWriter {
     else this.varintBytes(value);
   }
 
+  /** A text without its length. @returns whether all of it is ASCII: only then it is written. */
+  ascii(text: string): boolean {
+    this.#reserve(3 * text.length);
+    const written = this.#bytes.write(text, this.#length);
+    if (written !== text.length) return false;
+    this.#length += written;
+    return true;
+  }
+
   /** A text in UTF-8 behind its length in bytes, as a varint. */
   varintText(text: string): void {
     const { length } = text;

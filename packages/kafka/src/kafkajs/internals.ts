@@ -9,7 +9,9 @@ import { tellWhyNoCoordinator } from './coordinator.ts';
 import { guardDecoder } from './guard-decoder.ts';
 import { guardFrames } from './guard-frames.ts';
 import { withIpv6 } from './ipv6.ts';
+import { passRequests } from './pass-requests.ts';
 import { type KnownTopic, noteRefusals } from './refusals.ts';
+import { sendWritten } from './written-request.ts';
 
 /**
  * What this package uses of kafkajs behind its API: its protocol, its connections, and how it joins a group. Its producer
@@ -156,13 +158,15 @@ export interface ConnectionPool {
 export interface RequestQueue {
   readonly pending: readonly unknown[];
   /** Those without an answer, and when each was sent, in milliseconds since the Unix epoch. */
-  readonly inflight: ReadonlyMap<number, InflightRequest>;
+  inflight: ReadonlyMap<number, InflightRequest>;
   readonly throttledUntil: number;
   /** Whether requests without an answer are given up. */
   readonly enforceRequestTimeout: boolean;
   isConnected(): boolean;
   scheduleCheckPendingRequests(): void;
   scheduleRequestTimeoutCheck(): void;
+  /** An answer has come. */
+  fulfillRequest(answer: unknown): void;
   destroy(): void;
 }
 
@@ -219,6 +223,7 @@ export const ConsumerGroupOfKafkajs = loadConsumerGroup();
 export const retry = { initialRetryTime: 100, retries: 3, maxRetryTime: 1000 };
 
 const Decoder = require('kafkajs/src/protocol/decoder') as new (bytes: Buffer) => object;
+const Encoder = require('kafkajs/src/protocol/encoder') as new () => { writeBuffer(bytes: Buffer): unknown };
 
 const retrier = (require('kafkajs/src/retry') as (options: object) => unknown)(retry);
 
@@ -258,7 +263,9 @@ export function createCluster(kafka: Kafka, options: object): Cluster {
   connectionPoolBuilder.build = async (place) => {
     const connections = await build(place);
     guardDecoder(Decoder);
+    sendWritten(Encoder);
     calmTimers(connections);
+    passRequests(connections);
     guardFrames(connections);
     connectOnce(connections);
     noteRefusals(connections);
@@ -338,9 +345,6 @@ export function protocolErrorOf(code: number): unknown {
 
 /** Bytes, as requests are made of them. */
 export function encoded(bytes: Buffer): unknown {
-  const Encoder = require('kafkajs/src/protocol/encoder') as {
-    new (): { writeBuffer(bytes: Buffer): unknown };
-  };
   return new Encoder().writeBuffer(bytes);
 }
 

@@ -24,7 +24,7 @@ import { type Broker, type Cluster, createCluster, endConnections, protocolError
 import { failureOf } from './kafkajs-failures.ts';
 import { KafkajsMember } from './kafkajs-member.ts';
 import { reachLeaders } from './leaders.ts';
-import { produceBatch } from './produce-batch.ts';
+import { produceBatch, roomInFront } from './produce-batch.ts';
 import type { Subject } from './refusals.ts';
 import { refreshFor, tellTopicsApart } from './topics-apart.ts';
 
@@ -144,11 +144,13 @@ export class KafkajsDriver implements KafkaDriver {
     timeoutMs,
     ...numbers
   }: ProduceRequest): Promise<number | undefined> {
-    const plain = encodeBatch(records, { ...numbers, time: this.#clock.date() });
+    const room = roomInFront(topic);
+    const plain = encodeBatch(records, { ...numbers, time: this.#clock.date() }, room);
     const batch = await compressBatch(plain, compression);
+    const roomBefore = batch === plain ? room : 0;
     const broker = await this.#ask({ topic }, () => this.#leaderOf(topic, partition));
     try {
-      const answer = await produceBatch(broker, { topic, partition, batch, timeoutMs });
+      const answer = await produceBatch(broker, { topic, partition, batch, roomBefore, timeoutMs });
       const told = answer.topics.find(({ topicName }) => topicName === topic)?.partitions;
       const own = told?.find((one) => one.partition === partition);
       // An answer that does not speak of the partition says nothing of what was sent (kafkajs #1303).

@@ -1,6 +1,7 @@
 import { KafkaFailure } from '../kafka-failure.ts';
 import { WireWriter } from '../wire-writer.ts';
 import { adapted, type Broker, type ProduceAnswer, refuseBefore } from './internals.ts';
+import { WrittenRequest } from './written-request.ts';
 
 /** A batch of records for a partition. */
 export interface ProducedBatch {
@@ -8,8 +9,15 @@ export interface ProducedBatch {
   readonly partition: number;
   /** As the broker stores it. */
   readonly batch: Buffer;
+  /** How many bytes of its memory are free in front of it: with {@link roomInFront}, it is not copied. @default 0 */
+  readonly roomBefore?: number;
   /** How long the broker may wait for its replicas, in milliseconds. */
   readonly timeoutMs: number;
+}
+
+/** How much of a request may stand in front of its batch, in bytes; where the id of the client is longer, kafkajs copies it. */
+export function roomInFront(topic: string): number {
+  return 256 + 3 * topic.length;
 }
 
 /** The first version of the request that takes records in the format of today. */
@@ -17,16 +25,15 @@ const firstProduce = 3;
 
 /** Stores a batch that is written already: kafkajs would write it itself, which takes most of the time of a push. */
 export async function produceBatch(broker: Broker, produced: ProducedBatch): Promise<ProduceAnswer> {
-  const buffer = encodeRequest(produced);
+  const request = encodeRequest(produced);
   return adapted(broker, (protocol) => {
     refuseBefore(firstProduce, protocol);
-    // Of what encodes, kafkajs takes these two.
-    return { ...protocol, request: { ...protocol.request, encode: async () => ({ buf: buffer, buffer }) } };
+    return { ...protocol, request: { ...protocol.request, encode: async () => request } };
   }).produce({ topicData: [] });
 }
 
 /** @throws {KafkaFailure} `other` if it cannot be written: nothing was sent then. */
-function encodeRequest(produced: ProducedBatch): Buffer {
+function encodeRequest(produced: ProducedBatch): WrittenRequest {
   try {
     return writeRequest(produced);
   } catch (error) {
@@ -35,8 +42,8 @@ function encodeRequest(produced: ProducedBatch): Buffer {
 }
 
 /** From version 3 to 7. */
-function writeRequest({ topic, partition, batch, timeoutMs }: ProducedBatch): Buffer {
-  const writer = new WireWriter(batch.length + 3 * topic.length + 32);
+function writeRequest({ topic, partition, batch, roomBefore = 0, timeoutMs }: ProducedBatch): WrittenRequest {
+  const writer = new WireWriter(roomInFront(topic));
   const transactionalId = null;
   const allReplicas = -1;
   writer.string(transactionalId);
@@ -47,6 +54,15 @@ function writeRequest({ topic, partition, batch, timeoutMs }: ProducedBatch): Bu
   writer.int32(1);
   writer.int32(partition);
   writer.int32(batch.length);
-  writer.raw(batch);
-  return writer.bytes;
+  const room = roomInFront(topic);
+  const request = new WrittenRequest(roomBefore >= room ? batch : moved(batch, room), room);
+  request.prepend(writer.bytes);
+  return request;
+}
+
+/** A copy with so much room in front of it. */
+function moved(bytes: Buffer, room: number): Buffer {
+  const whole = Buffer.allocUnsafeSlow(room + bytes.length);
+  bytes.copy(whole, room);
+  return whole.subarray(room);
 }
