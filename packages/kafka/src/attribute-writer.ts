@@ -2,7 +2,7 @@ import type { SplitEvent } from '@nq/core/parts';
 import { headerOf, mostKept } from './record-headers.ts';
 import { roomFor, type WireWriter } from './wire-writer.ts';
 
-/** The attribute that was written last at one place among those that events have. */
+/** The short attribute that was written last at one place among those that events have. */
 interface Place {
   readonly name: string;
   /** As {@link sized}. */
@@ -43,7 +43,7 @@ export class AttributeWriter {
     if (this.#others.length > 0) this.#others = [];
     for (const name in attributes) {
       const value = attributes[name];
-      if (value === undefined) continue;
+      if (typeof value !== 'string') continue;
       const place = value.length > longestShort ? undefined : this.#placeAt(count, name);
       if (place === undefined) {
         this.#others.push(name);
@@ -64,13 +64,8 @@ export class AttributeWriter {
   /** @param attributes what was taken. */
   write(writer: WireWriter, attributes: SplitEvent['attributes']): void {
     writer.varint(this.#count);
-    const isAscii = writer.ascii(this.#text);
-    for (const name of isAscii ? this.#others : Object.keys(attributes)) {
-      const value = attributes[name];
-      if (value === undefined) continue;
-      writer.varintText(headerOf(name));
-      writer.varintText(value);
-    }
+    if (writer.ascii(this.#text)) for (const name of this.#others) writeOne(writer, name, attributes[name]);
+    else for (const name in attributes) writeOne(writer, name, attributes[name]);
   }
 
   /** @returns the place, with another value if it was that of another attribute; `undefined` if none is kept for it. */
@@ -83,13 +78,15 @@ export class AttributeWriter {
   }
 
   #keepHead(count: number): void {
-    this.#head = '';
-    for (let index = 0; index < count; index++) {
-      const { header, value = '' } = this.#places[index] as Place;
-      this.#head += header + sized(value);
-    }
+    // Joined, it is one text in memory, too: what is put together with `+` stays in its parts, and would be written part by part.
+    const headers = this.#places.slice(0, count).map(({ header, value }) => header + sized(value as string));
+    this.#head = headers.join('');
     this.#headCount = count;
-    // V8 keeps a text that was put together in its parts until a character of it is asked for, and would write those each time.
-    this.#head.charCodeAt(0);
   }
+}
+
+function writeOne(writer: WireWriter, name: string, value: string | undefined): void {
+  if (typeof value !== 'string') return;
+  writer.varintText(headerOf(name));
+  writer.varintText(value);
 }

@@ -6,7 +6,7 @@ import type { NotedRecord, PartitionNote } from './partition-note.ts';
 import { PartitionTracker } from './partition-tracker.ts';
 import type { Parked } from './retry-topic.ts';
 
-/** A record that is here and not done. Of a class, as whatever there may be many of at once: see `eventOf` in core. */
+/** A record that is here and not done. Of a class, as what waits: see `eventOf` in core. */
 export class HeldRecord implements Link<HeldRecord> {
   readonly partition: HeldPartition;
   /** In the memory of what was sent with it, until it has a delay. */

@@ -35,7 +35,7 @@ export interface KafkaQueueDriverParts {
   readonly clock: Clock;
 }
 
-/** An event on its way. Of a class, as whatever there may be many of at once: see `eventOf` in core. */
+/** An event on its way. Of a class, as what waits: see `eventOf` in core. */
 class Encoded {
   readonly record: WrittenRecord;
   /** The partition that it goes to. */

@@ -26,7 +26,7 @@ export function isContentType(header: string): boolean {
   return header.length === contentTypeHeader.length && header.toLowerCase() === contentTypeHeader;
 }
 
-/** Of how many headers it is kept what was read or written last, and how long that may be: events have some ten short ones. */
+/** Of how many headers it is kept what was read or written last, and how long it may be to be kept by who reads: events have some ten short ones. */
 export const mostKept = 32;
 export const longestKept = 256;
 

@@ -108,6 +108,7 @@ export class WireWriter {
   /** A text without its length. @returns whether all of it is ASCII: only then it is written. */
   ascii(text: string): boolean {
     this.#reserve(3 * text.length);
+    if (text.length <= shortText) return this.#shortAscii(text);
     const written = this.#bytes.write(text, this.#length);
     if (written !== text.length) return false;
     this.#length += written;
@@ -121,7 +122,7 @@ export class WireWriter {
     if (length <= shortText) {
       this.#reserve(5 + 3 * length);
       this.#varint(length);
-      if (this.#ascii(text)) return;
+      if (this.#shortAscii(text)) return;
       this.#length = start;
     }
     // Its length in bytes is known once it is written.
@@ -167,7 +168,7 @@ export class WireWriter {
   }
 
   /** @returns whether all of `text` is ASCII: only then it is written. */
-  #ascii(text: string): boolean {
+  #shortAscii(text: string): boolean {
     const bytes = this.#bytes;
     const at = this.#length;
     const { length } = text;

@@ -3,7 +3,7 @@ import type { Compression } from './codec.ts';
 import { compressions, loadCodec } from './load-codec.ts';
 
 /**
- * A record batch of which nothing was compressed, with its records compressed.
+ * A record batch of which nothing was compressed, with its records compressed: for `none` the same bytes, in the same place.
  *
  * @throws {KafkaFailure} if there is no such codec here.
  */

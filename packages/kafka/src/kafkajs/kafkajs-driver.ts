@@ -144,10 +144,10 @@ export class KafkajsDriver implements KafkaDriver {
     timeoutMs,
     ...numbers
   }: ProduceRequest): Promise<number | undefined> {
-    const room = roomInFront(topic);
-    const plain = encodeBatch(records, { ...numbers, time: this.#clock.date() }, room);
+    // What is compressed is somewhere else.
+    const roomBefore = compression === 'none' ? roomInFront(topic) : 0;
+    const plain = encodeBatch(records, { ...numbers, time: this.#clock.date() }, roomBefore);
     const batch = await compressBatch(plain, compression);
-    const roomBefore = batch === plain ? room : 0;
     const broker = await this.#ask({ topic }, () => this.#leaderOf(topic, partition));
     try {
       const answer = await produceBatch(broker, { topic, partition, batch, roomBefore, timeoutMs });

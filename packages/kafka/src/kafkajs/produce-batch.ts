@@ -15,9 +15,15 @@ export interface ProducedBatch {
   readonly timeoutMs: number;
 }
 
-/** How much of a request may stand in front of its batch, in bytes; where the id of the client is longer, kafkajs copies it. */
+/** What {@link writeRequest} writes besides the topic, and what kafkajs writes in front of that besides the id of the client. */
+const headBytes = 26;
+const frontBytes = 14;
+/** The longest id of a client there is room for: with a longer one, kafkajs copies the request. */
+const longestClientId = 200;
+
+/** How much of a request stands in front of its batch, in bytes, at the most. */
 export function roomInFront(topic: string): number {
-  return 256 + 3 * topic.length;
+  return frontBytes + longestClientId + headBytes + Buffer.byteLength(topic);
 }
 
 /** The first version of the request that takes records in the format of today. */
@@ -43,7 +49,8 @@ function encodeRequest(produced: ProducedBatch): WrittenRequest {
 
 /** From version 3 to 7. */
 function writeRequest({ topic, partition, batch, roomBefore = 0, timeoutMs }: ProducedBatch): WrittenRequest {
-  const writer = new WireWriter(roomInFront(topic));
+  const room = roomInFront(topic);
+  const writer = new WireWriter(room);
   const transactionalId = null;
   const allReplicas = -1;
   writer.string(transactionalId);
@@ -54,9 +61,8 @@ function writeRequest({ topic, partition, batch, roomBefore = 0, timeoutMs }: Pr
   writer.int32(1);
   writer.int32(partition);
   writer.int32(batch.length);
-  const room = roomInFront(topic);
   const request = new WrittenRequest(roomBefore >= room ? batch : moved(batch, room), room);
-  request.prepend(writer.bytes);
+  if (!request.prepend(writer.bytes)) throw new RangeError('there is no room for the head');
   return request;
 }
 

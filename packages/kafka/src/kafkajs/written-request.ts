@@ -11,7 +11,7 @@ const written = Symbol('written');
 
 /**
  * A request that is written already, and is sent from where it is: kafkajs would copy it twice, each time into memory that it
- * clears first, of up to twice the size. To kafkajs it is an encoder.
+ * clears first, of up to twice the size. To kafkajs it is an encoder, and one that is sent once.
  */
 export class WrittenRequest {
   readonly [written] = this;
@@ -53,7 +53,7 @@ export class WrittenRequest {
 
 const isTaught = Symbol('isTaught');
 
-/** Has kafkajs send requests that are written already as they are. */
+/** Has every client of kafkajs in this process send requests that are written already as they are; only we have such. */
 export function sendWritten({ prototype }: { readonly prototype: object }): void {
   const encoders = prototype as Encoder & { [isTaught]?: boolean };
   if (encoders[isTaught] === true) return;
