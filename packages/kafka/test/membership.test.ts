@@ -41,6 +41,24 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(
       await held.ack();
     });
 
+    test('prints nothing when it joins, when others join and leave, and when it leaves', async () => {
+      const { server } = watched();
+      const printed = (['log', 'info', 'warn', 'error'] as const).map((level) => vi.spyOn(console, level));
+      onTestFinished(() => printed.forEach((spy) => spy.mockRestore()));
+      const options = { topic: newTopic(), groupId: newTopic(), idleMs: 60_000, onWarning: undefined };
+      const queue = await openQueue(server, options);
+      await queue.push({ type: 'a' });
+      await (await take(queue)).ack();
+      const other = await openQueue(server, options);
+      const waiting = [queue, other].map((one) => one.pop({ timeoutMs: 10_000 }));
+      await until('both to be members', async () => (await memberIds(server, options.groupId)).length === 2);
+      await Promise.all([other.close(), waiting[1]?.catch(() => {})]);
+      await queue.push({ type: 'b' });
+      await (await waiting[0])?.ack();
+      await queue.close();
+      expect(printed.flatMap(({ mock }) => mock.calls)).toEqual([]);
+    });
+
     test('stays the same one through an outage that is shorter than its session, and keeps what it has in hand', async () => {
       const { server } = watched();
       const [link] = server.links as readonly [Link];
