@@ -5,7 +5,7 @@ import { newTopic, openQueue, take } from './support/queue.ts';
 import { names, useWatchedKafka } from './support/watched-kafka.ts';
 
 const offer = await kafkaOffer();
-const [listOffsets, join, heartbeat] = [2, 11, 12];
+const [listOffsets, join, heartbeat, sync] = [2, 11, 12, 14];
 
 /** By which ids the group knows its members. */
 async function memberIds(server: TestKafka, groupId: string): Promise<readonly string[]> {
@@ -75,6 +75,31 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(
       link.heal();
       await until('the ack', () => held.ack().then(() => true));
       expect(await memberIds(server, groupId)).toEqual(before);
+    });
+
+    test('keeps what it has in hand when another one joins, and leaves before the partitions are dealt out', async () => {
+      const { server } = watched();
+      const options = { topic: newTopic(), groupId: newTopic(), idleMs: 60_000 };
+      await using queue = await openQueue(server, options);
+      await queue.push({ type: 'a' });
+      const held = await take(queue);
+      let [isDealing, mayDeal] = [false, false];
+      watched().fate = async (asked) => {
+        if (asked.api !== sync || !names(asked, options.groupId)) return undefined;
+        isDealing = true;
+        await until('the other one to have left', () => mayDeal);
+        return undefined;
+      };
+      const other = await openQueue(server, { ...options, brokers: server.internalBrokers });
+      const popped = other.pop().catch(() => 'closed');
+      await until('the partitions to be dealt out', () => isDealing);
+      await other.close();
+      expect(await popped).toBe('closed');
+      mayDeal = true;
+      await queue.push({ type: 'b' });
+      const next = await take(queue);
+      expect(next.event.type).toBe('b');
+      await Promise.all([held.ack(), next.ack()]);
     });
 
     test('begins anew when its session has ended in an outage, and has what is not done', async () => {

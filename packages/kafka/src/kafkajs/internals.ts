@@ -183,6 +183,8 @@ export interface ConsumerGroup {
   readonly coordinator: Broker;
   readonly generationId: number;
   memberId: string | null;
+  /** Whether it deals out the partitions of the group, since its last join. */
+  isLeader(): boolean;
   joinAndSync(): Promise<void>;
   leave(): Promise<void>;
   /** Where the next record of each partition is. */

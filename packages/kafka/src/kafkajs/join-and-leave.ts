@@ -10,26 +10,38 @@ const lookMs = 5;
 /** The groups whose join has no answer yet. */
 const joining = new WeakSet<ConsumerGroup>();
 
-/** Has `onNamed` be called with the name that a group gives to who joins, long before kafkajs tells it. */
-export function tellNames(cluster: Cluster, onNamed: (memberId: string) => void): void {
+/** Why the last request to join was refused: kafkajs keeps its message alone of some errors, and nobody knows what they mean. */
+const refusals = new WeakMap<ConsumerGroup, unknown>();
+
+/** Has `group` know the name that it gives to who joins long before kafkajs tells it, and why it refuses somebody. */
+export function readJoins(cluster: Cluster, group: ConsumerGroup): void {
   const find = cluster.findGroupCoordinator.bind(cluster);
-  cluster.findGroupCoordinator = async (group) =>
-    adapted(await find(group), (protocol) => {
-      if (protocol.request.apiName !== 'JoinGroup') return protocol;
+  cluster.findGroupCoordinator = async (asked) =>
+    adapted(await find(asked), (protocol) => {
+      const { apiName } = protocol.request;
+      if (apiName !== 'JoinGroup' && apiName !== 'SyncGroup') return protocol;
+      refusals.delete(group);
       const parse = async (answer: unknown): Promise<unknown> => {
-        const { memberId } = answer as { readonly memberId: string };
-        if (memberId !== '') onNamed(memberId);
-        return protocol.response.parse(answer);
+        const { memberId = '' } = answer as { readonly memberId?: string };
+        if (memberId !== '') group.memberId = memberId;
+        try {
+          return await protocol.response.parse(answer);
+        } catch (error) {
+          refusals.set(group, error);
+          throw error;
+        }
       };
       return { ...protocol, response: { ...protocol.response, parse } };
     });
 }
 
-/** @throws whatever kafkajs throws. */
+/** @throws whatever the coordinator has answered, or else kafkajs throws. */
 export async function joinGroup(group: ConsumerGroup): Promise<void> {
   joining.add(group);
   try {
     await group.joinAndSync();
+  } catch (error) {
+    throw refusals.get(group) ?? error;
   } finally {
     joining.delete(group);
   }

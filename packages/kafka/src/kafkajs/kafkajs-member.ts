@@ -5,6 +5,7 @@ import { type FetchedPartition, fetchRecords } from './fetch-records.ts';
 import { type Cluster, type ConsumerGroup, endConnections } from './internals.ts';
 import { failureOf } from './kafkajs-failures.ts';
 import { joinGroup, leaveGroup } from './join-and-leave.ts';
+import { MemberIdentity } from './member-identity.ts';
 import type { FetchPass, MemberParts, Round } from './member-parts.ts';
 import { newGroup } from './new-group.ts';
 
@@ -32,11 +33,9 @@ export class KafkajsMember implements KafkaMember {
   readonly #parts: MemberParts;
   #cluster: Cluster | undefined;
   #group: ConsumerGroup | undefined;
-  /** As whom the group knows us, whichever connections we have. */
-  #memberId: string | null = null;
+  /** Whichever connections we have. */
+  readonly #identity = new MemberIdentity();
   #round: Round | undefined;
-  /** The last generation in which we were. */
-  #lastGeneration = -Infinity;
   #owned: readonly number[] = [];
   /** Told when something is to be fetched again; and when there is nothing to do any more. */
   readonly #resumed: Changes;
@@ -135,18 +134,14 @@ export class KafkajsMember implements KafkaMember {
     } catch (error) {
       // The group does not know us any more: of that, kafkajs tells nothing but that it has forgotten who we were.
       if (group.memberId === null) this.#forgetMembership();
-      else this.#memberId = group.memberId;
+      else this.#identity.noteFailedJoin(group, failureOf(error, false, options).kind);
       throw error;
     }
     const partitions = group.assigned().find((own) => own.topic === topic)?.partitions ?? [];
     const { generationId: generation, memberId } = group;
     const round: Round = { group, generation, memberId, end: undefined };
     this.#round = round;
-    // The same generation is answered to who joins again while nothing has changed for the others.
-    const passed = this.#memberId === memberId ? generation - this.#lastGeneration : Infinity;
-    const continues = passed === 0 || passed === 1;
-    this.#memberId = memberId;
-    this.#lastGeneration = generation;
+    const continues = this.#identity.noteJoin(group);
     this.#owned = [...partitions];
     void this.#beat(round);
     const positions = await listener.joined({ generation: round, continues, partitions: this.#owned });
@@ -166,7 +161,7 @@ export class KafkajsMember implements KafkaMember {
     await cluster.connect();
     await cluster.addMultipleTargetTopics([options.topic]);
     const group = newGroup(cluster, options, () => this.#wanted());
-    group.memberId = this.#memberId;
+    group.memberId = this.#identity.memberId;
     this.#group = group;
     return { cluster, group };
   }
@@ -352,7 +347,7 @@ export class KafkajsMember implements KafkaMember {
     const isEnded = (error as { readonly type?: unknown }).type === 'UNKNOWN_MEMBER_ID';
     if (isEnded) this.#forgetMembership();
     // A topic of that name that is there later may be another one, whose offsets begin anew.
-    if (failure.kind === 'missing') this.#lastGeneration = -Infinity;
+    if (failure.kind === 'missing') this.#identity.forgetGenerations();
     // As it is meant to be: somebody joins, or leaves.
     if (failure.kind === 'moved' || isEnded) return;
     if ((error as Error).name === 'KafkaJSStaleTopicMetadataAssignment') return;
@@ -363,8 +358,7 @@ export class KafkajsMember implements KafkaMember {
   }
 
   #forgetMembership(): void {
-    this.#memberId = null;
-    this.#lastGeneration = -Infinity;
+    this.#identity.forget();
     if (this.#group !== undefined) this.#group.memberId = null;
     // Somebody else may have them, and something of them in hand.
     this.#owned = [];

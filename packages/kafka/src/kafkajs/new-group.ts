@@ -1,6 +1,6 @@
 import type { MemberOptions } from '../kafka-driver.ts';
 import { type Cluster, type ConsumerGroup, ConsumerGroupOfKafkajs } from './internals.ts';
-import { tellNames } from './join-and-leave.ts';
+import { readJoins } from './join-and-leave.ts';
 import { stickyAssigner } from './sticky-assigner.ts';
 
 const silent = (): void => {};
@@ -36,8 +36,6 @@ export function newGroup(
     rackId: '',
     metadataMaxAge: Infinity,
   });
-  tellNames(cluster, (memberId) => {
-    joined.memberId = memberId;
-  });
+  readJoins(cluster, joined);
   return joined;
 }
