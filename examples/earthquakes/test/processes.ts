@@ -24,12 +24,17 @@ export const flawed: ReadonlySet<string> = new Set(
 
 /** What is in hand of the queue under `queueKey`, as the server has it. */
 export async function idsHeld(server: TestRedis, queueKey: string): Promise<readonly string[]> {
-  const elements = (await server.command('HVALS', `{${queueKey}}:nq:held`)) as string[];
-  return elements.map((element) => {
-    const [, id] = /"id":"([^"]+)"/.exec(element) ?? [];
-    if (id === undefined) throw new Error(`an element without an id: ${element}`);
-    return id;
-  });
+  const ids: string[] = [];
+  for (const key of (await server.command('KEYS', `{${queueKey}}:nq:held:*`)) as string[]) {
+    if (key.endsWith(':settled')) continue;
+    const settled = (await server.command('SMEMBERS', `${key}:settled`)) as string[];
+    for (const [place, element] of ((await server.command('LRANGE', key, 0, -1)) as string[]).entries()) {
+      const [, id] = /"id":"([^"]+)"/.exec(element) ?? [];
+      if (id === undefined) throw new Error(`an element without an id: ${element}`);
+      if (!settled.includes(String(place))) ids.push(id);
+    }
+  }
+  return ids;
 }
 
 /** The program with worker processes, while it runs. */

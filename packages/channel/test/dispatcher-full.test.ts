@@ -1,6 +1,6 @@
 import { channelQueue } from '@nq/channel';
-import { createDispatcher, type QueueEvent } from '@nq/core';
-import { describe, expect, test } from 'vitest';
+import { createDispatcher, type Delivery, NqError, type QueueEvent } from '@nq/core';
+import { describe, expect, test, vi } from 'vitest';
 import { deferred, event, queues, stage } from './dispatcher-support.ts';
 import { stateOf } from './support.ts';
 
@@ -72,6 +72,36 @@ describe.each(queues)('dispatch() into a full queue, %s', (_, make) => {
     expect((await queue.popMany(5)).map((delivery) => delivery.event.data)).toEqual([3, 4]);
     expect(await dispatcher.stats()).toMatchObject({ dropped: 2 });
   });
+
+  test.each([
+    ['NQ_OUTCOME_UNKNOWN', [1]],
+    ['NQ_LEASE_LOST', []],
+  ] as const)(
+    'under "drop-oldest" goes on when the answer to the drop is %s, tells that, and what may be dropped',
+    async (code, told) => {
+      const dropped: unknown[] = [];
+      const errors: unknown[] = [];
+      const { queue, dispatcher } = stage(make, {
+        capacity: 1,
+        onFull: 'drop-oldest',
+        onDrop: (one) => void dropped.push(one.data),
+        onError: (error, { during }) => void errors.push([(error as NqError).code, during]),
+      });
+      const pop = queue.pop.bind(queue);
+      vi.spyOn(queue, 'pop').mockImplementation(async (options) => {
+        const oldest = (await pop(options)) as Delivery;
+        const ack = oldest.ack.bind(oldest);
+        const answerLost = async (): Promise<never> => {
+          await ack();
+          throw new NqError(code, 'no answer');
+        };
+        return Object.defineProperty(oldest, 'ack', { value: answerLost });
+      });
+      await dispatcher.dispatch(event(1));
+      expect(await dispatcher.dispatch(event(2))).toBe('queued');
+      expect({ dropped, errors }).toEqual({ dropped: told, errors: [[code, 'settle']] });
+    },
+  );
 
   test('runs the handlers in the caller under "run-inline", and resolves when they are done', async () => {
     const { clock, queue, dispatcher } = stage(make, { capacity: 1, onFull: 'run-inline' });

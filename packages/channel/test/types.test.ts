@@ -24,7 +24,7 @@ async function compile(change: (program: string) => string): Promise<string> {
   }
 }
 
-describe('a typed dispatcher', () => {
+describe('a typed dispatcher, or queue,', () => {
   test('refuses to compile a wrong type, wrong data and missing data, and nothing else', async () => {
     expect(await compile((program) => program)).toBe('');
   });

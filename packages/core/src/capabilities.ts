@@ -6,7 +6,11 @@ import { checkCount, checkMs, checkOneOf, checkOptions, describe } from './check
  * and changes nothing.
  */
 export interface Capabilities {
-  /** First deliveries come in the order of the pushes: of all events, of the events of one key, or not at all. */
+  /**
+   * First deliveries come in the order of the pushes: of all events, of the events of one key, or not at all. With `fifo`, an
+   * event that was taken for a pop which ends without it, for its time or its connection is over, comes back to the front:
+   * others may have overtaken it meanwhile, although it was never handed out.
+   */
   readonly order: 'fifo' | 'key' | 'none';
   /** Whether a returned event precedes later events (of its key, with `order: 'key'`). */
   readonly strictRetry: boolean;

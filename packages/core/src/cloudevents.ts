@@ -3,6 +3,8 @@ import { describe } from './check.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { NqError } from './errors.ts';
 import { eventOf, newEventId, type QueueEvent } from './event.ts';
+import { formatTime, parseTime } from './event-time.ts';
+import { nameOf, stringifyData } from './event-data.ts';
 
 /** How an event is written. */
 export interface EncodeOptions {
@@ -60,20 +62,30 @@ const ownAttributes: ReadonlySet<string> = new Set([
  * `RegExp`, a buffer or typed array other than `Uint8Array`, a promise or a boxed primitive, which JSON would make
  * something else of; or if the event is larger than `maxBytes`.
  */
-export function encodeEvent(event: QueueEvent, { maxBytes = Infinity }: EncodeOptions = {}): string {
+export function encodeEvent(event: QueueEvent, options: EncodeOptions = {}): string {
+  return encodeEventBehind('{', event, options);
+}
+
+/**
+ * The same for those who write members of their own in front: `front` is the brace, and those with a comma behind each, in
+ * ASCII. They do not count as bytes of the event. To put them in front of the finished text would copy it once more.
+ */
+export function encodeEventBehind(front: string, event: QueueEvent, { maxBytes = Infinity }: EncodeOptions): string {
   const { key, data, headers } = event;
   const isBytes = types.isUint8Array(data);
   const isSimple = headers === undefined && !isBytes;
   const attributes = isSimple
     ? simpleAttributes(event, key)
-    : JSON.stringify(isBytes ? withBytes(event, data) : attributesOf(event)).slice(0, -1);
-  const text = data === undefined || isBytes ? `${attributes}}` : `${attributes},"data":${stringifyData(event)}}`;
+    : JSON.stringify(isBytes ? withBytes(event, data) : attributesOf(event)).slice(1, -1);
+  const dataMember = data === undefined || isBytes ? '' : `,"data":${stringifyData(event)}`;
+  const text = `${front}${attributes}${dataMember}}`;
+  const foreign = front.length - 1;
   // No character is more than three bytes.
-  const bytes = text.length * 3 <= maxBytes ? 0 : Buffer.byteLength(text);
+  const bytes = (text.length - foreign) * 3 <= maxBytes ? 0 : Buffer.byteLength(text) - foreign;
   if (bytes > maxBytes) {
     throw new NqError(
       'NQ_PAYLOAD',
-      `Cannot encode event ${name(event)}: ${bytes} bytes are more than the ${maxBytes} allowed`,
+      `Cannot encode event ${nameOf(event)}: ${bytes} bytes are more than the ${maxBytes} allowed`,
     );
   }
   return text;
@@ -138,12 +150,18 @@ function withBytes(event: QueueEvent, data: Uint8Array): Readonly<Record<string,
   return written;
 }
 
-/** The same in another order, as text without its end, for an event of few attributes: half as long as an object takes that is made for it. */
+/** The same in another order, as text without its braces, for an event of few attributes: half as long as an object takes that is made for it. */
 function simpleAttributes({ id, type, time }: QueueEvent, key: string | undefined): string {
+  if (type !== latest.type || time !== latest.time) {
+    const text = `"source":"${defaultSource}","type":${JSON.stringify(type)},"time":"${formatTime(time)}"`;
+    latest = { type, time, text };
+  }
   const partition = key === undefined ? '' : `,"partitionkey":${JSON.stringify(key)}`;
-  const names = `"id":${JSON.stringify(id)},"source":"${defaultSource}","type":${JSON.stringify(type)}`;
-  return `{"specversion":"1.0",${names},"time":"${formatTime(time)}"${partition}`;
+  return `"specversion":"1.0","id":${JSON.stringify(id)},${latest.text}${partition}`;
 }
+
+/** What the last event was, and how that is written: many events are of the type and the millisecond of the one before. */
+let latest: { readonly type: string; readonly time: number; readonly text: string } = { type: '', time: NaN, text: '' };
 
 /**
  * The event that `text` holds: structured CloudEvents 1.0 JSON, or the plain JSON of a foreign producer, which is an
@@ -165,6 +183,52 @@ export function decodeEvent(text: string, options: DecodeOptions = {}): QueueEve
   return 'specversion' in record
     ? readCloudEvent(record, type, record['data'], options.clock)
     : readForeign(record, type, options);
+}
+
+/** What {@link simpleAttributes} writes, in ASCII and without anything that JSON escapes: as far as the data, or to the end. */
+const simpleEvent =
+  /"specversion":"1\.0","id":"([ !#-[\]-~]+)","source":"\/nq","type":"([ !#-[\]-~]+)","time":"([ !#-[\]-~]+)"(?:,"partitionkey":"([ !#-[\]-~]*)")?(?:,"data":|\}$)/y;
+
+const closingBrace = 0x7d;
+
+/** A `Buffer`, for those who have no types of Node. */
+interface Utf8Bytes {
+  readonly length: number;
+  readonly [index: number]: number;
+  toString(encoding: 'utf8', start: number, end: number): string;
+}
+
+/**
+ * The event in `bytes`, if it is written as {@link encodeEvent} writes most of them, and its attributes stand in `head`, from
+ * `from` on: what the bytes begin with, one character each. `undefined` if not: {@link decodeEvent} tells what it is then.
+ *
+ * Half of what it takes to read a small event goes into an object for its attributes. And what is cut out of a text keeps
+ * all of it in memory: whoever keeps the id would keep the data.
+ *
+ * @throws {NqError} `NQ_PAYLOAD` if its time is none.
+ */
+export function decodeSimpleEvent(bytes: Utf8Bytes, head: string, from: number): QueueEvent | undefined {
+  simpleEvent.lastIndex = from;
+  const match = simpleEvent.exec(head);
+  if (match === null || bytes[bytes.length - 1] !== closingBrace) return undefined;
+  const end = from + match[0].length;
+  let data: unknown;
+  if (!match[0].endsWith(':')) {
+    // The head may end where the bytes go on.
+    if (end < bytes.length) return undefined;
+  } else {
+    const text = bytes.toString('utf8', end, bytes.length - 1);
+    // It may stand for what is no UTF-8.
+    if (text.includes('\u{fffd}')) return undefined;
+    try {
+      data = JSON.parse(text);
+    } catch {
+      // It is no JSON, or has something behind the data.
+      return undefined;
+    }
+  }
+  const time = readTime(match[3]) as number;
+  return eventOf(match[1] as string, match[2] as string, match[4], data, undefined, time);
 }
 
 function readJson(text: string): unknown {
@@ -282,89 +346,12 @@ function readOtherHeaders(value: unknown): [string, string][] {
   return entries;
 }
 
-/** The last time that was read: events come in bursts, and a time costs as much as the rest of a small event. */
-let latestRead: { readonly text: string; readonly time: number } | undefined;
-
-/** RFC 3339 §5.6: complete, and with an offset. `Date.parse` alone takes "2024" and "1 May" too, in the local time zone. */
-const rfc3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/i;
-
-/** Milliseconds since the Unix epoch, of a number or of an RFC 3339 time; `undefined` where there is none. */
+/** Milliseconds since the Unix epoch; `undefined` where there is none. */
 function readTime(value: unknown): number | undefined {
   if (value === undefined || value === null) return undefined;
-  if (value === latestRead?.text) return latestRead.time;
-  const isText = typeof value === 'string' && rfc3339.test(value);
-  const time = isText ? Date.parse(value.toUpperCase()) : typeof value === 'number' ? value : NaN;
+  const time = parseTime(value);
   if (!Number.isFinite(time)) throw unreadable('time must be an RFC 3339 time or milliseconds since the Unix epoch');
-  if (isText) latestRead = { text: value, time };
   return time;
-}
-
-/** The last time that was written. What was read may be the same moment in other words. */
-let latestTime = NaN;
-let latestText = '';
-
-/** The last moment that RFC 3339 can write, with its four digits of the year. */
-const lastTime = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
-const firstTime = -62_167_219_200_000;
-
-function formatTime(time: number): string {
-  if (time === latestTime) return latestText;
-  if (!(time >= firstTime && time <= lastTime)) {
-    throw new NqError('NQ_PAYLOAD', `Cannot encode the event: time must lie in the years 0 to 9999, got ${time}`);
-  }
-  latestText = new Date(time).toISOString();
-  latestTime = time;
-  return latestText;
-}
-
-/** @throws {NqError} `NQ_PAYLOAD` if it has no JSON form, or one that means something else. */
-function stringifyData(event: QueueEvent): string {
-  const { data } = event;
-  if (typeof data === 'object' && data !== null) refuseOtherInJson(event, data);
-  try {
-    // JSON has no such numbers, and JSON.stringify makes null of them.
-    if (typeof data === 'number' && !Number.isFinite(data)) throw new TypeError(`data is ${data}`);
-    // Nothing comes of a function, and of what a toJSON() gives nothing for.
-    const text: string | undefined = JSON.stringify(data);
-    if (text === undefined) throw new TypeError('data has no JSON form');
-    return text;
-  } catch (cause) {
-    // What went wrong names members of the payload at the most; it is kept as the cause and not repeated here.
-    throw new NqError('NQ_PAYLOAD', `Cannot encode event ${name(event)}: its data cannot be written as JSON`, {
-      cause,
-    });
-  }
-}
-
-/** @throws {NqError} `NQ_PAYLOAD` for a built-in object of which JSON makes another thing, mostly `{}`. */
-function refuseOtherInJson(event: QueueEvent, data: object): void {
-  if (Array.isArray(data)) return;
-  const prototype: unknown = Object.getPrototypeOf(data);
-  if (prototype === Object.prototype || prototype === null) return;
-  if (!otherInJson.some((is) => is(data)) || 'toJSON' in data) return;
-  const kind = Object.prototype.toString.call(data).slice('[object '.length, -1);
-  throw new NqError(
-    'NQ_PAYLOAD',
-    `Cannot encode event ${name(event)}: its data is of class ${kind}, which JSON does not carry`,
-  );
-}
-
-/** By what they are, not by `instanceof`: those of another realm are the same. */
-const otherInJson: readonly ((value: unknown) => boolean)[] = [
-  types.isMap,
-  types.isSet,
-  types.isWeakMap,
-  types.isWeakSet,
-  types.isNativeError,
-  types.isRegExp,
-  types.isAnyArrayBuffer,
-  types.isArrayBufferView,
-  types.isPromise,
-  types.isBoxedPrimitive,
-];
-
-function name(event: QueueEvent): string {
-  return JSON.stringify(event.id);
 }
 
 function describeKind(value: unknown): string {

@@ -35,7 +35,7 @@ export interface DispatcherOptions<Events extends object = Record<string, unknow
    * @default 'wait'
    */
   readonly onFull?: OnFull | undefined;
-  /** Is told of each event that `onFull` dropped. What it throws is ignored. */
+  /** Is told of each event that `onFull` dropped, or of which nobody knows whether it is. What it throws is ignored. */
   readonly onDrop?: ((event: QueueEvent) => void) | undefined;
   /**
    * Is told of errors that no caller sees. What it throws is ignored.

@@ -9,8 +9,7 @@ export type EventMap = object;
 
 /** An event of `Events` as it is dispatched: a wrong type or wrong data does not compile. */
 export type DispatchInput<Events extends EventMap> = {
-  readonly [Type in keyof Events & string]: Omit<EventInput<Events[Type], Type>, 'data'> &
-    (undefined extends Events[Type] ? { readonly data?: Events[Type] } : { readonly data: Events[Type] });
+  readonly [Type in keyof Events & string]: EventInput<Events[Type], Type>;
 }[keyof Events & string];
 
 /**
@@ -109,8 +108,8 @@ export interface Dispatcher<Events extends EventMap = Record<string, unknown>> e
   dispatch(event: DispatchInput<Events>, options?: WaitOptions): Promise<DispatchResult>;
   /**
    * Resolves once the queue is empty and every handler has ended. Someone else may dispatch right after. Waits as long as
-   * nothing is started. An event that can neither be handled nor given up is kept and comes back for ever: bound the wait
-   * where that can be.
+   * nothing is started. An event that can neither be handled nor given up is kept and comes back for ever, as does one
+   * whose handler always answers `retryAfter()`: bound the wait where that can be.
    *
    * @throws {NqError} `NQ_TIMEOUT` after `timeoutMs`, `NQ_STOPPED` after `stop()`. @throws `signal.reason` if aborted.
    */

@@ -343,7 +343,15 @@ class QueueDispatcher implements Dispatcher {
   async #dropOldest({ queue }: Engine): Promise<void> {
     const oldest = await queue.pop({ timeoutMs: 0 });
     if (oldest === undefined) return;
-    await oldest.ack();
+    try {
+      await oldest.ack();
+    } catch (error) {
+      if (isNqError(error, 'NQ_CLOSED')) throw error;
+      // It is no failure of the event that is dispatched.
+      this.#options.report(error, { during: 'settle', event: oldest.event });
+      // Of what may be gone somebody has to hear.
+      if (!isNqError(error, 'NQ_OUTCOME_UNKNOWN')) return;
+    }
     this.#drop(oldest.event);
   }
 

@@ -53,7 +53,7 @@ export interface Gathering<Encoded = unknown> {
   readonly most: number;
   /** The same in bytes, unless nothing is on its way. */
   readonly mostBytes: number;
-  /** How long a push may take that has no limit of its own, in milliseconds; it rejects `NQ_TIMEOUT` if it was not sent. */
+  /** How long a push may take that has no limit of its own, in milliseconds; it rejects `NQ_UNAVAILABLE` if it was not sent. */
   readonly timeoutMs: number;
 }
 
@@ -89,7 +89,7 @@ export interface QueueDriver<Encoded = unknown> {
   /**
    * Leases up to `max` ready events, waiting at most `waitMs` milliseconds for the first one. A driver that cannot wait
    * answers at once and is asked again, at least every 50 ms. When `signal` aborts, the wait should end early; events that
-   * are leased by then must be returned all the same.
+   * are leased by then must be returned all the same. `max` is 256 at the most.
    *
    * @returns the leases, oldest first; none is a normal answer. One that is no lease fails the calls with `NQ_BACKEND`, and
    * the others are given back.

@@ -21,7 +21,7 @@ export const errorCodes = {
   },
   NQ_TIMEOUT: {
     meaning:
-      'What was waited for did not happen within `timeoutMs`: no room for the event, which is not stored (of a `pushMany`, `stored` of the events are), or a queue that did not become empty, or did not open.',
+      'What was waited for did not happen within `timeoutMs`: no room for the event, or no turn behind others; it is not stored (of a `pushMany`, `stored` of the events are); or a queue that did not become empty, or did not open.',
     retryable: true,
     action: 'Try again, raise `timeoutMs`, or add consumers.',
   },

@@ -20,16 +20,21 @@ export interface QueueEvent<Data = unknown, Type extends string = string> {
 }
 
 /** An event as producers write it: `id` and `time` are filled in where they are missing. */
-export interface EventInput<Data = unknown, Type extends string = string> {
+export type EventInput<Data = unknown, Type extends string = string> = EventAttributes<Type> & EventData<Data>;
+
+/** What an event has besides its data. */
+interface EventAttributes<Type extends string> {
   /** @default a new id, unique in this and every other process */
   readonly id?: string | undefined;
   readonly type: Type;
   readonly key?: string | undefined;
-  readonly data?: Data;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Milliseconds since the Unix epoch. @default now */
   readonly time?: number | undefined;
 }
+
+/** The data, which may be left out only where it may be `undefined`. */
+type EventData<Data> = undefined extends Data ? { readonly data?: Data } : { readonly data: Data };
 
 /**
  * One random prefix per process and a counter: 31 ns where `randomUUID()` per event took 157 (Node 20, measured). 96 bits

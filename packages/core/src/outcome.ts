@@ -29,8 +29,8 @@ export function isOutcome(value: unknown): value is Outcome {
 }
 
 /**
- * What a handler returns to get the event again after `ms` milliseconds, whatever the number of attempts so far. The
- * hand-out counts as one all the same.
+ * What a handler returns to get the event again after `ms` milliseconds, whatever the number of attempts so far: it never
+ * gives the event up, and `drain()` waits for it. The hand-out counts as one all the same.
  *
  * @throws {TypeError} {RangeError} if `ms` is not a finite duration.
  */

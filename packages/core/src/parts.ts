@@ -20,7 +20,7 @@ export {
   resolveNack,
   WaitingCheck,
 } from './check.ts';
-export { joinEvent, type SplitEvent, splitEvent } from './cloudevents.ts';
+export { decodeSimpleEvent, encodeEventBehind, joinEvent, type SplitEvent, splitEvent } from './cloudevents.ts';
 export { eventOf } from './event.ts';
 export { Heap } from './heap.ts';
 export { noDeadLetters, unsupported } from './unsupported.ts';

@@ -23,6 +23,8 @@ class PushCall {
   givenUp: { readonly reason: Reason; readonly grace: Timer } | undefined = undefined;
   /** Whether its caller has been told how it ended. */
   isOver = false;
+  /** How many answers its line had had when it came. */
+  answersBefore = 0;
 
   constructor(events: readonly unknown[], many: boolean, once: boolean) {
     this.events = events;
@@ -72,7 +74,8 @@ export class PushLine {
   readonly #limits: () => WaitLimits;
   readonly #listener: PushListener;
   readonly line = new WaitingLine<PushCall, void>(
-    (waiter) => (waiter.item.once ? this.#reject(waiter, neverAnswered(waiter.item)) : this.#giveUp(waiter, timedOut)),
+    (waiter) =>
+      waiter.item.once ? this.#reject(waiter, neverAnswered(waiter.item)) : this.#giveUp(waiter, this.#timedOut),
     (waiter, reason) => this.#giveUp(waiter, () => reason),
   );
   /** The request that is under way; ends when its answer has been dealt with. */
@@ -84,6 +87,15 @@ export class PushLine {
   #retryMs = firstRetryMs;
   /** The most events in the next request. */
   #most = largestBatch;
+  /** Whether the last answer was that there is no room, and nothing is known of any since. */
+  #isFull = false;
+  /** How many answers there were. */
+  #answers = 0;
+  /** Whoever waits behind a request without an answer learns that, unless the answer before it was that there is no room. */
+  readonly #timedOut: Reason = (call) => {
+    if (this.#isFull) return missed('NQ_TIMEOUT', 'no room in time', call);
+    return call.answersBefore < this.#answers ? missed('NQ_TIMEOUT', 'no turn in time', call) : unanswered(call);
+  };
 
   readonly #gathering: Gathering | undefined;
 
@@ -99,6 +111,7 @@ export class PushLine {
     const once = options.timeoutMs === 0;
     const waiter: PushWaiter = new Waiter(new PushCall(events, many, once));
     if (once && this.#retry !== undefined) return Promise.reject(full(waiter.item));
+    waiter.item.answersBefore = this.#answers;
     this.line.join(waiter);
     this.#listener.began(events);
     // A single try is bounded by the answers to its requests, not by a deadline that has passed already.
@@ -176,13 +189,15 @@ export class PushLine {
     } catch (error) {
       failure = wrapDriverError(this.#driver, 'push', error);
     }
-    if (failure !== undefined) stored = 0;
+    if (failure === undefined) this.#answers++;
+    else stored = 0;
     if (stored > 0) this.#listener.stored();
     const isShort = failure === undefined && stored < events.length;
     // Where requests are gathered it was too much for one of them, unless it was a single event, for which there is no smaller.
     const isTooMuch = isShort && this.#gathering !== undefined && events.length > 1;
     this.#most = isTooMuch ? Math.ceil(events.length / 2) : largestBatch;
     const hasNoRoom = isShort && !isTooMuch;
+    this.#isFull = hasNoRoom;
     for (const waiter of waiters) {
       const taken = Math.min(waiter.item.sent, stored);
       stored -= taken;
@@ -240,14 +255,13 @@ export class PushLine {
   /** `waiter` has left the line. If its request is under way, the answer decides, unless it does not come. */
   #giveUp(waiter: PushWaiter, reason: Reason): void {
     const call = waiter.item;
+    if (call.sent === 0) this.#reject(waiter, reason(call));
+    else {
+      const grace = this.#clock.schedule(() => this.#reject(waiter, outcomeUnknown(reason, call)), answerMs);
+      call.givenUp = { reason, grace };
+    }
     // The pause was for those who wait: whoever comes next may find room.
     if (this.line.first === null) this.#endPause();
-    if (call.sent === 0) {
-      this.#reject(waiter, reason(call));
-      return;
-    }
-    const grace = this.#clock.schedule(() => this.#reject(waiter, unanswered(reason, call)), answerMs);
-    call.givenUp = { reason, grace };
   }
 
   #sizeOf(event: unknown): number {
@@ -265,6 +279,7 @@ export class PushLine {
     this.#retry?.cancel();
     this.#retry = undefined;
     this.#retryMs = firstRetryMs;
+    this.#isFull = false;
   }
 
   #retryLater(): void {
@@ -284,32 +299,34 @@ function lengthOf(event: unknown): number {
   return event instanceof Uint8Array ? event.byteLength : 0;
 }
 
-function noRoom(code: NqErrorCode, when: string, call: PushCall): NqError {
+function missed(code: NqErrorCode, what: string, call: PushCall): NqError {
   const { stored, events } = call;
   const left = events.length - stored;
-  return withStored(new NqError(code, `Cannot push: no room ${when} for ${left} of ${events.length} events`), call);
+  return withStored(new NqError(code, `Cannot push: ${what} for ${left} of ${events.length} events`), call);
 }
 
-const full = (call: PushCall): NqError => noRoom('NQ_FULL', 'now', call);
+const full = (call: PushCall): NqError => missed('NQ_FULL', 'no room now', call);
 
 /** What a single try is told where too much is on its way already. */
 export function refusedAtOnce(events: readonly unknown[], many: boolean): NqError {
   return full(new PushCall(events, many, true));
 }
 
-const timedOut = (call: PushCall): NqError => noRoom('NQ_TIMEOUT', 'in time', call);
 const closed = (call: PushCall): NqError =>
   withStored(new NqError('NQ_CLOSED', 'Cannot push: the queue was closed meanwhile'), call);
 
-function unanswered(reason: Reason, call: PushCall): NqError {
+/** For what was not sent. */
+const unanswered = (call: PushCall): NqError =>
+  withStored(new NqError('NQ_UNAVAILABLE', 'Cannot push: the backend has not answered in time'), call);
+
+function outcomeUnknown(reason: Reason, call: PushCall): NqError {
   const message = 'Cannot push: the backend has not answered in time; the event may be stored';
   return withStored(new NqError('NQ_OUTCOME_UNKNOWN', message, { cause: reason(call) }), call);
 }
 
 /** For a single try. What was not sent is not stored: a request before it has no answer. */
 function neverAnswered(call: PushCall): NqError {
-  const nothing = new NqError('NQ_UNAVAILABLE', 'Cannot push: the backend has not answered in time');
-  return call.sent > 0 ? unanswered(() => nothing, call) : withStored(nothing, call);
+  return call.sent > 0 ? outcomeUnknown(unanswered, call) : unanswered(call);
 }
 
 /** A driver that does not say what it stored may have stored anything. */

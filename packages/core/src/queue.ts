@@ -4,7 +4,8 @@ import type { EventInput, QueueEvent } from './event.ts';
 /** How long a call may wait. */
 export interface WaitOptions {
   /**
-   * The longest wait in milliseconds; `0` tries once and does not wait.
+   * The longest wait in milliseconds; `0` tries once and does not wait. The answer to a request that is under way then is
+   * waited for a second longer at the most.
    *
    * @default Infinity; of a push to Kafka, the `deliveryTimeoutMs` of the queue
    */
@@ -23,7 +24,11 @@ export interface NackOptions {
   readonly delayMs?: number | undefined;
   /** Why, in a short sentence without payload: it is kept with a dead letter. */
   readonly reason?: string | undefined;
-  /** Gives the event up: it becomes a dead letter instead of being handed out again. @default false */
+  /**
+   * Gives the event up: it becomes a dead letter instead of being handed out again, at once, whatever `delayMs` says.
+   *
+   * @default false
+   */
   readonly deadLetter?: boolean | undefined;
 }
 
@@ -113,7 +118,7 @@ export interface DeadLetter {
 
 /**
  * The dead letters of a queue. Every method rejects `NQ_UNSUPPORTED` if the queue does not declare `deadLetter`, and
- * `NQ_CLOSED` once it is closed.
+ * `NQ_CLOSED` once it is closed. One that fails when a part is done rejects `NQ_OUTCOME_UNKNOWN`, and says how large a part.
  */
 export interface DeadLetters {
   count(): Promise<number>;
@@ -153,7 +158,8 @@ export interface MessageQueue<Data = unknown> extends AsyncDisposable, AsyncIter
    * Stores one event. Resolves once the backend has it as durably as `capabilities.durable` says. Waits for room. Its id is
    * for its handlers: two events that are pushed with one id both come, and each is settled by itself.
    *
-   * @throws {NqError} `NQ_FULL` with `timeoutMs: 0`, otherwise `NQ_TIMEOUT`: the event is not stored.
+   * @throws {NqError} if there is no room, `NQ_FULL` with `timeoutMs: 0`, otherwise `NQ_TIMEOUT`, also if its turn does not come
+   * in time: the event is not stored.
    * @throws {NqError} `NQ_OUTCOME_UNKNOWN` if the backend vanished mid-write: it may be stored.
    * @throws {NqError} `NQ_PAYLOAD`, `NQ_CLOSED`, `NQ_UNAVAILABLE`: the event is not stored.
    * @throws `signal.reason` if aborted while waiting: the event is not stored.
@@ -170,7 +176,8 @@ export interface MessageQueue<Data = unknown> extends AsyncDisposable, AsyncIter
   /**
    * Takes the oldest ready event; waits for one, woken by a push.
    *
-   * @returns `undefined` when `timeoutMs` passed: nothing was taken.
+   * @returns `undefined` when `timeoutMs` passed: nothing was taken. The backend may have been out of reach all that time:
+   * the call rejects only if its wait is longer than the queue takes to find that out.
    * @throws {NqError} `NQ_CLOSED` once the queue is closing. @throws `signal.reason` if aborted: nothing was taken.
    */
   pop(options?: WaitOptions): Promise<Delivery<Data> | undefined>;

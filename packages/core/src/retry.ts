@@ -9,7 +9,7 @@ import type { Clock } from './clock.ts';
 export interface RetryOptions {
   /**
    * An event that fails in a hand-out with this number or a later one becomes a dead letter. Every hand-out counts, also
-   * those after `retryAfter()`, a lost lease or a `stop()`.
+   * those after `retryAfter()`, a lost lease or a `stop()`; but `retryAfter()` itself is no failure, and never gives up.
    *
    * @default 5
    */

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decodeEvent, encodeEvent, isNqError, type QueueEvent } from '../src/index.ts';
+import { decodeSimpleEvent, encodeEventBehind } from '../src/parts.ts';
 import { virtualClock } from '../src/testing.ts';
 
 const base: QueueEvent = { id: 'a', type: 't', data: 1, time: 1_700_000_000_123 };
@@ -102,6 +103,91 @@ describe('encodeEvent() and decodeEvent()', () => {
   });
 });
 
+describe('decodeSimpleEvent()', () => {
+  const outcome = (read: () => QueueEvent | undefined): unknown => {
+    try {
+      return read();
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+  const read = (value: string): unknown => {
+    const bytes = Buffer.from(value);
+    return outcome(() => decodeSimpleEvent(bytes, bytes.toString('latin1', 0, 256), 1));
+  };
+
+  test('says what decodeEvent() says, or nothing', () => {
+    // Most of what can be wrong stands at the end.
+    const edit = fc.record({
+      fromEnd: fc.oneof(fc.nat({ max: 2 }), fc.nat({ max: 200 })),
+      removed: fc.nat({ max: 3 }),
+      added: fc.constantFrom(
+        '',
+        '"',
+        '\\',
+        '}',
+        '{',
+        ',',
+        '"x":1,',
+        ',"id":"b"',
+        ',"data":2',
+        '\n',
+        '\0',
+        '2',
+        '2}',
+        'é',
+      ),
+    });
+    const ascii = fc.string({ minLength: 1 });
+    const event = fc.record(
+      { id: ascii, type: ascii, key: ascii, data: fc.oneof(json, anyText, fc.constant(undefined)), time },
+      { requiredKeys: ['id', 'type', 'data', 'time'] },
+    );
+    fc.assert(
+      fc.property(event, fc.array(edit, { maxLength: 2 }), (one, edits) => {
+        let value = encodeEvent(one);
+        for (const { fromEnd, removed, added } of edits) {
+          const place = Math.max(0, value.length - fromEnd);
+          value = value.slice(0, place) + added + value.slice(place + removed);
+        }
+        fc.pre(value.startsWith('{'));
+        const simple = read(value);
+        // Lone surrogates are not in UTF-8.
+        const arrived = Buffer.from(value).toString();
+        expect(simple).toStrictEqual(simple === undefined ? undefined : outcome(() => decodeEvent(arrived)));
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  test('reads events as encodeEvent() writes them', () => {
+    const events = [
+      base,
+      { ...base, key: 'k' },
+      { ...base, data: { n: [1, 'é', null] } },
+      { ...base, data: undefined },
+    ];
+    for (const event of events) expect(read(encodeEvent(event))).toStrictEqual(decodeEvent(encodeEvent(event)));
+  });
+
+  test('leaves what has something behind its end to who tells it, also where the head ends there', () => {
+    const { length } = encodeEvent({ ...base, id: '', data: undefined });
+    for (const end of [255, 256, 257]) {
+      const event = { ...base, id: 'x'.repeat(end - length), data: undefined };
+      expect(read(encodeEvent(event))).toStrictEqual(end > 256 ? undefined : event);
+      expect(read(`${encodeEvent(event)}{"n":1}}`)).toBeUndefined();
+    }
+  });
+
+  test('leaves what is not UTF-8 to who tells it', () => {
+    const bytes = Buffer.concat([
+      Buffer.from(encodeEvent({ ...base, data: 'x' }).slice(0, -2)),
+      Buffer.of(0xff, 0x22, 0x7d),
+    ]);
+    expect(decodeSimpleEvent(bytes, bytes.toString('latin1'), 1)).toBeUndefined();
+  });
+});
+
 describe('encodeEvent()', () => {
   test('writes structured CloudEvents 1.0 JSON', () => {
     const event = { ...base, key: 'k', data: { n: 1 }, headers: { traceparent: '00-1', 'x-odd': 'y' } };
@@ -165,6 +251,26 @@ describe('encodeEvent()', () => {
     const error = failure(() => encodeEvent(event, { maxBytes: bytes - 1 }));
     expect(isNqError(error, 'NQ_PAYLOAD')).toBe(true);
     expect(error.message).toBe(`Cannot encode event "a": ${bytes} bytes are more than the ${bytes - 1} allowed`);
+  });
+
+  test.for<[string, QueueEvent]>([
+    ['few attributes', { ...base, data: '€'.repeat(100) }],
+    ['headers', { ...base, data: '€'.repeat(100), headers: { region: 'eu' } }],
+    ['bytes', { ...base, data: new Uint8Array(100) }],
+  ])('is written behind other members, which do not count as bytes of it: with %s', ([, event]) => {
+    const alone = encodeEvent(event);
+    const bytes = Buffer.byteLength(alone);
+    expect(encodeEventBehind('{"a":1,', event, { maxBytes: bytes })).toBe(`{"a":1,${alone.slice(1)}`);
+    const error = failure(() => encodeEventBehind('{"a":1,', event, { maxBytes: bytes - 1 }));
+    expect(error.message).toBe(`Cannot encode event "a": ${bytes} bytes are more than the ${bytes - 1} allowed`);
+  });
+
+  test('tells events apart that follow one another, of one type or of one time', () => {
+    const times = [1000, 2000, 1000];
+    const events: QueueEvent[] = ['a', 'b', 'a'].flatMap((type) =>
+      times.map((at, index) => ({ id: `${type}-${index}`, type, time: at, data: index })),
+    );
+    expect(events.map((event) => decodeEvent(encodeEvent(event)))).toEqual(events);
   });
 
   const cycle: Record<string, unknown> = { secret: 'hunter2' };

@@ -295,10 +295,68 @@ describe('push() with a signal', () => {
       await clock.advance(1);
       expect(pushed.reason).toMatchObject({ code: 'NQ_OUTCOME_UNKNOWN' });
       const { cause } = pushed.reason as Error;
-      expect(isNqError(cause, 'NQ_TIMEOUT') ? 'timeout' : cause).toBe(how === 'timeout' ? 'timeout' : reason);
+      expect(isNqError(cause, 'NQ_UNAVAILABLE') ? 'timeout' : cause).toBe(how === 'timeout' ? 'timeout' : reason);
       expect(clock.timers).toBe(0);
     },
   );
+
+  test('is told that there is no answer, not that there is no room, where it waits behind a request that has none', async () => {
+    const { queue, clock } = openQueueOn({}, () => ({ push: () => never() }));
+    const sent = watch(queue.push(event('a'), { timeoutMs: 500 }));
+    await clock.settle();
+    const behind = watch(queue.push(event('b'), { timeoutMs: 100 }));
+    await clock.advance(100);
+    expect(behind.reason).toMatchObject({
+      code: 'NQ_UNAVAILABLE',
+      message: 'Cannot push: the backend has not answered in time',
+    });
+    expect(sent.state).toBe('pending');
+  });
+
+  test('is told that there is no room, where it waits behind a request that has no answer, if that was the last answer', async () => {
+    const answered = { most: 2 };
+    const { queue, clock, callsOf } = openQueueOn({ capacity: 1 }, (driver) => ({
+      push: (events) => (answered.most-- > 0 ? driver.push(events) : never()),
+    }));
+    await queue.push(event('a'));
+    watch(queue.push(event('b')));
+    await clock.advance(10);
+    expect(callsOf('push')).toHaveLength(3);
+    const behind = watch(queue.push(event('c'), { timeoutMs: 100 }));
+    await clock.advance(100);
+    expect(behind.reason).toMatchObject({ code: 'NQ_TIMEOUT', message: expect.stringContaining('no room in time') });
+  });
+
+  test('is told that its turn did not come, where others before it are stored all the time', async () => {
+    const { queue, clock } = openQueueOn({ capacity: 5000 }, (driver, { schedule }) => ({
+      push: async (events) => {
+        await new Promise<void>((resolve) => void schedule(resolve, 40));
+        return driver.push(events);
+      },
+    }));
+    const before = watch(queue.pushMany(ids(1, 2000).map(event)));
+    await clock.settle();
+    const behind = watch(queue.push(event('a'), { timeoutMs: 50 }));
+    await clock.advance(50);
+    expect(behind.reason).toMatchObject({ code: 'NQ_TIMEOUT', message: expect.stringContaining('no turn in time') });
+    await clock.advance(1000);
+    expect(before.state).toBe('resolved');
+  });
+
+  test('is told that there is no answer, although it was full before, where room was made since', async () => {
+    const answered = { most: 2 };
+    const { queue, clock } = openQueueOn({ capacity: 1 }, (driver) => ({
+      push: (events) => (answered.most-- > 0 ? driver.push(events) : never()),
+    }));
+    await queue.push(event('a'));
+    watch(queue.push(event('b')));
+    await clock.settle();
+    await take(queue);
+    await clock.settle();
+    const behind = watch(queue.push(event('c'), { timeoutMs: 100 }));
+    await clock.advance(100);
+    expect(behind.reason).toMatchObject({ code: 'NQ_UNAVAILABLE' });
+  });
 
   test('leaves no listener and no timer behind, however it ends', async () => {
     const { queue, clock } = openQueueOn({ capacity: 1 });

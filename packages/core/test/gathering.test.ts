@@ -118,7 +118,7 @@ describe('pushes to a backend of several places', () => {
     await clock.settle();
     const behind = rejection(queue.push(event('a2')));
     await clock.advance(1001);
-    expect(await behind).toMatchObject({ code: 'NQ_TIMEOUT' });
+    expect(await behind).toMatchObject({ code: 'NQ_UNAVAILABLE' });
     held.resolve();
     await clock.settle();
     expect(sent.state).toBe('resolved');

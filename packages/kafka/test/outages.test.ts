@@ -112,7 +112,7 @@ describe('what is pushed while no broker leads its partition', () => {
     watch('waiting', queue.push({ type: 'waiting' }, { timeoutMs: 5000 }));
     await fake.clock.advance(10_000);
     // It is under way for as long as the others are: it may be stored yet.
-    expect(told).toEqual({ sent: ['NQ_OUTCOME_UNKNOWN', 6], waiting: ['NQ_TIMEOUT', 6] });
+    expect(told).toEqual({ sent: ['NQ_OUTCOME_UNKNOWN', 6], waiting: ['NQ_UNAVAILABLE', 6] });
     fake.produce = async () => {};
     await fake.clock.advance(60_000);
     expect(fake.stored).toHaveLength(1);

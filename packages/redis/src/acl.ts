@@ -7,7 +7,7 @@ const common = [
   // Scripts, and what they call.
   ...['eval', 'evalsha', 'time', 'get', 'set'],
   ...['llen', 'rpush', 'lrange', 'ltrim', 'lset', 'lrem'],
-  ...['hget', 'hset', 'hdel', 'hlen', 'hexists'],
+  ...['lindex', 'sadd', 'scard', 'smembers', 'sismember', 'smismember', 'exists'],
   ...['zadd', 'zrem', 'zscore', 'zcard', 'zcount', 'zrange', 'zrangebyscore'],
   // Beside the scripts.
   ...['type', 'del', 'wait'],
@@ -15,10 +15,10 @@ const common = [
 
 /** What only a queue in that mode calls. */
 const ofMode = {
-  list: ['lpush', 'lindex', 'blmove', 'lmove'],
+  list: ['lpush', 'blmove', 'lmove', 'sort', 'memory|usage'],
   stream: [
     ...['xadd', 'xlen', 'xrange', 'xtrim', 'xreadgroup', 'xack', 'xpending', 'xinfo|groups', 'xinfo|stream'],
-    ...['xgroup|create', 'xgroup|setid', 'exists', 'zremrangebyrank', 'hgetall'],
+    ...['xgroup|create', 'xgroup|setid', 'zremrangebyrank'],
   ],
 } as const;
 

@@ -12,7 +12,7 @@ const pauseMs = 50;
 /**
  * Wakes a consumer that waits when something is pushed, by whomever. A command that blocks does it, and moves an event to
  * where the next claim, of whichever consumer, takes it first. So one consumer is woken for one event, and what is moved
- * while a link breaks is not lost. The answer itself does not matter.
+ * while a link breaks is not lost. The answer says only whether something was moved.
  */
 export class Alarm {
   readonly #connect: () => Connection;
@@ -87,17 +87,18 @@ export class Alarm {
   async #ring(ms: number): Promise<void> {
     this.#connection ??= this.#connect();
     const connection = this.#connection;
-    const watchdog = this.#clock.schedule(() => {
-      if (connection.isReady) connection.replace();
-    }, ms + answerMs);
+    let watchdog: Timer | undefined;
     try {
       const client = await connection.ready(ms, 'pop');
+      watchdog = this.#clock.schedule(() => {
+        if (connection.isReady) connection.replace();
+      }, ms + answerMs);
       const moved = await connection.answerOf(client, this.#layout.wait(client, ms));
       this.#hasMoved ||= moved;
     } catch {
       if (!this.#closed) await this.#pause();
     }
-    watchdog.cancel();
+    watchdog?.cancel();
     this.#ringing = undefined;
     if (this.#end === undefined) this.leave();
   }

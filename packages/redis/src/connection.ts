@@ -12,6 +12,8 @@ const renewMs = 200;
 
 /** How long a server may take from the connection to its last word about itself, in milliseconds: as long as to connect. */
 const greetingMs = 10_000;
+/** The same of a cluster, which asks one of its nodes, by chance: when that one stands still, another may not. */
+const clusterGreetingMs = 3000;
 
 /**
  * A connection to Redis that is ours: it comes back by itself when it was lost, and is given up for a new one when it does
@@ -46,7 +48,7 @@ export class Connection {
    * @throws {NqError} the reason if they cannot be sent within `limitMs`: nothing was sent.
    */
   async ready(limitMs: number, verb: string): Promise<RedisClient> {
-    if (!this.#isReady) await this.#wait(limitMs);
+    if (!this.#isReady) await this.#untilReady(limitMs);
     if (this.#closed) throw new NqError('NQ_CLOSED', `Cannot ${verb}: the queue is closed`);
     if (this.#isReady) return this.#client;
     // It says that it is ready, and has no way to send anything.
@@ -137,7 +139,8 @@ export class Connection {
       const giveUp = (): void => {
         if (isOurs()) this.replace();
       };
-      greeting = this.#clock.schedule(giveUp, greetingMs, { keepAlive: false });
+      const limitMs = client.isCluster ? clusterGreetingMs : greetingMs;
+      greeting = this.#clock.schedule(giveUp, limitMs, { keepAlive: false });
     });
     for (const end of ['ready', 'close', 'end']) client.on(end, () => greeting?.cancel());
     // A cluster has a connection to each node.
@@ -185,10 +188,25 @@ export class Connection {
     for (const wake of this.#waiting) wake();
   }
 
-  #wait(limitMs: number): Promise<void> {
-    if (this.#closed) return Promise.resolve();
+  /** Until commands can be sent, no time will mend that they cannot, the queue is closed, or `limitMs` are over. */
+  async #untilReady(limitMs: number): Promise<void> {
+    const deadline = this.#clock.now() + limitMs;
     // What no time mends is told at once; but not so soon that who asks again and again leaves no turn to the connection.
-    const waitMs = failureOf(this.#trouble)?.code === 'NQ_CONFIG' ? Math.min(limitMs, refusalMs) : limitMs;
+    if (this.#isRefused) return this.#wait(Math.min(limitMs, refusalMs));
+    // A connection may be lost again before anybody who waits for it has a turn.
+    for (let leftMs = limitMs; leftMs > 0 && !this.#isReady; leftMs = deadline - this.#clock.now()) {
+      await this.#wait(leftMs);
+      if (this.#closed || this.#isRefused) return;
+    }
+  }
+
+  get #isRefused(): boolean {
+    return failureOf(this.#trouble)?.code === 'NQ_CONFIG';
+  }
+
+  /** Until something is told, or `waitMs` are over. */
+  #wait(waitMs: number): Promise<void> {
+    if (this.#closed) return Promise.resolve();
     return new Promise((resolve) => {
       const end = (): void => {
         timer.cancel();

@@ -1,16 +1,13 @@
 import { type Clock, NqError, type Timer } from '@nq/core';
 import type { Connection } from './connection.ts';
-import {
-  type Claimed,
-  type ConsumerAnswer,
-  ConsumerRequest,
-  type ReturnedElement,
-  unseen,
-} from './consumer-request.ts';
+import { type ClaimAnswer, type Claimed, ConsumerRequest, type ReturnedElement, unseen } from './consumer-request.ts';
 import { failureOf, isUnsent, lateError, lostError, redisError } from './errors.ts';
+import { inOneWrite } from './one-write.ts';
 import type { Receipt } from './receipt.ts';
 import { pause } from './request.ts';
-import { runScript, type Script } from './script.ts';
+import { memoryMs } from './request-memory.ts';
+import { mostInAnswer } from './scripts/consume.ts';
+import { type RedisClient, runScript, type Script } from './script.ts';
 
 /** What a line needs to know. */
 export interface ConsumerLineOptions {
@@ -19,13 +16,27 @@ export interface ConsumerLineOptions {
   readonly script: Script;
   /** Those of the script, in its order. */
   readonly keys: readonly string[];
+  /** What the keys of lists begin with that are in flight. */
+  readonly held: string;
+  /** As of a `Layout`. */
+  readonly elementOf: (record: Buffer) => Buffer;
   readonly leaseMs: number;
   /** How long a caller waits for an answer, in milliseconds. */
   readonly requestTimeoutMs: number;
 }
 
-/** How long Redis remembers the last request of a queue object that is silent, in milliseconds: longer than any outage. */
-export const memoryMs = 600_000;
+/** A request as it is sent, as often as it takes. */
+interface Question {
+  readonly request: ConsumerRequest;
+  readonly args: readonly (string | number)[];
+  /** How many elements it asks for. */
+  readonly max: number;
+  /** The number of the first hand-out. */
+  readonly first: number;
+}
+
+/** What the script answers; the last two if something has failed behind the acknowledgements. */
+type ConsumeReply = readonly [Buffer, number, number | Buffer[], Buffer?, number?];
 
 /** How often is looked for callers who have waited too long, in parts of how long they wait. */
 const watchesPerTimeout = 8;
@@ -140,9 +151,8 @@ export class ConsumerLine {
       const first = this.#handOuts + 1;
       try {
         const answer = await this.#exchange(request, first);
-        this.#handOuts += answer.elements.length;
         // What nobody waits for any more.
-        for (const { receipt } of request.answer(this.#options.consumer, first, answer)) {
+        for (const { receipt } of request.answerClaim(this.#options.consumer, first, answer)) {
           void this.#next.giveBack([{ receipt, delayMs: unseen, letter: '' }], Infinity).catch(() => {});
         }
       } catch (error) {
@@ -158,12 +168,13 @@ export class ConsumerLine {
   }
 
   /**
-   * Sends a request until there is an answer, or the queue is closed. Who has given up before it leaves is left out.
+   * Sends a request until there is an answer, or the queue is closed. Who has given up before it leaves is left out. Everybody
+   * but the claim has an answer then.
    *
    * @throws what the server has answered.
    */
-  async #exchange(request: ConsumerRequest, first: number): Promise<ConsumerAnswer> {
-    const { consumer, script, keys, leaseMs, requestTimeoutMs } = this.#options;
+  async #exchange(request: ConsumerRequest, first: number): Promise<ClaimAnswer> {
+    const { consumer, leaseMs, requestTimeoutMs } = this.#options;
     this.#mayBeDone = false;
     this.#isLost = false;
     let max = 0;
@@ -179,15 +190,18 @@ export class ConsumerLine {
         losses = this.#connection.losses;
         this.#mayBeDone = true;
         this.#askedAt = this.#clock.now();
-        const answer = await this.#connection.answerOf(client, runScript(client, script, keys, args));
-        const [late, nextMs, elements] = answer as [Buffer, number, (Buffer | null)[]];
-        return { late: late.toString(), nextMs, elements };
+        const answer = await this.#ask(client, { request, args, max, first });
+        // What is answered again does not say whether taking has failed half-way: none of these numbers is used again.
+        this.#handOuts += this.#isLost ? max : answer.count;
+        return answer;
       } catch (error) {
         this.#askedAt = undefined;
         const code = error instanceof NqError ? error.code : failureOf(error)?.code;
         this.#isLost ||= this.#mayBeDone && (code === 'NQ_OUTCOME_UNKNOWN' || this.#connection.losses !== losses);
         if (isUnsent(error) && !this.#isLost && !this.#closed) {
           this.#mayBeDone = false;
+          // Whoever gives up until it leaves after all is left out of it.
+          args = undefined;
           await pause(this.#clock);
           continue;
         }
@@ -204,13 +218,40 @@ export class ConsumerLine {
     }
   }
 
+  async #ask(client: RedisClient, { request, args, max, first }: Question): Promise<ClaimAnswer> {
+    const { consumer, script, keys, held, elementOf } = this.#options;
+    const answerOf = <Answer>(answer: Promise<Answer>): Promise<Answer> => this.#connection.answerOf(client, answer);
+    const read = (): Promise<Buffer[]> => answerOf(client.lrangeBuffer(`${held}${consumer}:${first}`, 0, -1));
+    const [answer, early] = inOneWrite(client, () => [
+      answerOf(runScript(client, script, keys, args)),
+      // What has failed is asked again, if anything was taken.
+      max > mostInAnswer ? read().catch(() => []) : [],
+    ]);
+    const [late, nextMs, taken, failure, answered] = (await answer) as ConsumeReply;
+    request.answerCalls(late.toString(), answered);
+    if (failure !== undefined) throw new Error(failure.toString());
+    const count = typeof taken === 'number' ? taken : taken.length;
+    let records = typeof taken === 'number' ? await early : taken;
+    if (records.length !== count) {
+      // It was read before it was taken, for the server did not know the script, or a cluster has sent one of the two
+      // elsewhere; or it is gone.
+      records = await read().catch((error: unknown) => {
+        // What was taken can still be had, unless it is refused for good.
+        this.#isLost ||= failureOf(error)?.code !== 'NQ_CONFIG';
+        throw error;
+      });
+    }
+    // What is gone had a lease that has ended meanwhile, or a server that lacks it has taken the place of the other.
+    return { nextMs, count, elements: records.length === count ? records.map(elementOf) : [] };
+  }
+
   #watchOver(): void {
     if (this.#watch !== undefined || this.#closed) return;
     this.#watch = this.#clock.schedule(() => {
       this.#watch = undefined;
       const now = this.#clock.now();
-      this.#sent?.abandon(now, this.#mayBeDone ? unknown : unanswered);
-      this.#next.abandon(now, unanswered);
+      this.#sent?.abandon(now, this.#mayBeDone ? unknown : unsent);
+      this.#next.abandon(now, unsent);
       this.#giveUpSilence(now);
       if (this.#sending !== undefined) this.#watchOver();
     }, this.#options.requestTimeoutMs / watchesPerTimeout);
@@ -232,5 +273,5 @@ const unknown = (verb: string): NqError => lateError({ verb, changes: true });
 
 const closed = (verb: string): NqError => new NqError('NQ_CLOSED', `Cannot ${verb}: the queue is closed`);
 
-const unanswered = (verb: string): NqError =>
+const unsent = (verb: string): NqError =>
   new NqError('NQ_UNAVAILABLE', `Cannot ${verb}: Redis has not answered in time; nothing was sent`);

@@ -1,5 +1,5 @@
 import type { NqError } from '@nq/core';
-import { Receipt, SharedLease } from './receipt.ts';
+import { Receipt, type SettlementKind, SharedLease } from './receipt.ts';
 
 /** In place of a delay: nobody was given the element, so that it goes back as it was. */
 export const unseen = -1;
@@ -26,13 +26,13 @@ export interface Claimed {
   readonly nextMs: number;
 }
 
-/** What Redis has answered. */
-export interface ConsumerAnswer {
-  /** The places of the calls that found nothing, from 1, separated by commas. */
-  readonly late: string;
+/** What Redis has answered to a claim. */
+export interface ClaimAnswer {
   readonly nextMs: number;
-  /** What was taken; `null` where it is gone again. */
-  readonly elements: readonly (Buffer | null)[];
+  /** How many elements were taken. */
+  readonly count: number;
+  /** These; none if they are gone again. */
+  readonly elements: readonly Buffer[];
 }
 
 type MakeError = (verb: string) => NqError;
@@ -74,8 +74,10 @@ type Verb = 'ack' | 'nack' | 'extend';
 class ReceiptCall {
   readonly verb: Verb;
   readonly receipt: Receipt;
-  /** What the script is given for it. */
+  /** What the script is given for it, beside where it is. */
   readonly args: readonly (string | number)[];
+  /** What becomes of the event; `undefined` if its lease is renewed. */
+  readonly settlement: SettlementKind | undefined;
   /** When nobody waits any more, in the time of the clock. */
   readonly deadline: number;
   /** Whether nobody waits any more. */
@@ -83,8 +85,9 @@ class ReceiptCall {
   readonly #answers: Answers;
   readonly #place: number;
 
-  constructor(ask: Asked, receipt: Receipt, args: readonly (string | number)[], place: number) {
+  constructor(ask: SharedAnswer, receipt: Receipt, args: readonly (string | number)[], place: number) {
     this.verb = ask.verb;
+    this.settlement = ask.verb === 'nack' ? settlementOf(args) : ask.verb === 'ack' ? 'acknowledged' : undefined;
     this.deadline = ask.deadline;
     this.receipt = receipt;
     this.args = args;
@@ -94,7 +97,7 @@ class ReceiptCall {
 
   answer(ours: boolean): void {
     if (!this.abandoned) this.#answers.set(this.#place, ours);
-    else if (ours && this.verb !== 'extend') this.receipt.settledBy = this.verb;
+    else if (ours) this.receipt.settledAs = this.settlement;
   }
 
   abandon(makeError: MakeError): void {
@@ -103,8 +106,37 @@ class ReceiptCall {
   }
 }
 
+/** What a return makes of its event. */
+function settlementOf([delayMs = 0, letter]: readonly (string | number)[]): SettlementKind {
+  if (letter !== '') return 'buried';
+  return Number(delayMs) > 0 ? 'delayed' : 'returned';
+}
+
+const noArgs: readonly never[] = [];
+
+/** The acknowledgements of what was handed out together. */
+class AckGroup {
+  readonly lease: SharedLease;
+  readonly calls: ReceiptCall[] = [];
+  #inOrder = true;
+
+  constructor(lease: SharedLease) {
+    this.lease = lease;
+  }
+
+  add(call: ReceiptCall): void {
+    this.#inOrder &&= call.receipt.place === this.calls.length;
+    this.calls.push(call);
+  }
+
+  /** Whether all of the list is acknowledged, place by place. */
+  get isWhole(): boolean {
+    return this.#inOrder && this.calls.length === this.lease.count;
+  }
+}
+
 /** What the calls for several receipts share. */
-interface Asked {
+interface SharedAnswer {
   readonly verb: Verb;
   readonly deadline: number;
   readonly answers: Answers;
@@ -138,28 +170,29 @@ export class ConsumerRequest {
   #returns: ReceiptCall[] = [];
   #renewals: ReceiptCall[] = [];
   #claim: ClaimCall | undefined;
+  #callsAnswered = false;
 
   /** Each resolves whether the receipts were still ours. */
   ack(receipts: readonly Receipt[], deadline: number): Promise<boolean[]> {
-    const asked: Asked = { verb: 'ack', deadline, answers: new Answers(receipts.length) };
+    const asked: SharedAnswer = { verb: 'ack', deadline, answers: new Answers(receipts.length) };
     for (const [place, receipt] of receipts.entries()) {
-      this.#acks.push(new ReceiptCall(asked, receipt, [receipt.field], place));
+      this.#acks.push(new ReceiptCall(asked, receipt, noArgs, place));
     }
     return asked.answers.promise;
   }
 
   giveBack(returns: readonly ReturnedElement[], deadline: number): Promise<boolean[]> {
-    const asked: Asked = { verb: 'nack', deadline, answers: new Answers(returns.length) };
+    const asked: SharedAnswer = { verb: 'nack', deadline, answers: new Answers(returns.length) };
     for (const [place, { receipt, delayMs, letter }] of returns.entries()) {
-      this.#returns.push(new ReceiptCall(asked, receipt, [receipt.field, delayMs, letter], place));
+      this.#returns.push(new ReceiptCall(asked, receipt, [delayMs, letter], place));
     }
     return asked.answers.promise;
   }
 
   renew(receipts: readonly Receipt[], ms: number, deadline: number): Promise<boolean[]> {
-    const asked: Asked = { verb: 'extend', deadline, answers: new Answers(receipts.length) };
+    const asked: SharedAnswer = { verb: 'extend', deadline, answers: new Answers(receipts.length) };
     for (const [place, receipt] of receipts.entries()) {
-      this.#renewals.push(new ReceiptCall(asked, receipt, [receipt.field, ms], place));
+      this.#renewals.push(new ReceiptCall(asked, receipt, [ms], place));
     }
     return asked.answers.promise;
   }
@@ -189,15 +222,19 @@ export class ConsumerRequest {
     this.#returns = this.#returns.filter(isOpen).sort(inOrderOfHandOuts);
     this.#renewals = this.#renewals.filter(isOpen);
     if (this.#claim?.abandoned === true) this.#claim = undefined;
-    const ended: string[] = [];
-    for (const { receipt } of this.#acks) receipt.leave(ended);
-    for (const { receipt } of this.#returns) receipt.leave(ended);
+    const groups = groupByLease(this.#acks);
+    if (groups.length > 1) this.#acks = groups.flatMap(({ calls }) => calls);
+    const ended = [...this.#acks, ...this.#returns].flatMap(({ receipt }) => receipt.ownLease ?? []);
     for (const { receipt } of this.#renewals) receipt.renewed = true;
-    const max = this.#claim?.max ?? 0;
-    const counts = [ended.length, this.#acks.length, this.#returns.length, this.#renewals.length];
-    const args = [max > 0 || this.tends ? 1 : 0, ...counts, ...ended];
-    for (const call of this.#receiptCalls()) args.push(...call.args);
-    args.push(...this.#tellingLeases());
+    const counts = [ended.length, groups.length, this.#returns.length, this.#renewals.length];
+    const args = [this.max > 0 || this.tends ? 1 : 0, ...counts, ...ended];
+    for (const { lease, calls, isWhole } of groups) {
+      args.push(lease.first, lease.count, isWhole ? 0 : calls.length);
+      if (!isWhole) for (const { receipt } of calls) args.push(receipt.place);
+    }
+    for (const { receipt, args: own } of [...this.#returns, ...this.#renewals]) {
+      args.push(receipt.lease.first, receipt.lease.count, receipt.place, ...own);
+    }
     return args;
   }
 
@@ -206,43 +243,38 @@ export class ConsumerRequest {
     return this.#claim === undefined || this.#claim.abandoned ? 0 : this.#claim.max;
   }
 
-  /** @returns what was taken, and nobody waits for. @param first the number of the first hand-out. */
-  answer(consumer: string, first: number, { late, nextMs, elements }: ConsumerAnswer): readonly ClaimedElement[] {
+  /**
+   * Answers everybody but the claim. What is answered again, because the request was sent again, tells nobody anything new.
+   *
+   * @param late the places of the calls that found nothing, from 1, separated by commas.
+   * @param most how many calls were dealt with, if not all were.
+   */
+  answerCalls(late: string, most = Infinity): void {
+    if (this.#callsAnswered) return;
+    this.#callsAnswered = true;
     const lost = new Set(late === '' ? [] : late.split(',').map(Number));
-    let place = 0;
-    for (const call of this.#receiptCalls()) call.answer(!lost.has(++place));
+    let calls = 0;
+    for (const call of this.#receiptCalls()) if (++calls <= most) call.answer(!lost.has(calls));
+  }
+
+  /** @returns what was taken, and nobody waits for. @param first the number of the first hand-out. */
+  answerClaim(consumer: string, first: number, { nextMs, count, elements }: ClaimAnswer): readonly ClaimedElement[] {
     if (this.#claim === undefined) return [];
-    const lease = new SharedLease(consumer, first, elements.length);
-    const claimed: ClaimedElement[] = [];
-    let number = first;
-    for (const bytes of elements) {
-      if (bytes !== null) claimed.push({ receipt: new Receipt(consumer, number, lease), bytes });
-      number++;
-    }
+    const lease = new SharedLease(consumer, first, count);
+    const claimed = elements.map((bytes, place) => ({ receipt: new Receipt(lease, place), bytes }));
     if (this.#claim.abandoned) return claimed;
     this.#claim.resolve({ elements: claimed, nextMs });
     return [];
   }
 
-  /** Rejects everybody. What was to be settled keeps its lease, or nobody would ever hand it out again. */
+  /** Rejects everybody. */
   fail(makeError: MakeError): void {
-    for (const { receipt } of [...this.#acks, ...this.#returns]) receipt.stay();
     for (const call of this.#calls()) if (!call.abandoned) call.abandon(makeError);
   }
 
   /** Rejects those who have waited too long. */
   abandon(now: number, makeError: MakeError): void {
     for (const call of this.#calls()) if (!call.abandoned && call.deadline <= now) call.abandon(makeError);
-  }
-
-  /** The leases under which all was handed out that is acknowledged; none where that of some tells nothing. */
-  #tellingLeases(): Iterable<string> {
-    const members = new Set<string>();
-    for (const { receipt } of this.#acks) {
-      if (receipt.renewed || receipt.doubtful) return [];
-      members.add(receipt.lease.member);
-    }
-    return this.#acks.length > 1 ? members : [];
   }
 
   /** In the order in which the script is given them. */
@@ -255,9 +287,22 @@ export class ConsumerRequest {
   }
 }
 
+/** No receipt comes twice: what settles it again has given up the first time. */
+function groupByLease(calls: readonly ReceiptCall[]): readonly AckGroup[] {
+  const groups = new Map<SharedLease, AckGroup>();
+  let last: AckGroup | undefined;
+  for (const call of calls) {
+    const { lease } = call.receipt;
+    if (last?.lease !== lease) last = groups.get(lease);
+    if (last === undefined) groups.set(lease, (last = new AckGroup(lease)));
+    last.add(call);
+  }
+  return [...groups.values()];
+}
+
 /** What goes back together is taken again as it was taken before; dead letters stay in the order in which they died. */
 function inOrderOfHandOuts(a: ReceiptCall, b: ReceiptCall): number {
-  const [aDies, bDies] = [a, b].map(({ args }) => args[2] !== '');
+  const [aDies, bDies] = [a, b].map(({ args }) => args[1] !== '');
   if (aDies || bDies) return Number(aDies) - Number(bDies);
   return a.receipt.number - b.receipt.number;
 }
@@ -265,8 +310,8 @@ function inOrderOfHandOuts(a: ReceiptCall, b: ReceiptCall): number {
 /** Whether Redis has to be asked. Whoever asks again after an answer that came too late is told what it was. */
 function isOpen(call: ReceiptCall): boolean {
   if (call.abandoned) return false;
-  const { settledBy } = call.receipt;
-  if (settledBy === undefined) return true;
-  call.answer(settledBy === call.verb);
+  const { settledAs } = call.receipt;
+  if (settledAs === undefined) return true;
+  call.answer(settledAs === call.settlement);
   return false;
 }

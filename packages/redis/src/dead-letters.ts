@@ -1,17 +1,17 @@
 import { createHash } from 'node:crypto';
-import type { DeadLetter, DeadLetters } from '@nq/core';
+import { type DeadLetter, type DeadLetters, isNqError, NqError } from '@nq/core';
 import { decodeElement } from './element.ts';
-import { memoryMs } from './consumer-line.ts';
 import type { Layout } from './layout.ts';
 import type { ResolvedRedisOptions } from './redis-options.ts';
 import { read, request, type RequestParts } from './request.ts';
+import { memoryMs } from './request-memory.ts';
 import { runScript } from './script.ts';
 import { Turns } from './turns.ts';
 
 /** The type under which a dead letter that is no event is shown; its data are its bytes. */
 const undecodableType = 'nq.undecodable';
 
-/** How many dead letters one script moves. */
+/** How many dead letters one script moves at most, so that it does not keep others waiting for long. */
 const lettersPerRequest = 500;
 
 interface LetterParts extends RequestParts {
@@ -69,7 +69,9 @@ export class RedisDeadLetters implements DeadLetters {
       let left = await this.count();
       let used = 0;
       while (left > 0) {
-        const count = await this.#ask(verb, Math.min(left, lettersPerRequest), []);
+        const count = await this.#ask(verb, Math.min(left, lettersPerRequest), []).catch((error: unknown) => {
+          throw used === 0 || !isNqError(error) ? error : partly(used, error);
+        });
         if (count === 0) break;
         used += count;
         left -= count;
@@ -92,10 +94,15 @@ export class RedisDeadLetters implements DeadLetters {
     const element = decodeElement(body, this.#parts.options.foreign);
     const event =
       'flaw' in element
-        ? { id, type: undecodableType, data: new Uint8Array(body), time: deadAt }
+        ? { id, type: undecodableType, data: new Uint8Array(body), time: Math.max(0, deadAt) }
         : { ...element.event, id };
     return { event, attempts, reason, deadAt };
   }
+}
+
+/** The error of a call that has done a part: what failed then may have had no effect, but the call had. */
+function partly(done: number, { message, cause }: NqError): NqError {
+  return new NqError('NQ_OUTCOME_UNKNOWN', `${message}; ${done} of them are done`, { cause });
 }
 
 type Head = Omit<DeadLetter, 'event'> & { readonly id: string };
@@ -117,11 +124,11 @@ function readHead(text: string): Head | undefined {
   }
 }
 
-/** The members of a head are what they should be. */
+/** The members of a head are what they should be: as `letterHead` writes them, and `letters.ts` looks for the id. */
 const ours = /^\{"id":".*","attempts":\d+,"reason":".*","deadAt":\d+\}$/s;
 
 /** What is known of something that somebody else has put among the dead letters. The script knows it by the same id. */
 function strange(letter: Buffer): Head {
   const id = createHash('sha1').update(letter).digest('hex');
-  return { id, attempts: 0, reason: 'it was not put there by nq', deadAt: 0 };
+  return { id, attempts: 0, reason: 'it was not put there by nq', deadAt: -1 };
 }

@@ -1,9 +1,10 @@
 import { isUtf8 } from 'node:buffer';
-import { decodeEvent, encodeEvent, type ForeignOptions, isNqError, type QueueEvent } from '@nq/core';
+import { decodeSimpleEvent, encodeEventBehind } from '@nq/core/parts';
+import { decodeEvent, type ForeignOptions, isNqError, type QueueEvent } from '@nq/core';
 
 /**
  * What an element of the list looks like: structured CloudEvents JSON. Two extension attributes stand in front where they
- * are needed, as text, so that scripts can read and write them without parsing what follows:
+ * are needed, as text, so that scripts can read and write them without parsing what follows (`countHandOut`):
  *
  * - `nqattempt`: how often the event was handed out before. Not there the first time.
  * - `nqtime`: when it was pushed, in milliseconds since the Unix epoch. Not there if somebody else pushed it.
@@ -32,19 +33,28 @@ export interface Poison {
  * @throws {NqError} `NQ_PAYLOAD` as `encodeEvent` does.
  */
 export function encodeElement(event: QueueEvent, now: number, maxBytes: number): string {
-  return `{"nqtime":${now},${encodeEvent(event, { maxBytes }).slice(1)}`;
+  return encodeEventBehind(`{"nqtime":${now},`, event, { maxBytes });
 }
+
+/** Where the attributes of most events end that we have written, in bytes. */
+const headBytes = 256;
 
 /** What `bytes` hold. */
 export function decodeElement(bytes: Buffer, foreign: ForeignOptions | undefined): Element | Poison {
-  const text = bytes.toString();
-  const [all = '', attempt, time] = front.exec(text) ?? [];
-  const handOuts = attempt === undefined ? 0 : Number(attempt);
-  // What is not UTF-8 was replaced: such an event would not be what was pushed.
-  if (text.includes('\u{fffd}') && !isUtf8(bytes)) return { handOuts, flaw: 'Cannot read the event: it is not UTF-8' };
+  const head = bytes.toString('latin1', 0, headBytes);
+  const found = front.exec(head);
+  const end = found === null ? 0 : found[0].length;
+  const handOuts = Number(found?.[1] ?? 0);
+  const time = found?.[2];
+  const pushedAt = time === undefined ? undefined : Number(time);
   try {
-    const event = decodeEvent(all.length > 1 ? `{${text.slice(all.length)}` : text, { foreign });
-    return { event, handOuts, pushedAt: time === undefined ? undefined : Number(time) };
+    const simple = found === null ? undefined : decodeSimpleEvent(bytes, head, end);
+    if (simple !== undefined) return { event: simple, handOuts, pushedAt };
+    const text = bytes.toString();
+    // What is not UTF-8 was replaced: such an event would not be what was pushed.
+    if (text.includes('\u{fffd}') && !isUtf8(bytes))
+      return { handOuts, flaw: 'Cannot read the event: it is not UTF-8' };
+    return { event: decodeEvent(end > 1 ? `{${text.slice(end)}` : text, { foreign }), handOuts, pushedAt };
   } catch (error) {
     if (!isNqError(error)) throw error;
     return { handOuts, flaw: error.message };

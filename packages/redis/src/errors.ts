@@ -40,6 +40,9 @@ function databaseOf({ command }: ClientError): string | undefined {
   return command?.name === 'select' ? `db ${String(command.args?.[0])}` : undefined;
 }
 
+/** How ioredis begins what it says when it cannot send a command at all. */
+const unsentSigns: readonly string[] = ["Stream isn't writeable", "Cluster isn't ready"];
+
 /**
  * Every failure that is known. The first that fits counts. With `NQ_UNAVAILABLE`, nothing was done: servers say so before
  * they do anything. `docs/redis.md` shows this table.
@@ -69,6 +72,16 @@ export const redisFailures: readonly RedisFailure[] = [
     detail: databaseOf,
   },
   {
+    signs: ['ERR unknown command `sentinel`', "ERR unknown command 'sentinel'"],
+    code: 'NQ_CONFIG',
+    meaning: 'a server is no Sentinel: sentinel.addrs names Sentinels, most of which listen at port 26379',
+  },
+  {
+    signs: ['ERR This instance has cluster support disabled'],
+    code: 'NQ_CONFIG',
+    meaning: 'a server is no node of a cluster: a single one is given as addr',
+  },
+  {
     signs: ['ERR unknown command', 'ERR Unknown Redis command', 'Unknown Redis command'],
     code: 'NQ_CONFIG',
     meaning: 'the server lacks a command: nq needs Redis 6.2 or newer',
@@ -94,7 +107,7 @@ export const redisFailures: readonly RedisFailure[] = [
   {
     signs: ['TRYAGAIN', 'MOVED ', 'ASK '],
     code: 'NQ_UNAVAILABLE',
-    meaning: 'the slot of this queue is being moved, or has moved',
+    meaning: 'the slot of this queue is being moved, or is at another node, which only who is given cluster asks',
   },
   { signs: ['BUSY '], code: 'NQ_UNAVAILABLE', meaning: 'the server is busy with a script' },
   { signs: ['MISCONF'], code: 'NQ_UNAVAILABLE', meaning: 'the server cannot save its data, and takes no more' },
@@ -119,7 +132,7 @@ export const redisFailures: readonly RedisFailure[] = [
     detail: addressOf,
   },
   {
-    signs: ["Stream isn't writeable", "Cluster isn't ready"],
+    signs: unsentSigns,
     code: 'NQ_UNAVAILABLE',
     meaning: 'there is no connection',
   },
@@ -204,7 +217,7 @@ export function withoutCommand(error: unknown): unknown {
  * another one.
  */
 export function isUnsent(error: unknown): boolean {
-  return error instanceof Error && /^(?:Stream isn't writeable|Cluster isn't ready)/.test(error.message);
+  return error instanceof Error && unsentSigns.some((sign) => error.message.startsWith(sign));
 }
 
 /** The error of what was sent, lost its connection, and failed when it was sent again: the first time it may have been done. */

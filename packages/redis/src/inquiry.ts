@@ -67,18 +67,18 @@ async function whyNotConnected(client: Redis, isNode: boolean): Promise<unknown>
   client.on('error', (error: unknown) => (reason ??= error));
   try {
     await client.connect();
-    // The second version of the protocol connects to whoever wants a password, and is not told so before it asks. Nodes
-    // are asked anyway, and a user may lack the permission there.
-    if (!isNode) await client.ping();
+    // The second version of the protocol connects to whoever wants a password, and is not told so before it asks; and only a
+    // Sentinel knows the question. Nodes are asked anyway, and a user may lack the permission there.
+    if (!isNode) await client.call('sentinel', 'masters');
   } catch (error) {
-    if (!isRefusedPing(error)) reason ??= error;
+    if (!isRefusedQuestion(error)) reason ??= error;
   }
   end(client);
   return reason;
 }
 
-/** A user of a Sentinel that may not even do this is connected. */
-function isRefusedPing(error: unknown): boolean {
+/** Whoever may not ask this is connected, and to a Sentinel. */
+function isRefusedQuestion(error: unknown): boolean {
   return error instanceof Error && error.message.startsWith('NOPERM');
 }
 

@@ -9,7 +9,10 @@ type MemoryKind = (typeof memoryKinds)[number];
 export interface QueueKeys {
   /** What all names but that of the user begin with. `groups` behind it is the name of the groups of a stream: a sorted set. */
   readonly base: string;
-  /** What is in flight: a hash, by hand-out. */
+  /**
+   * What the names of lists begin with that are in flight: consumer, `:` and the number of the first hand-out follow, and
+   * `:settled` for the set of those of its places that are settled.
+   */
   readonly held: string;
   /** When leases end: a sorted set. */
   readonly leases: string;
@@ -57,7 +60,7 @@ export function streamKeysOf(key: string, group: string): StreamKeys {
 function keysFrom(base: string, own: string): QueueKeys {
   return {
     base,
-    held: `${own}held`,
+    held: `${own}held:`,
     leases: `${own}leases`,
     delayed: `${own}delayed`,
     dead: `${own}dead`,

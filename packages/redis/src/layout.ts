@@ -12,6 +12,8 @@ export interface Layout {
   /** The type that `TYPE` answers for the key of the user. */
   readonly type: 'list' | 'stream';
   readonly keys: QueueKeys;
+  /** The element in what is held. */
+  readonly elementOf: (record: Buffer) => Buffer;
   /** Ends every reason why something is no event: what else is none. */
   readonly hint: string;
   /** Looks whether the key can be used, and makes what must be there before the first request. */

@@ -14,12 +14,14 @@ export function listLayout(key: string): Layout {
   return {
     type: 'list',
     keys,
+    elementOf: (record) => record,
     hint: '',
     open: { script: listOpen, keys: [ready, base], args: [] },
     push: { script: listPush, keys: [ready, staged, delayed], args: [] },
     consume: { script: listConsume, keys: (memory) => [held, leases, delayed, dead, memory, ready, staged] },
     size: { script: listSize, keys: [held, leases, delayed, ready, staged] },
     letters: { script: listLetters, keys: [dead, ready] },
+    // Also how long nobody may look for leases and delays of others that began meanwhile.
     longestBlockMs: 2000,
     // It moves the oldest element to where the next claim takes it first. BRPOP would lose it with the connection.
     wait: async (client, ms) => (await client.blmove(ready, staged, 'RIGHT', 'LEFT', ms / 1000)) !== null,

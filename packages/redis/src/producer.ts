@@ -1,8 +1,9 @@
 import { NqError } from '@nq/core';
-import { memoryMs } from './consumer-line.ts';
+import { askNodeOf } from './ask-node-of.ts';
 import type { ResolvedDurability } from './redis-options.ts';
-import { closedMessage, withoutCommand } from './errors.ts';
+import { withoutCommand } from './errors.ts';
 import { request, type RequestParts } from './request.ts';
+import { memoryMs } from './request-memory.ts';
 import type { BoundScript } from './layout.ts';
 import { type RedisClient, runScript } from './script.ts';
 
@@ -55,26 +56,13 @@ export class Producer {
       new NqError('NQ_OUTCOME_UNKNOWN', `Cannot push: ${why}; it is stored on the primary`, options);
     let confirmed: number;
     try {
-      confirmed = await this.#wait(client, replicas, timeoutMs);
+      // WAIT has no key that would tell a cluster which node to ask.
+      confirmed = Number(await askNodeOf(client, this.#bound.keys[1] as string, 'wait', replicas, timeoutMs));
     } catch (cause) {
       throw unknown('replicas cannot be waited for', { cause: withoutCommand(cause) });
     }
     // Whoever answers now may be another server, which never had it, and whose replicas confirm that.
     if (connection.losses !== losses) throw unknown('the connection was lost while replicas were waited for');
     if (confirmed < replicas) throw unknown(`${confirmed} of ${replicas} replicas have it after ${timeoutMs} ms`);
-  }
-
-  async #wait(client: RedisClient, replicas: number, timeoutMs: number): Promise<number> {
-    if (!client.isCluster) return client.wait(replicas, timeoutMs);
-    // WAIT has no key that would tell the cluster which node to ask; what it is sent with has.
-    const answers = await client
-      .pipeline([
-        ['type', ...this.#bound.keys.slice(1, 2)],
-        ['wait', replicas, timeoutMs],
-      ])
-      .exec();
-    const [error, confirmed] = answers?.[1] ?? [new Error(closedMessage), 0];
-    if (error !== null) throw error;
-    return confirmed as number;
   }
 }

@@ -16,8 +16,8 @@ import {
 import { Heap, within } from '@nq/core/parts';
 import { Alarm } from './alarm.ts';
 import type { Connection } from './connection.ts';
-import type { ClaimedElement } from './consumer-request.ts';
-import { ConsumerLine, memoryMs } from './consumer-line.ts';
+import { type ClaimedElement, unseen } from './consumer-request.ts';
+import { ConsumerLine } from './consumer-line.ts';
 import { letterHead, RedisDeadLetters } from './dead-letters.ts';
 import { decodeElement, encodeElement, pushTimeOf } from './element.ts';
 import { memoryKinds } from './keys.ts';
@@ -26,6 +26,7 @@ import { Producer } from './producer.ts';
 import type { Receipt } from './receipt.ts';
 import type { ResolvedRedisOptions } from './redis-options.ts';
 import { read, request } from './request.ts';
+import { memoryMs } from './request-memory.ts';
 import { runScript } from './script.ts';
 import { Turns } from './turns.ts';
 
@@ -46,7 +47,7 @@ export interface DriverParts {
 
 /**
  * A queue in Redis, on a list or on a stream, as its {@link Layout} says. Each method is one script, which Redis runs in
- * one step.
+ * one step; for many events, a pop reads what its script has handed out.
  */
 export class RedisDriver implements QueueDriver<string> {
   readonly capabilities: Capabilities;
@@ -81,6 +82,8 @@ export class RedisDriver implements QueueDriver<string> {
         consumer: this.#id,
         script: consume.script,
         keys: consume.keys(keys.memory('consume', this.#id)),
+        held: keys.held,
+        elementOf: layout.elementOf,
         leaseMs: options.leaseMs,
         requestTimeoutMs: options.requestTimeoutMs,
       },
@@ -101,7 +104,7 @@ export class RedisDriver implements QueueDriver<string> {
   async pop(max: number, waitMs: number, signal: AbortSignal): Promise<readonly LeasedEvent[]> {
     const { clock } = this.#parts;
     const deadline = clock.now() + waitMs;
-    // Nobody waits for what a claim takes after that, and until it is given back there would seem to be room for as many.
+    // A claim that is sent later takes for nobody, and until all of it is back the queue seems to have room for as much.
     while (!signal.aborted) {
       const claimed = await this.#consumer.claim(max, signal);
       if (claimed === undefined) break;
@@ -128,7 +131,7 @@ export class RedisDriver implements QueueDriver<string> {
       const element = decodeElement(bytes, options.foreign);
       const attempt = element.handOuts + 1;
       if ('flaw' in element) {
-        const letter = letterHead(receipt.field, attempt, element.flaw + layout.hint, now);
+        const letter = letterHead(receipt.name, attempt, element.flaw + layout.hint, now);
         void this.#consumer.giveBack([{ receipt, delayMs: 0, letter }]).catch(() => {});
         continue;
       }
@@ -146,11 +149,10 @@ export class RedisDriver implements QueueDriver<string> {
 
   async nack(returns: readonly ReturnedLease[]): Promise<readonly boolean[]> {
     const { clock } = this.#parts;
-    // Also what nobody was given counts as handed out: others may have younger events by now, which were pushed later.
-    const back = returns.map(({ receipt, delayMs, reason, deadLetter }) => {
+    const back = returns.map(({ receipt, delayMs, reason, deadLetter, unused }) => {
       const { told } = receipt as Receipt;
       const letter = deadLetter ? letterHead(told?.id ?? '', told?.attempt ?? 0, reason, clock.date()) : '';
-      return { receipt: receipt as Receipt, delayMs: Math.ceil(delayMs), letter };
+      return { receipt: receipt as Receipt, delayMs: unused ? unseen : Math.ceil(delayMs), letter };
     });
     const answers = await this.#consumer.giveBack(back);
     const delays = back.flatMap(({ delayMs, letter }) => (delayMs > 0 && letter === '' ? delayMs : []));
@@ -258,5 +260,7 @@ function readPosition(position: RewindPosition): readonly [string, string] {
   if ('time' in position) return [String(Math.max(0, Math.floor(position.time))), '0'];
   const [, ms, sequence = '0'] = /^(\d{1,15})(?:-(\d{1,15}))?$/.exec(position.position) ?? [];
   if (ms !== undefined) return [ms, sequence];
-  throw new RangeError('Cannot rewind: position must be the id of an entry, such as "1700000000000-0"');
+  throw new RangeError(
+    'Cannot rewind: position must be the id of an entry, such as "1700000000000-0", with 15 digits at the most on either side',
+  );
 }

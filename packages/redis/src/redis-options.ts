@@ -1,6 +1,7 @@
 import type { ConnectionOptions } from 'node:tls';
 import type { ForeignOptions } from '@nq/core';
 import { checkCount, checkFunction, checkMs, checkOneOf, checkOptions, checkText, describe } from '@nq/core/parts';
+import { longestRequestMs } from './request-memory.ts';
 import type { RedisClient } from './script.ts';
 import type { StreamOptions } from './stream-layout.ts';
 
@@ -111,9 +112,6 @@ export const defaultRedisOptions = {
   openTimeoutMs: 10_000,
   requestTimeoutMs: 5000,
 } as const;
-
-/** Half as long as Redis remembers a request: who waits longer could send one again that it has forgotten. */
-const longestRequestMs = 300_000;
 
 const action = 'Cannot open a Redis queue';
 const known = [

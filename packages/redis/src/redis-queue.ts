@@ -1,6 +1,7 @@
 import { createQueue, isNqError, type MessageQueue, NqError, systemClock } from '@nq/core';
+import { askNodeOf } from './ask-node-of.ts';
 import { Connection } from './connection.ts';
-import { closedMessage, redisError } from './errors.ts';
+import { redisError } from './errors.ts';
 import type { Layout } from './layout.ts';
 import { listLayout } from './list-layout.ts';
 import { clientMaker } from './open-client.ts';
@@ -45,7 +46,7 @@ export async function redisQueue<Data = unknown>(options: RedisQueueOptions): Pr
       await connection.ready(Math.max(1, deadline - clock.now()), verb);
       const requestTimeoutMs = Math.min(resolved.requestTimeoutMs, Math.max(1, deadline - clock.now()));
       try {
-        // A group may have been made, which the next try finds: for who opens, there is no queue.
+        // A try that was lost may have made the group, which the next one finds: so it counts as a question.
         return await read({ connection, clock, options: { requestTimeoutMs } }, verb, question);
       } catch (error) {
         // The reason that it was refused for says more than that the next try was given no time.
@@ -58,7 +59,8 @@ export async function redisQueue<Data = unknown>(options: RedisQueueOptions): Pr
   let facts: ServerFacts;
   try {
     await ask((client) => openKey(client, queueKey, layout));
-    facts = serverFactsOf(await ask((client) => infoOf(client, queueKey)).catch(unlessRefused));
+    const info = (client: RedisClient): Promise<string> => askNodeOf(client, queueKey, 'info').then(String);
+    facts = serverFactsOf(await ask(info).catch(unlessRefused));
   } catch (error) {
     connection.close();
     throw error instanceof NqError ? error : redisError({ verb, changes: false }, error);
@@ -90,15 +92,6 @@ async function openKey(client: RedisClient, queueKey: string, { type: expected, 
 
 /** How many keys of the other mode a message names. */
 const mostNames = 5;
-
-/** What the server says of itself, in a cluster the node that has `key`: INFO alone asks any of them. */
-async function infoOf(client: RedisClient, key: string): Promise<string> {
-  if (!client.isCluster) return client.info();
-  const answers = await client.pipeline([['type', key], ['info']]).exec();
-  const [error, info] = answers?.[1] ?? [new Error(closedMessage), ''];
-  if (error !== null) throw error;
-  return String(info);
-}
 
 /** Where INFO may not be run, or has another name, nothing is known. */
 function unlessRefused(error: unknown): undefined {

@@ -71,6 +71,6 @@ function readDatabase(text: string): number {
   if (/^\d{1,9}$/.test(text)) return Number(text);
   throw new NqError(
     'NQ_CONFIG',
-    'Cannot open a queue of type redis: the path of the URL must be the number of a database',
+    'Cannot open a queue of type redis: the path of the URL must be the number of a database; a "/" in the user or the password is percent-encoded, as encodeURIComponent() does',
   );
 }

@@ -17,8 +17,8 @@ const late = Symbol('late');
 const answerPart = 1 / 4;
 
 /**
- * One request, bounded: what `ask` resolves. Of `requestTimeoutMs`, a quarter is kept for the answer when the rest has gone
- * into waiting for a connection.
+ * One request, bounded: what `ask` resolves, which may be called again when a connection is lost, and must be done once all
+ * the same. Of `requestTimeoutMs`, a quarter is kept for the answer when the rest has gone into waiting for a connection.
  *
  * @throws {NqError} `NQ_UNAVAILABLE` if it was not sent; `NQ_OUTCOME_UNKNOWN` if it has no answer in time, the connection
  * is then made anew, or if its connection was lost and what was sent again has failed; otherwise what Redis has answered.
@@ -48,16 +48,20 @@ async function send<Answer>(
   const { verb } = asked;
   const deadline = clock.now() + requestTimeoutMs;
   const leftMs = (): number => Math.max(0, deadline - clock.now());
+  // Whether it was sent on a connection that was lost: then an error says nothing of what was done before.
+  let isLost = false;
   for (;;) {
-    const client = await connection.ready(leftMs() * (1 - answerPart), verb);
+    const client = await connection.ready(leftMs() * (1 - answerPart), verb).catch((error: unknown) => {
+      throw isLost ? lostError(asked, error) : error;
+    });
     const { losses } = connection;
     try {
       const answer = await within(connection.answerOf(client, ask(client)), leftMs(), late, clock);
       if (answer !== late) return answer as Answer;
     } catch (error) {
       if (error instanceof NqError) throw error;
-      if (connection.losses !== losses) throw lostError(asked, error);
-      if (!isUnsent(error) || leftMs() === 0) throw redisError(asked, error);
+      isLost ||= connection.losses !== losses;
+      if (!isUnsent(error) || leftMs() === 0) throw isLost ? lostError(asked, error) : redisError(asked, error);
       await pause(clock);
       continue;
     }

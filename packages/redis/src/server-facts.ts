@@ -41,7 +41,7 @@ export function warningsOf(
   }
   if (policy !== undefined && policy !== 'noeviction' && !policy.startsWith('volatile-')) {
     warnings.push(
-      `${queue}: maxmemory-policy is ${policy}, so the server may drop the whole queue when it is full; set noeviction`,
+      `${queue}: maxmemory-policy is ${policy}, so a full server may drop the queue or a part of it: events are lost, or come again that were acknowledged; set noeviction`,
     );
   }
   // The memory of requests is all that expires here.

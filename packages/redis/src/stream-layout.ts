@@ -24,6 +24,7 @@ export function streamLayout(key: string, { group, startFrom, retain }: StreamOp
   return {
     type: 'stream',
     keys,
+    elementOf,
     // What has no such field is shown with its names and values.
     hint: '; an entry of a stream that has no field d is no event',
     open: { script: streamOpen, keys: [stream, base], args: [group, startFrom === 'earliest' ? '0' : '$'] },
@@ -34,7 +35,7 @@ export function streamLayout(key: string, { group, startFrom, retain }: StreamOp
     },
     size: { script: streamSize, keys: [held, leases, delayed, stream, returned, replayed, keys.group] },
     letters: { script: streamLetters, keys: [dead, stream, replayed] },
-    rewind: { script: streamRewind, keys: [held, delayed, stream, returned, keys.group] },
+    rewind: { script: streamRewind, keys: [held, leases, delayed, stream, returned, keys.group] },
     // Events that somebody gives back wake nobody who waits in another process: who waits looks for them so often.
     longestBlockMs: 1000,
     // What it reads is pending with `staged`, from which the next claim takes first: it is nobody's in particular.
@@ -45,3 +46,18 @@ export function streamLayout(key: string, { group, startFrom, retain }: StreamOp
     },
   };
 }
+
+/** What is behind the id that a record begins with, and a blank: `1700000000000-0 {…`, or `>1700000000000-0 {…`. */
+function elementOf(record: Buffer): Buffer {
+  let at = record[0] === greater ? 1 : 0;
+  const first = at;
+  while (isDigit(record[at])) at++;
+  if (at === first) return record;
+  if (record[at] === dash) at++;
+  while (isDigit(record[at])) at++;
+  return record[at] === blank ? record.subarray(at + 1) : record;
+}
+
+const [blank, dash, greater, zero, nine] = [0x20, 0x2d, 0x3e, 0x30, 0x39];
+
+const isDigit = (byte = 0): boolean => byte >= zero && byte <= nine;

@@ -1,4 +1,4 @@
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { systemClock } from '@nq/core';
 import { virtualClock } from '@nq/core/testing';
 import { Link, until } from 'nq-testbed';
@@ -50,6 +50,42 @@ describe.skipIf(notOurs !== undefined)(`a connection to ${notOurs ?? offer.name}
       expect(await codeOf(connection.answerOf(stuck, new Promise(() => {})))).toBe('Error: Connection is closed.');
     } finally {
       connection.close();
+    }
+  });
+
+  test.each(clients)('is waited for when it is lost again at once, with $name', async ({ make }) => {
+    const ways: Socket[] = [];
+    const way = createServer((toClient) => {
+      toClient.on('error', () => {});
+      const toServer = connect(server().port, server().host).on('error', () => {});
+      toClient.pipe(toServer);
+      const isSecond = ways.push(toClient) === 2;
+      toServer.on('data', (chunk) => {
+        toClient.write(chunk);
+        // The last word of the server before the client calls itself ready.
+        if (isSecond && chunk.includes('redis_version')) toClient.resetAndDestroy();
+      });
+    });
+    await new Promise<void>((resolve) => way.listen(0, '127.0.0.1', resolve));
+    const { port } = way.address() as AddressInfo;
+    const connection = new Connection(
+      clientMaker({ queueKey: 'q', client: make({ host: '127.0.0.1', port }) }),
+      'test',
+      systemClock,
+    );
+    try {
+      const asked = await connection.ready(5000, 'test');
+      // Is sent again at once, and finds that it cannot be.
+      const answer = codeOf(connection.answerOf(asked, asked.blpop(newKey(), 0)));
+      ways[0]?.resetAndDestroy();
+      await until('it to be lost', () => !connection.isReady);
+      expect(await connection.ready(5000, 'test')).toBe(asked);
+      expect(ways).toHaveLength(3);
+      connection.close();
+      expect(await answer).toBe('Error: Connection is closed.');
+    } finally {
+      connection.close();
+      way.close();
     }
   });
 

@@ -1,6 +1,6 @@
 import type { MessageQueue } from '@nq/core';
 import { type Link, type TestRedis, until } from 'nq-testbed';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { clients, codeOf, countsOf, drain, nothing, openQueue, take } from './support/queue.ts';
 import { newKey, notOurs, offer, useServer } from './support/server.ts';
 
@@ -187,6 +187,13 @@ describe.skipIf(notOurs !== undefined)(`what a queue says of ${notOurs ?? offer.
   const server = useServer();
   const set = (name: string, value: string) => server().command('CONFIG', 'SET', name, value);
 
+  // Whatever the test before it has set: a server that a queue says nothing of.
+  beforeEach(async () => {
+    await set('appendonly', 'yes');
+    await set('appendfsync', 'everysec');
+    await set('maxmemory-policy', 'noeviction');
+  });
+
   /** The warnings of a queue, and what it says of its durability. */
   async function told(options = {}): Promise<{ readonly warnings: readonly string[]; readonly durable: unknown }> {
     const warnings: string[] = [];
@@ -214,7 +221,6 @@ describe.skipIf(notOurs !== undefined)(`what a queue says of ${notOurs ?? offer.
   test.each(['always', 'everysec'])(
     'with appendonly on and fsync %s, it is durable and says nothing',
     async (fsync) => {
-      await set('appendonly', 'yes');
       await set('appendfsync', fsync);
       expect(await told()).toEqual({ warnings: [], durable: 'broker' });
     },
@@ -226,18 +232,15 @@ describe.skipIf(notOurs !== undefined)(`what a queue says of ${notOurs ?? offer.
     ['volatile-lru', 1],
     ['noeviction', 0],
   ])('with maxmemory-policy %s, it warns %d times', async (policy, times) => {
-    await set('appendonly', 'yes');
     await set('maxmemory-policy', policy);
     const { warnings } = await told();
     expect(warnings).toHaveLength(times);
     expect(warnings.every((warning) => warning.includes(`maxmemory-policy is ${policy}`))).toBe(true);
-    await set('maxmemory-policy', 'noeviction');
   });
 
   test.each(clients)(
     'where it may not ask, it works, promises little, and warns once that it does not know, with $name',
     async ({ at }) => {
-      await set('appendonly', 'yes');
       await server().command('ACL', 'SETUSER', 'shy', 'reset', 'on', '>pw', '~*', '&*', '+@all', '-info');
       expect(await told(at(server(), { username: 'shy', password: 'pw' }))).toEqual({
         warnings: [

@@ -25,7 +25,7 @@ describe('the keys of a queue', () => {
   test('are the one of the user, and others beside it', () => {
     expect(all(listKeysOf('notification:events'))).toEqual([
       'notification:events',
-      '{notification:events}:nq:held',
+      '{notification:events}:nq:held:',
       '{notification:events}:nq:leases',
       '{notification:events}:nq:delayed',
       '{notification:events}:nq:dead',
@@ -39,7 +39,7 @@ describe('the keys of a queue', () => {
   test('of a stream are those of its group', () => {
     expect(all(streamKeysOf('events', 'orders'))).toEqual([
       'events',
-      '{events}:nq:orders:held',
+      '{events}:nq:orders:held:',
       '{events}:nq:orders:leases',
       '{events}:nq:orders:delayed',
       '{events}:nq:orders:dead',
@@ -53,17 +53,17 @@ describe('the keys of a queue', () => {
   });
 
   test.each([
-    ['{shop}:orders', '{shop}:orders:nq:held'],
-    ['orders:{shop}', 'orders:{shop}:nq:held'],
-    ['a{b}c{d}', 'a{b}c{d}:nq:held'],
-    ['{x}', '{x}{}:nq:held'],
-    ['{x}{}', '{x}{}{}:nq:held'],
-    ['{{a}', '{{a}{}:nq:held'],
-    ['{a}}', '{a}}:nq:held'],
-    ['a{b', '{a{b}:nq:held'],
-    ['{', '{{}:nq:held'],
-    [' ', '{ }:nq:held'],
-    ['ключ', '{ключ}:nq:held'],
+    ['{shop}:orders', '{shop}:orders:nq:held:'],
+    ['orders:{shop}', 'orders:{shop}:nq:held:'],
+    ['a{b}c{d}', 'a{b}c{d}:nq:held:'],
+    ['{x}', '{x}{}:nq:held:'],
+    ['{x}{}', '{x}{}{}:nq:held:'],
+    ['{{a}', '{{a}{}:nq:held:'],
+    ['{a}}', '{a}}:nq:held:'],
+    ['a{b', '{a{b}:nq:held:'],
+    ['{', '{{}:nq:held:'],
+    [' ', '{ }:nq:held:'],
+    ['ключ', '{ключ}:nq:held:'],
   ])('of %s begin as it does', (key, held) => {
     expect(listKeysOf(key).held).toBe(held);
   });

@@ -1,7 +1,7 @@
 import { until } from 'nq-testbed';
 import { describe, expect, test } from 'vitest';
 import { codeOf, countsOf, drain, openQueue, take } from './support/queue.ts';
-import { notOurs, offer, useServer } from './support/server.ts';
+import { newKey, notOurs, offer, useServer } from './support/server.ts';
 
 describe.skipIf(notOurs !== undefined)(`a list on ${offer.name}`, () => {
   const server = useServer();
@@ -44,6 +44,23 @@ describe.skipIf(notOurs !== undefined)(`a list on ${offer.name}`, () => {
     expect(await take(queue)).toMatchObject({ attempt: 1 });
   });
 
+  test('counts no attempt for an event that came when one of several pops had ended', async () => {
+    const queueKey = newKey();
+    const link = await server().link();
+    await using queue = await openQueue(link, { queueKey, requestTimeoutMs: 10_000 });
+    await queue.pushMany([{ type: 'a' }, { type: 'b' }]);
+    link.delay(300);
+    const end = new AbortController();
+    const first = take(queue);
+    const second = codeOf(queue.pop({ signal: end.signal }));
+    await until('both to be taken', async () => (await countsOf(server(), queueKey)).held === 2);
+    end.abort(new Error('enough'));
+    link.heal();
+    expect(await second).toBe('Error: enough');
+    await (await first).ack();
+    expect(await take(queue)).toMatchObject({ attempt: 1, event: { type: 'b' } });
+  });
+
   test('hands out what was given back before what has just woken somebody', async () => {
     const queueKey = 'events:woken';
     await using queue = await openQueue(server(), { queueKey });
@@ -76,6 +93,25 @@ describe.skipIf(notOurs !== undefined)(`a list on ${offer.name}`, () => {
       await (await take(queue)).nack({ deadLetter: true, reason: 'half a pair: \ud83d' });
       expect(await queue.deadLetters.remove([id])).toBe(1);
     }
+  });
+
+  test('says how many dead letters it has replayed when it fails after that', async () => {
+    const queueKey = newKey();
+    const dead = `{${queueKey}}:nq:dead`;
+    const link = await server().link();
+    await using queue = await openQueue(link, { queueKey, requestTimeoutMs: 1000 });
+    await server().command('RPUSH', dead, ...Array<string>(1200).fill('rubbish'));
+    link.delay(50);
+    const failed = queue.deadLetters.replay().catch((error: unknown) => error);
+    const left = async (): Promise<number> => Number(await server().command('LLEN', dead));
+    await until('the second request to be done', async () => (await left()) === 200, { everyMs: 1 });
+    link.cut();
+    expect(await failed).toMatchObject({
+      code: 'NQ_OUTCOME_UNKNOWN',
+      message: expect.stringMatching(/^Cannot replay dead letters: .*; (?:500|1000) of them are done$/),
+    });
+    link.heal();
+    await until('the queue to be back', () => queue.size());
   });
 
   test('is asked for more ids than arguments fit on the stack', async () => {
@@ -113,6 +149,8 @@ describe.skipIf(notOurs !== undefined)(`a list on ${offer.name}`, () => {
     await (await take(queue)).nack({ deadLetter: true, reason: 'a test' });
     const letters = await queue.deadLetters.list();
     expect(letters.map(({ reason }) => reason)).toEqual([...Array(5).fill('it was not put there by nq'), 'a test']);
+    // Nobody knows when.
+    expect(letters.slice(0, 5).map(({ deadAt }) => deadAt)).toEqual(Array(5).fill(-1));
     const strangers = letters.slice(0, 5).map(({ event }) => event.id);
     expect(new Set(strangers).size).toBe(5);
     expect(await queue.deadLetters.remove(strangers)).toBe(5);

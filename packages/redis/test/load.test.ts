@@ -3,7 +3,7 @@ import { createDispatcher, type Delivery, type MessageQueue } from '@nq/core';
 import { until } from 'nq-testbed';
 import { describe, expect, test } from 'vitest';
 import { Program } from './support/process.ts';
-import { codeOf, countsOf, nothing, openQueue, take } from './support/queue.ts';
+import { codeOf, countsOf, nothing, openQueue, take, untilBlocked } from './support/queue.ts';
 import { newKey, notOurs, offer, useServer } from './support/server.ts';
 
 const event = (type: string) => ({ type, data: null });
@@ -67,11 +67,11 @@ describe.skipIf(offer.missing !== undefined)(`many at once on ${offer.name}`, ()
     const queues = await Promise.all([1, 2, 3].map(() => openQueue(server(), { queueKey, capacity })));
     const over = new AbortController();
     let most = 0;
+    // In one step: what wakes somebody between two counts is in both.
+    const count = `return redis.call('LLEN', KEYS[1]) + redis.call('LLEN', KEYS[2]) + redis.call('ZCARD', KEYS[3])`;
+    const keys = [queueKey, `{${queueKey}}:nq:staged`, `{${queueKey}}:nq:delayed`];
     const watching = (async () => {
-      while (!over.signal.aborted) {
-        const { ready, staged, delayed } = await countsOf(server(), queueKey);
-        most = Math.max(most, ready + staged + delayed);
-      }
+      while (!over.signal.aborted) most = Math.max(most, Number(await server().command('EVAL', count, 3, ...keys)));
     })();
     const pushing = queues.flatMap((queue, at) =>
       Array.from({ length: 400 }, (_, number) => queue.push(event(`q${at}-${number}`), { timeoutMs: 60_000 })),
@@ -124,9 +124,13 @@ describe.skipIf(offer.missing !== undefined)(`many at once on ${offer.name}`, ()
   const open = (queueKey: string, place = server().url) =>
     `await redisQueue({ url: ${JSON.stringify(place)}, queueKey: ${JSON.stringify(queueKey)}, capacity: 1, onWarning: () => {} })`;
 
-  /** How a program ends by itself, and what it printed. */
-  async function end(text: string): Promise<readonly [unknown, string]> {
+  /** How a program ends by itself, and what it printed. @param ready is waited for before it is told to go on. */
+  async function end(text: string, ready?: () => Promise<void>): Promise<readonly [unknown, string]> {
     await using program = new Program(text);
+    if (ready !== undefined) {
+      await ready();
+      program.tell();
+    }
     const late = Symbol('it does not end');
     const how = await Promise.race([
       program.ended,
@@ -150,12 +154,16 @@ describe.skipIf(offer.missing !== undefined)(`many at once on ${offer.name}`, ()
   }, 20_000);
 
   test('a process ends by itself after close(), with a pop that waits', async () => {
-    const [how, printed] = await end(`
-      const queue = ${open(newKey())};
+    const queueKey = newKey();
+    const [how, printed] = await end(
+      `
+      const queue = ${open(queueKey)};
       const popping = queue.pop().catch(({ code }) => code);
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await told();
       await queue.close();
-      console.log(await popping);`);
+      console.log(await popping);`,
+      () => untilBlocked(server(), queueKey),
+    );
     expect([how, printed]).toEqual([0, 'NQ_CLOSED']);
   }, 20_000);
 
@@ -165,22 +173,25 @@ describe.skipIf(offer.missing !== undefined)(`many at once on ${offer.name}`, ()
   ])(
     'a process ends by itself after close(), also if its link %s',
     async (_what, fault, withinMs) => {
+      const queueKey = newKey();
       const link = await server().link();
       await using program = new Program(`
-      const queue = ${open(newKey(), server().urlAt(link))};
+      const queue = ${open(queueKey, server().urlAt(link))};
+      const codeOf = (call) => call.then(() => 'done', ({ code }) => code);
       await queue.push({ type: 'a' });
       const delivery = await queue.pop();
-      queue.pop().catch(() => {});
-      console.log('ready');
-      await new Promise((resolve) => setTimeout(resolve, 600));
-      const calls = [queue.push({ type: 'b' }), delivery.ack()].map((call) => call.catch(({ code }) => code));
+      const popping = codeOf(queue.pop());
+      await told();
+      const calls = [popping, codeOf(queue.push({ type: 'b' })), codeOf(delivery.ack())];
       await queue.close();
-      console.log((await Promise.all(calls)).length);
-      console.log('closed');`);
-      await until('it to be ready', () => program.output.includes('ready'));
+      console.log((await Promise.all(calls)).join(), 'closed');`);
+      await untilBlocked(server(), queueKey);
       link[fault]();
+      program.tell();
       await until('it to be closed', () => program.output.includes('closed'));
       const closedAt = performance.now();
+      // The push has not left when the queue is closed, and nobody answers the acknowledgement.
+      expect(program.output).toBe('NQ_CLOSED,NQ_CLOSED,NQ_OUTCOME_UNKNOWN closed\n');
       expect(await program.ended).toBe(0);
       expect(performance.now() - closedAt).toBeLessThan(withinMs);
     },
@@ -200,11 +211,11 @@ describe.skipIf(offer.missing !== undefined)(`many at once on ${offer.name}`, ()
     const calls = Array.from({ length: 200 }, (_, number) =>
       codeOf(number % 2 === 0 ? queue.push(event(`e${number}`)) : queue.pop().then((delivery) => delivery?.ack())),
     );
-    await until('some to be done', async () => (await queue.size()).ready >= 0);
+    // Of the pushes, twenty are answered together, for there is no room for more.
+    expect(await Promise.race(calls)).toBe('done');
     const reports = await Promise.all([queue.close(), queue.close()]);
     expect(reports[0]).toBe(reports[1]);
-    const codes = new Set(await Promise.all(calls));
-    expect([...codes].filter((code) => !['done', 'NQ_CLOSED'].includes(code))).toEqual([]);
+    expect(new Set(await Promise.all(calls))).toEqual(new Set(['done', 'NQ_CLOSED']));
     await using other = await openQueue(server(), { queueKey });
     expect(await other.size()).toMatchObject({ inFlight: 0 });
   });

@@ -78,12 +78,13 @@ describe.skipIf(offer.missing !== undefined)(`who looks at ${offer.name} from ou
     await queue.deadLetters.remove(['none']);
     const types: Record<string, unknown> = {};
     for (const key of (await run('KEYS', `*${queueKey}*`)) as string[]) {
-      types[key.replace(/:[0-9a-f]{18}$/, ':…')] = await run('TYPE', key);
+      types[key.replace(/:[0-9a-f]{18}/, ':…')] = await run('TYPE', key);
     }
     const beside = `{${queueKey}}:nq:`;
     expect(types).toEqual({
       [queueKey]: 'list',
-      [`${beside}held`]: 'hash',
+      [`${beside}held:…:1`]: 'list',
+      [`${beside}held:…:1:settled`]: 'set',
       [`${beside}leases`]: 'zset',
       [`${beside}delayed`]: 'zset',
       [`${beside}dead`]: 'list',
@@ -175,7 +176,7 @@ describe.skipIf(offer.missing !== undefined)(`who looks at ${offer.name} from ou
   test('finds poison with its bytes as they were, also if its consumer crashed with it before', async () => {
     const queueKey = newKey();
     const beside = `{${queueKey}}:nq:`;
-    await run('HSET', `${beside}held`, 'gone:1', 'no JSON', 'gone:2', '{"type":"a"}');
+    await run('RPUSH', `${beside}held:gone:1`, 'no JSON', '{"type":"a"}');
     await run('ZADD', `${beside}leases`, 1, 'gone:1:2');
     await using queue = await openQueue(server(), { queueKey });
     expect(await take(queue)).toMatchObject({ event: { type: 'a' }, attempt: 2 });
@@ -193,15 +194,17 @@ describe.skipIf(offer.missing !== undefined)(`who looks at ${offer.name} from ou
     await popped;
   });
 
-  test('gets an element that somebody pushed while all slept in order', async () => {
+  test('gets what somebody pushed while all slept, in order', async () => {
     const queueKey = newKey();
     await using queue = await openQueue(server(), { queueKey });
     for (let round = 0; round < 20; round++) {
       const popped = take(queue);
-      await run('LPUSH', queueKey, `{"type":"e${round}"}`);
-      const delivery = await popped;
-      expect(delivery.event.type).toBe(`e${round}`);
-      await delivery.ack();
+      await untilBlocked(server(), queueKey);
+      await run('LPUSH', queueKey, `{"type":"first of ${round}"}`, `{"type":"second of ${round}"}`);
+      const first = await popped;
+      const second = await take(queue);
+      expect([first, second].map(({ event }) => event.type)).toEqual([`first of ${round}`, `second of ${round}`]);
+      await Promise.all([first.ack(), second.ack()]);
     }
     expect(await countsOf(server(), queueKey)).toEqual(nothing);
   });

@@ -68,7 +68,7 @@ describe.skipIf(offer.missing !== undefined).each(modes)(
       await queue.push(event('held'));
       const held = await take(queue);
       await server().command('DEL', queueKey);
-      const message = expect.stringContaining(`has events of a ${mode} in {${queueKey}}:nq:${own}held`);
+      const message = expect.stringContaining(`has events of a ${mode} in {${queueKey}}:nq:${own}leases`);
       await expect(openQueue(server(), { queueKey, ...others })).rejects.toMatchObject({ code: 'NQ_CONFIG', message });
       await held.nack();
       expect(await drain(queue)).toEqual(['held']);
@@ -87,7 +87,7 @@ describe.skipIf(offer.missing !== undefined).each(modes)(
       await using queue = await openQueue(server(), { queueKey, ...options });
       await queue.pushMany(['held', 'ready'].map(event));
       await take(queue);
-      const beside = `{${queueKey}}:nq:${own}held`;
+      const beside = `{${queueKey}}:nq:${own}leases`;
       const message = expect.stringContaining(`"${queueKey}" is a ${mode}, and events of a ${mode} in ${beside}`);
       await expect(openQueue(server(), { queueKey, ...others })).rejects.toMatchObject({ code: 'NQ_CONFIG', message });
     });

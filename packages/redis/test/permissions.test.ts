@@ -33,6 +33,9 @@ describe.skipIf(notOurs !== undefined).each(modes)(
       const unlessReplica = (error: unknown): void => {
         if (!isNqError(error, 'NQ_OUTCOME_UNKNOWN') || error.cause !== undefined) throw error;
       };
+      // Enough to be copied without being read, and settled a part at a time.
+      await queue.pushMany(Array.from({ length: 20 }, () => event('many'))).catch(unlessReplica);
+      for (const delivery of await queue.popMany(20)) await delivery.ack();
       await queue.pushMany(['a', 'b', 'c', 'd', 'e'].map(event)).catch(unlessReplica);
       const [a, b, c, d, e] = await queue.popMany(5);
       await a?.ack();
@@ -155,7 +158,7 @@ describe.skipIf(notOurs !== undefined).each(modes)(
     test.each(commands)('loses nothing without %s', async (command) => {
       const queueKey = newKey();
       await using queue = await openQueue(server(), { ...options, queueKey });
-      const types = ['a', 'b', 'c'];
+      const types = Array.from({ length: 20 }, (_, number) => `e${number}`);
       await queue.pushMany(types.map(event));
       await (await take(queue)).nack();
       await allow(
@@ -165,8 +168,8 @@ describe.skipIf(notOurs !== undefined).each(modes)(
       const own = { ...options, ...access, queueKey, leaseMs: 100, requestTimeoutMs: 200, openTimeoutMs: 500 };
       const lacking = await openQueue(server(), own).catch(() => undefined);
       for (let tries = 0; tries < 2; tries++) {
-        const delivery = await lacking?.pop({ timeoutMs: 0 }).catch(() => undefined);
-        await delivery?.nack().catch(() => {});
+        const deliveries = (await lacking?.popMany(types.length, { timeoutMs: 0 }).catch(() => [])) ?? [];
+        await Promise.all(deliveries.map((delivery) => delivery.nack().catch(() => {})));
       }
       await lacking?.close();
       const left = new Set(types);

@@ -1,7 +1,7 @@
 import type { MessageQueue } from '@nq/core';
 import { until } from 'nq-testbed';
 import { describe, expect, test } from 'vitest';
-import { countsOf, drain, nothing, openQueue, take } from './support/queue.ts';
+import { countsOf, drain, nothing, openQueue, take, untilBlocked } from './support/queue.ts';
 import { Program } from './support/process.ts';
 import { newKey, offer, useServer } from './support/server.ts';
 
@@ -21,34 +21,50 @@ async function takeAll(queue: MessageQueue) {
 describe.skipIf(offer.missing !== undefined)(`what comes again on ${offer.name}`, () => {
   const server = useServer();
 
-  test('comes again after the lease of a process that was killed, to whoever waits', async () => {
+  /** Has a process of its own take `count` events for `leaseMs`, and kills it. */
+  async function takeAndDie(queueKey: string, count: number, leaseMs: number): Promise<void> {
+    const options = JSON.stringify({ url: server().url, queueKey, leaseMs });
+    await using program = new Program(`
+      const queue = await redisQueue({ ...${options}, onWarning: () => {} });
+      const taken = await queue.popMany(${count});
+      console.log('took', taken.length);
+      await told();`);
+    await until('the other process to take them', () => program.output.includes(`took ${count}`));
+    await program.kill();
+  }
+
+  test('comes again in its order, in front of what is ready, once the lease of a process that was killed has ended', async () => {
     const queueKey = newKey();
     await using queue = await openQueue(server(), { queueKey });
     await queue.pushMany(numbered(3));
-    const open = `await redisQueue({ url: ${JSON.stringify(server().url)}, queueKey: ${JSON.stringify(queueKey)}, leaseMs: 1000, onWarning: () => {} })`;
-    await using program = new Program(`
-      const queue = ${open};
-      const taken = await queue.popMany(2);
-      console.log('took', taken.length);
-      await new Promise(() => setInterval(() => {}, 1000));`);
-    await until('the other process to take two', () => program.output.includes('took 2'));
-    await program.kill();
-    await (await take(queue)).ack();
-    // They come back in their order, and before whatever was pushed later.
+    await takeAndDie(queueKey, 2, 500);
     await queue.push(event('later'));
-    const first = await take(queue);
-    await first.ack();
-    expect([first.event.type, first.attempt]).toBeOneOf([
-      ['later', 1],
+    await until('the lease to end', async () => (await queue.size()).inFlight === 0);
+    const deliveries = await takeAll(queue);
+    expect(deliveries.map(({ event: { type }, attempt }) => [type, attempt])).toEqual([
       ['e0', 2],
+      ['e1', 2],
+      ['e2', 1],
+      ['later', 1],
     ]);
-    const rest = [await take(queue), await take(queue)];
-    expect([first, ...rest].map(({ event: { type }, attempt }) => `${type} ${attempt}`).toSorted()).toEqual([
-      'e0 2',
-      'e1 2',
-      'later 1',
+    await Promise.all(deliveries.map((delivery) => delivery.ack()));
+    expect(await countsOf(server(), queueKey)).toEqual(nothing);
+  });
+
+  test('comes again to who waited already when the lease of a process that was killed ended', async () => {
+    const queueKey = newKey();
+    await using queue = await openQueue(server(), { queueKey });
+    await queue.pushMany(numbered(2));
+    // For longer than it takes to kill it, and to wait.
+    await takeAndDie(queueKey, 2, 2000);
+    const popped = take(queue);
+    await untilBlocked(server(), queueKey, { deadlineMs: 2000 });
+    const deliveries = [await popped, await take(queue)];
+    expect(deliveries.map(({ event: { type }, attempt }) => [type, attempt])).toEqual([
+      ['e0', 2],
+      ['e1', 2],
     ]);
-    await Promise.all(rest.map((delivery) => delivery.ack()));
+    await Promise.all(deliveries.map((delivery) => delivery.ack()));
     expect(await countsOf(server(), queueKey)).toEqual(nothing);
   });
 

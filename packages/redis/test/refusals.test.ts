@@ -4,7 +4,8 @@ import { inspect } from 'node:util';
 import { isNqError, type NqErrorCode } from '@nq/core';
 import { freePort, Link, until } from 'nq-testbed';
 import { describe, expect, test } from 'vitest';
-import { codeOf, countsOf, drain, openQueue, take, type TestOptions } from './support/queue.ts';
+import { redisQueue } from '../src/index.ts';
+import { codeOf, countsOf, drain, nothing, openQueue, take, type TestOptions } from './support/queue.ts';
 import { newKey, notOurs, offer, useServer } from './support/server.ts';
 
 const event = (type: string) => ({ type, data: null });
@@ -53,6 +54,23 @@ describe.skipIf(notOurs !== undefined)(`what ${notOurs ?? offer.name} refuses`, 
     await untilAlone();
   });
 
+  test.each<[string, (addr: string) => TestOptions, RegExp]>([
+    [
+      'a Sentinel',
+      (addr) => ({ sentinel: { name: 'any', addrs: [addr], ...access } }),
+      /no Sentinel: sentinel.addrs names Sentinels/,
+    ],
+    ['a node of a cluster', (addr) => ({ cluster: [addr] }), /no node of a cluster: a single one is given as addr/],
+  ])('a server that is taken for %s is told at once', async (_what, optionsFor, message) => {
+    const { host, port } = server();
+    const startedAt = performance.now();
+    const options = { queueKey: newKey(), openTimeoutMs: 10_000, onWarning: () => {}, ...access };
+    const failed = redisQueue({ ...options, ...optionsFor(`${host}:${port}`) });
+    await expect(failed).rejects.toMatchObject({ code: 'NQ_CONFIG', message: expect.stringMatching(message) });
+    expect(performance.now() - startedAt).toBeLessThan(3000);
+    await untilAlone();
+  });
+
   test('nothing goes to database 0 instead of one that is not there', async () => {
     const queueKey = newKey();
     await refusal({ ...access, db: 4, queueKey });
@@ -86,11 +104,55 @@ describe.skipIf(notOurs !== undefined)(`what ${notOurs ?? offer.name} refuses`, 
     expect(await countsOf(server(), queueKey)).toMatchObject({ held: 0, ready: 0 });
   });
 
+  test('an acknowledgement is told that it is done, although the pop that went with it has failed', async () => {
+    const queueKey = newKey();
+    await using queue = await openQueue(server(), { ...access, queueKey });
+    await queue.push(event('a'));
+    const held = await take(queue);
+    await server().command('SET', queueKey, 'precious');
+    const [acked, popped] = await Promise.all([held.ack().then(() => 'done'), codeOf(queue.pop({ timeoutMs: 1000 }))]);
+    expect([acked, popped]).toEqual(['done', 'NQ_CONFIG']);
+    await server().command('DEL', queueKey);
+    expect(await countsOf(server(), queueKey)).toEqual(nothing);
+    await queue.push(event('b'));
+    expect(await drain(queue)).toEqual(['b']);
+  });
+
+  test('an acknowledgement is told that it is done, although what was given back with it could not be', async () => {
+    const queueKey = newKey();
+    await using queue = await openQueue(server(), { ...access, queueKey });
+    await queue.pushMany(['a', 'b'].map(event));
+    const [a, b] = await queue.popMany(2);
+    await server().command('SET', queueKey, 'precious');
+    const [acked, returned] = await Promise.all([a?.ack().then(() => 'done'), codeOf(b?.nack() as Promise<void>)]);
+    expect([acked, returned]).toEqual(['done', 'NQ_CONFIG']);
+    await server().command('DEL', queueKey);
+    await b?.ack();
+    expect(await countsOf(server(), queueKey)).toEqual(nothing);
+  });
+
+  test('what was delayed does not come again as well, although what was given up with it could not be', async () => {
+    const queueKey = newKey();
+    const dead = `{${queueKey}}:nq:dead`;
+    await using queue = await openQueue(server(), { ...access, queueKey });
+    await queue.pushMany(['a', 'b'].map(event));
+    const [a, b] = await queue.popMany(2);
+    await server().command('SET', dead, 'precious');
+    await Promise.all(
+      [a?.nack({ delayMs: 50 }), b?.nack({ deadLetter: true })].map((one) => codeOf(one as Promise<void>)),
+    );
+    await server().command('DEL', dead);
+    await b?.ack();
+    const again = await take(queue);
+    expect([again.event.type, again.attempt]).toEqual(['a', 2]);
+    await again.ack();
+    expect(await countsOf(server(), queueKey)).toEqual(nothing);
+  });
+
   describe.each<TestOptions & { mode: string }>([{ mode: 'list' }, { mode: 'stream', group: 'default' }])(
     'beside a $mode, a key that holds something else',
     (options) => {
       test.each([
-        ['held', ['SET', 'precious']],
         ['leases', ['SET', 'precious']],
         ['delayed', ['LPUSH', 'precious']],
       ] as const)('%s fails every pop, and all events come when it is gone', async (name, [command, value]) => {

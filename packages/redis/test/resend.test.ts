@@ -228,6 +228,22 @@ describe.skipIf(offer.missing !== undefined)(`requests whose answer is lost on $
       await queue.close();
     }, 30_000);
 
+    test('a nack whose answer came too late is not what another one asks for', async () => {
+      const { queue, link, counts } = await scene({ requestTimeoutMs: 300 });
+      await queue.pushMany([event('a'), event('b')]);
+      const [a, b] = await queue.popMany(2);
+      link.freeze();
+      const codes = [a, b].map((delivery) => codeOf(delivery?.nack({ delayMs: 60_000 })));
+      expect(await Promise.all(codes)).toEqual(['NQ_OUTCOME_UNKNOWN', 'NQ_OUTCOME_UNKNOWN']);
+      link.heal();
+      await until('both to be given back', async () => (await counts()).delayed === 2);
+      // Behind the answer to what was given back.
+      await queue.pop({ timeoutMs: 0 });
+      expect(await codeOf(a?.nack({ deadLetter: true }))).toBe('NQ_LEASE_LOST');
+      expect(await codeOf(b?.nack({ delayMs: 50_000 }))).toBe('done');
+      expect(await counts()).toEqual({ ...nothing, delayed: 2 });
+    });
+
     test('what was called while there was no connection is refused, and never sent later', async () => {
       const { link, queue, counts } = await scene({ requestTimeoutMs: 200 });
       await queue.push(event('a'));

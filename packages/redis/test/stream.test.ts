@@ -44,10 +44,7 @@ describe.skipIf(notOurs !== undefined)(`a stream on ${offer.name}`, () => {
     const key = newKey();
     await using queue = await open(key, { foreignKey: 'AccountID' });
     const popped = queue.pop({ timeoutMs: 5000 });
-    await until('the pop to block', async () => {
-      const clients = String(await server().command('CLIENT', 'LIST'));
-      return clients.includes('cmd=xreadgroup');
-    });
+    await untilBlocked(server(), key);
     await server().command('XADD', key, '*', 'd', '{"type":"order.created","AccountID":"acct-7","total":42}');
     const delivery = await popped;
     expect(delivery?.event).toMatchObject({ type: 'order.created', key: 'acct-7', data: { total: 42 } });
@@ -226,6 +223,50 @@ describe.skipIf(notOurs !== undefined)(`a stream on ${offer.name}`, () => {
       expect(await drain(slow)).toEqual([...numbered(300), 'last']);
     });
 
+    test('is what somebody else has pending, and what comes behind that', async () => {
+      const key = newKey();
+      await using queue = await open(key, { retain: 0 });
+      await server().command('XGROUP', 'CREATE', key, 'theirs', '0');
+      await pushAll(queue, numbered(30));
+      await drain(queue);
+      const read = await server().command('XREADGROUP', 'GROUP', 'theirs', 'other', 'STREAMS', key, '>');
+      const entries = (read as [[string, [string][]]])[0][1].map(([id]) => id);
+      const [pending] = entries.splice(9, 1);
+      await server().command('XACK', key, 'theirs', ...entries);
+      await queue.push({ type: 'next' });
+      const [first] = (await server().command('XRANGE', key, '-', '+', 'COUNT', 1)) as [[string]];
+      expect([first[0], await lengthOf(key)]).toEqual([pending, 22]);
+    });
+
+    test('is not read at each push because one group has taken it and another one has not', async () => {
+      const key = newKey();
+      await using fast = await open(key, { retain: 0 });
+      await using slow = await open(key, { retain: 0, group: 'slow' });
+      await pushAll(fast, numbered(300));
+      await drain(fast);
+      await server().command('CONFIG', 'RESETSTAT');
+      await pushAll(fast, ['last']);
+      const stats = String(await server().command('INFO', 'commandstats'));
+      expect(/cmdstat_xrange:calls=(\d+)/.exec(stats)?.[1]).toBe('1');
+      expect(await slow.size()).toMatchObject({ ready: 301 });
+    });
+
+    test('is forgotten a part at a time where it is large', async () => {
+      const key = newKey();
+      await using queue = await open(key, { retain: 0 });
+      const large = { type: 'large', data: 'x'.repeat(200_000) };
+      for (let round = 0; round < 20; round++) await queue.push(large);
+      await drain(queue);
+      const lengths: number[] = [];
+      for (let round = 0; round < 5; round++) {
+        await queue.push({ type: 'next' });
+        lengths.push(await lengthOf(key));
+      }
+      // Six of them are more than a megabyte.
+      expect(lengths).toEqual([15, 10, 5, 4, 5]);
+      expect(await drain(queue)).toHaveLength(5);
+    });
+
     test('is what somebody holds, although it is trimmed from the stream', async () => {
       const key = newKey();
       await using queue = await open(key, { retain: 0, leaseMs: 300 });
@@ -258,8 +299,17 @@ describe.skipIf(notOurs !== undefined)(`a stream on ${offer.name}`, () => {
     await (await take(queue)).nack({ deadLetter: true, reason: 'a test' });
     expect(await queue.deadLetters.replay()).toBe(1);
     await queue.push({ type: 'later' });
-    expect((await drain(queue)).toSorted()).toEqual(['dies', 'later', 'lives']);
+    const deliveries = [await take(queue), await take(queue), await take(queue)];
+    expect(deliveries.map(({ event }) => event.type)).toEqual(['lives', 'dies', 'later']);
     expect(await drain(other)).toEqual(['dies', 'lives', 'later']);
+  });
+
+  test('replays a dead letter behind what is ready also to who takes all of it at once', async () => {
+    await using queue = await open(newKey());
+    await pushAll(queue, ['dies', 'lives', 'lives too']);
+    await (await take(queue)).nack({ deadLetter: true, reason: 'a test' });
+    expect(await queue.deadLetters.replay()).toBe(1);
+    expect(await drain(queue)).toEqual(['lives', 'lives too', 'dies']);
   });
 
   describe('rewind()', () => {

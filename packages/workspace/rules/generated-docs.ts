@@ -93,12 +93,17 @@ const otherSections: Readonly<Record<string, () => string>> = {
   'redis-not-in-url': () => notInUrl(redisType),
   'redis-errors': () => {
     const rows = redisFailures.map(({ signs, code, meaning }) => {
-      const shown = signs.map((sign) => `\`${sign.trim()}\``).join(' ');
+      const shown = signs.map((sign) => asCode(sign.trim())).join(' ');
       return `| ${shown} | \`${code}\` | ${meaning} |`;
     });
     return ['| The message begins with | Code | Meaning |', '| --- | --- | --- |', ...rows].join('\n');
   },
 };
+
+/** `text` as code, between marks that are not in it. */
+function asCode(text: string): string {
+  return text.includes('`') ? `\`\` ${text} \`\`` : `\`${text}\``;
+}
 
 /** Which options cannot be parameters of a URL. */
 function notInUrl({ options }: QueueType): string {

@@ -31,7 +31,10 @@ const coreLayers: readonly Layer[] = [
       'random.ts',
     ],
   },
-  { name: 'what travels', files: ['capabilities.ts', 'cloudevents.ts', 'event.ts', 'queue-option.ts'] },
+  {
+    name: 'what travels',
+    files: ['capabilities.ts', 'cloudevents.ts', 'event.ts', 'event-data.ts', 'event-time.ts', 'queue-option.ts'],
+  },
   { name: 'the contract of queues', files: ['queue.ts'] },
   { name: 'the contract of drivers', files: ['driver.ts'] },
   {

@@ -1,5 +1,5 @@
 // Compiled by types.test.ts and never run. Where an error is expected and there is none, the compiler says so.
-import { createDispatcher, type QueueEvent, type StandardSchema } from '@nq/core';
+import { createDispatcher, type MessageQueue, type QueueEvent, type StandardSchema } from '@nq/core';
 
 interface Orders {
   readonly 'order.created': { readonly total: number };
@@ -48,6 +48,20 @@ untyped.on('anything', (event) => {
   // @ts-expect-error -- unknown data has no members
   return event.data.total;
 });
+
+// A queue has the type of its data.
+declare const orders: MessageQueue<{ readonly total: number }>;
+void orders.push({ type: 'order.created', data: { total: 1 } });
+// @ts-expect-error -- the data is missing
+void orders.push({ type: 'order.created' });
+// @ts-expect-error -- the data is missing from one of them
+void orders.pushMany([{ type: 'order.created', data: { total: 1 } }, { type: 'order.created' }]);
+// @ts-expect-error -- total must be a number
+void orders.push({ type: 'order.created', data: { total: '1' } });
+declare const pings: MessageQueue<undefined>;
+void pings.push({ type: 'ping' });
+declare const anything: MessageQueue;
+void anything.push({ type: 'ping' });
 
 // What is passed on may be undefined: an optional key, an option of the caller's own options.
 export function forward(key: string | undefined, timeoutMs: number | undefined) {

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { checkHistory, type Expectations, showAnomaly } from '../../src/conformance/history/check-history.ts';
 import type { HistoryRecord } from '../../src/conformance/history/history.ts';
-import { a, cut, done, expectations, fixtures, push, settle } from './history-fixtures.ts';
+import { a, expectations, fixtures } from './history-fixtures.ts';
+import { cut, done, nothing, push, settle, taken } from './history-records.ts';
 
 const kinds = (history: readonly HistoryRecord[], changes: Partial<Expectations> = {}): string[] =>
   checkHistory(history, { ...expectations, ...changes }).anomalies.map(({ kind }) => kind);
@@ -24,7 +25,15 @@ describe('the verdict', () => {
   test('is sound for a history in which enough happened', () => {
     const { verdict: said, counts } = verdict(done('a', 0), { minimum: { stored: 1, acknowledged: 1 } });
     expect(said).toBe('sound');
-    expect(counts).toEqual({ stored: 1, uncertain: 0, handOuts: 1, redeliveries: 0, acknowledged: 1, cutsFelt: 0 });
+    expect(counts).toEqual({
+      stored: 1,
+      uncertain: 0,
+      handOuts: 1,
+      redeliveries: 0,
+      acknowledged: 1,
+      cutsFelt: 0,
+      ordered: 1,
+    });
   });
 
   test('is unknown for a history in which too little happened, and says what', () => {
@@ -51,6 +60,13 @@ describe('the verdict', () => {
     const felt = [push('a', 0, 4, 'unknown'), cut(2, 5)];
     const unfelt = [push('b', 6, 7, 'unknown'), cut(8, 9), ...done('c', 10)];
     expect(verdict([...felt, ...unfelt], {}).counts.cutsFelt).toBe(1);
+  });
+
+  test('counts what can be judged in its order: no pop that brought nothing may have had an earlier event', () => {
+    const history = [push('a', 0, 1), push('b', 2, 3), nothing(4, 9, 5), ...taken('b', 12), ...taken('a', 20)];
+    const ordered = (changes: Partial<Expectations>): number => verdict(history, changes).counts.ordered;
+    expect([5, 2].map((patienceMs) => ordered({ patienceMs }))).toEqual([1, 2]);
+    expect((['key', 'none'] as const).map((order) => ordered({ order }))).toEqual([2, 0]);
   });
 
   test('comes with a proof that people can read', () => {

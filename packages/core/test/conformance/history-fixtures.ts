@@ -1,12 +1,6 @@
 import type { Expectations } from '../../src/conformance/history/check-history.ts';
-import type {
-  CallOutcome,
-  CallRecord,
-  HistoryRecord,
-  PopRecord,
-  PushRecord,
-  SettleRecord,
-} from '../../src/conformance/history/history.ts';
+import type { HistoryRecord } from '../../src/conformance/history/history.ts';
+import { again, cut, done, incident, nothing, pop, push, settle, taken } from './history-records.ts';
 
 /** What the histories are judged by, if they say nothing else. */
 export const expectations: Expectations = {
@@ -17,71 +11,6 @@ export const expectations: Expectations = {
   patienceMs: 5000,
   drained: true,
 };
-
-/** A call from `began` to `ended`: both a place in the order of things, and milliseconds. */
-function call(began: number, ended: number, outcome: CallOutcome, connection: number): CallRecord {
-  const error = outcome === 'ok' ? '' : outcome === 'unknown' ? 'NQ_OUTCOME_UNKNOWN' : 'NQ_UNAVAILABLE';
-  return { by: `process ${connection}`, connection, began, ended, beganMs: began, endedMs: ended, outcome, error };
-}
-
-/** A push of `event`. */
-export function push(event: string, began: number, ended: number, outcome: CallOutcome = 'ok', key = 'k'): PushRecord {
-  return { ...call(began, ended, outcome, 0), kind: 'push', event, key };
-}
-
-interface PopOptions {
-  readonly attempt?: number;
-  readonly connection?: number;
-  readonly intact?: boolean;
-}
-
-/** A pop that brings `event`. Its hand-out has the number `began`. */
-function pop(event: string, began: number, ended: number, options: PopOptions = {}): PopRecord {
-  const { attempt = 1, connection = 1, intact = true } = options;
-  const handOut = { number: began, event, attempt, intact };
-  return { ...call(began, ended, 'ok', connection), kind: 'pop', timeoutMs: 5000, handOut };
-}
-
-/** A pop that brings nothing. */
-function nothing(began: number, ended: number, timeoutMs: number, connection = 1): PopRecord {
-  return { ...call(began, ended, 'ok', connection), kind: 'pop', timeoutMs, handOut: undefined };
-}
-
-/** A settlement of what `pop` brought. */
-export function settle(
-  kind: SettleRecord['kind'],
-  { handOut, connection }: PopRecord,
-  began: number,
-  ended: number,
-  outcome: CallOutcome = 'ok',
-): SettleRecord {
-  if (handOut === undefined) throw new Error('there is nothing to settle');
-  const { number, event } = handOut;
-  return { ...call(began, ended, outcome, connection), kind, handOut: number, event };
-}
-
-const incident = (kind: 'close' | 'crash', connection: number, began: number): HistoryRecord => ({
-  kind,
-  connection,
-  began,
-  ended: began + 1,
-  beganMs: began,
-  endedMs: began + 1,
-});
-/** A cut of all connections. */
-export const cut = (began: number, ended: number): HistoryRecord => ({
-  kind: 'cut',
-  began,
-  ended,
-  beganMs: began,
-  endedMs: ended,
-});
-
-/** A push, a pop and an ack of `event`, one after the other from `at` on. */
-export function done(event: string, at: number): HistoryRecord[] {
-  const popped = pop(event, at + 2, at + 3);
-  return [push(event, at, at + 1), popped, settle('ack', popped, at + 4, at + 5)];
-}
 
 /** Histories of a correct queue, and of one that is not, by what is wrong. */
 interface Fixture {
@@ -256,6 +185,43 @@ export const fixtures: Record<string, readonly Fixture[]> = {
       history: [push('a', 0, 1), push('b', 2, 3), ...taken('b', 10), ...taken('a', 20, 21, 2)],
     },
     {
+      what: 'a pop that brought nothing may have had it meanwhile',
+      history: [push('a', 0, 1), push('b', 2, 3), nothing(4, 9, 5), ...taken('b', 10), ...taken('a', 20)],
+    },
+    {
+      what: 'a pop that brought nothing may have had it, and held up its key',
+      history: [push('a', 0, 1), push('b', 2, 3), nothing(4, 9, 5), ...taken('b', 10), ...taken('a', 20)],
+      changes: { order: 'key' },
+      kinds: ['reorder'],
+    },
+    {
+      what: 'a pop that brought nothing came later',
+      history: [push('a', 0, 1), push('b', 2, 3), ...taken('b', 10), nothing(12, 17, 5), ...taken('a', 20)],
+      kinds: ['reorder'],
+    },
+    {
+      what: 'a pop that brought nothing has long given back what it had',
+      history: [
+        nothing(0, 9, 5),
+        push('a', 6000, 6001),
+        push('b', 6002, 6003),
+        ...taken('b', 6010),
+        ...taken('a', 6020),
+      ],
+      kinds: ['reorder'],
+    },
+    {
+      what: 'a pop that brought nothing has crashed',
+      history: [
+        push('a', 0, 1),
+        push('b', 2, 3),
+        { ...nothing(4, Infinity, 5), outcome: 'unknown' },
+        ...taken('b', 10),
+        ...taken('a', 20),
+      ],
+      kinds: ['reorder'],
+    },
+    {
       what: 'they have different keys',
       history: [push('a', 0, 1, 'ok', 'one'), push('b', 2, 3, 'ok', 'two'), ...taken('b', 10), ...taken('a', 20)],
       changes: { order: 'key' },
@@ -311,6 +277,33 @@ export const fixtures: Record<string, readonly Fixture[]> = {
         ...taken('c', 30),
         ...taken('a', 230, 231, 2),
       ],
+    },
+    {
+      what: 'a pop that brought nothing may have made room, and given back what it had',
+      history: [
+        push('a', 0, 1),
+        push('b', 2, 3),
+        nothing(2, 5, 3),
+        push('c', 6, 7),
+        ...taken('a', 10),
+        ...taken('b', 20),
+        ...taken('c', 30),
+      ],
+    },
+    {
+      what: 'one more than a pop that brought nothing may have made room for',
+      history: [
+        push('a', 0, 1),
+        push('b', 2, 3),
+        nothing(2, 5, 3),
+        push('c', 6, 7),
+        push('d', 8, 9),
+        ...taken('a', 10),
+        ...taken('b', 20),
+        ...taken('c', 30),
+        ...taken('d', 40),
+      ],
+      kinds: ['over-capacity'],
     },
     {
       what: 'more than fit',
@@ -377,15 +370,3 @@ export const fixtures: Record<string, readonly Fixture[]> = {
     },
   ],
 };
-
-/** `event` is handed out once more, to another consumer, which acknowledges it. */
-function again(event: string, at: number, connection = 2): HistoryRecord[] {
-  const popped = pop(event, at, at + 1, { attempt: connection, connection });
-  return [popped, settle('ack', popped, at + 2, at + 3)];
-}
-
-function taken(event: string, began: number, ended = began + 1, attempt = 1): HistoryRecord[] {
-  // A hand-out has the number of its pop: those of two consumers at once must differ.
-  const popped = pop(event, began + (ended - began > 1 ? 0.5 : 0), ended, { attempt });
-  return [popped, settle('ack', popped, ended + 1, ended + 2)];
-}

@@ -31,7 +31,7 @@ export const listOpen = openScript(
   'list',
   `
 for _, group in ipairs(redis.call('ZRANGE', groups, 0, -1)) do
-  look(base .. group .. ':', {'held', 'delayed', 'returned', 'replayed', 'dead'})
+  look(base .. group .. ':', {'leases', 'delayed', 'returned', 'replayed', 'dead'})
 end
 `,
   '',
@@ -45,7 +45,7 @@ end
  */
 export const streamOpen = openScript(
   'stream',
-  `look(base, {'staged', 'held', 'delayed', 'dead'})`,
+  `look(base, {'staged', 'leases', 'delayed', 'dead'})`,
   `
 local group, start = ARGV[1], ARGV[2]
 if not redis.call('ZSCORE', groups, group) then redis.call('ZADD', groups, 0, group) end

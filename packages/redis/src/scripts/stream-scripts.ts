@@ -1,13 +1,25 @@
 import { defineScript } from '../script.ts';
 import { consumeScript } from './consume.ts';
 import { lettersScript } from './letters.ts';
-import { countOver, inChunks, readLease, rememberNumber, serverTime } from './lua-parts.ts';
+import { batches, countLeases, inChunks, leaseNames, rememberNumber, serverTime, settle } from './lua-parts.ts';
 
 /** `readId(text)`: the two numbers of an id of a stream, the second 0 where there is none. */
 const readId = `
 local function readId(text)
   local ms, sequence = string.match(text, '^(%d+)-?(%d*)$')
   return tonumber(ms), tonumber(sequence) or 0
+end
+`;
+
+/** `isBefore(id, other)`: of two ids, digit by digit, for the numbers of Lua are not exact. */
+const isBefore = `
+local function isLess(digits, others)
+  return #digits < #others or (#digits == #others and digits < others)
+end
+local function isBefore(id, other)
+  local ms, sequence = string.match(id, '^(%d+)-(%d+)$')
+  local otherMs, otherSequence = string.match(other, '^(%d+)-(%d+)$')
+  return isLess(ms, otherMs) or (ms == otherMs and isLess(sequence, otherSequence))
 end
 `;
 
@@ -31,6 +43,16 @@ local function infoOf(reply)
 end
 `;
 
+/** `groupNamed(name)`: a group as XINFO tells it; `nil` if there is none, or no stream. */
+const groupNamed = `
+local function groupNamed(name)
+  for _, reply in ipairs(redis.call('EXISTS', stream) == 1 and redis.call('XINFO', 'GROUPS', stream) or {}) do
+    local info = infoOf(reply)
+    if info.name == name then return info end
+  end
+end
+`;
+
 /**
  * `unread(group, most)`: how many entries `group`, as XINFO GROUPS tells it, has not been given yet. Redis knows unless
  * entries were deleted, the group was set to somewhere else, or the server is older than 7: then they are counted, up to
@@ -48,8 +70,8 @@ end
  *
  * The slowest group decides: what it has not been given yet, what was given back to it, and what it delays. A stream
  * without any group is counted whole. Trimmed are entries that every group has been given, as far as there are more than
- * are to be kept for a replay; a tenth more than that is left, so that it need not be done at each push, and no push trims
- * more than 1,000.
+ * are to be kept for a replay; a tenth more than that is left, so that it need not be done at each push. No push trims more
+ * than 1,000, or than a megabyte and twice what it brings, for they are read to be counted.
  *
  * - KEYS: memory of the producer, stream, and what the keys of every group begin with
  * - ARGV: request number, how long the memory is kept in ms, capacity (0: no limit), how many entries to keep, then the
@@ -59,7 +81,7 @@ end
 export const streamPush = defineScript(`
 local memory, stream, base = KEYS[1], KEYS[2], KEYS[3]
 local capacity, keep, mostTrimmed = tonumber(ARGV[3]), tonumber(ARGV[4]), 1000
-${rememberNumber}${readId}${infoOf}${countUnread}
+${rememberNumber}${infoOf}${countUnread}${batches}${isBefore}
 if known then return known end
 local count = #ARGV - 4
 local length = redis.call('XLEN', stream)
@@ -83,14 +105,27 @@ end
 local excess = length - keep
 if excess > keep / 10 and #groups > 0 then
   -- No group needs what comes before the first entry that is pending, or up to the last one that it was given.
-  local least = math.min(excess, mostTrimmed)
+  local last, upTo
   for _, group in ipairs(groups) do
-    local upTo = group['last-delivered-id']
-    if group.pending > 0 then upTo = '(' .. redis.call('XPENDING', stream, group.name)[2] end
-    least = math.min(least, #redis.call('XRANGE', stream, '-', upTo, 'COUNT', least))
-    if least == 0 then break end
+    local id, isPending = group['last-delivered-id'], false
+    local pending = group.pending > 0 and redis.call('XPENDING', stream, group.name)[2]
+    if pending and not isBefore(id, pending) then id, isPending = pending, true end
+    if not last or isBefore(id, last) or (id == last and isPending) then
+      last, upTo = id, isPending and '(' .. id or id
+    end
   end
-  if least > 0 then redis.call('XTRIM', stream, 'MAXLEN', '=', length - least) end
+  local needless, from = newBatch(math.min(excess, mostTrimmed)), '-'
+  -- More than comes, or it would never end.
+  for at = 5, 4 + count do needless.size = needless.size - 2 * #ARGV[at] end
+  fill(needless, function(_, most)
+    local entries = redis.call('XRANGE', stream, from, upTo, 'COUNT', most)
+    if #entries > 0 then from = '(' .. entries[#entries][1] end
+    for place, entry in ipairs(entries) do
+      entries[place] = #entry[2] == 2 and entry[2][2] or table.concat(entry[2])
+    end
+    return entries
+  end)
+  if #needless > 0 then redis.call('XTRIM', stream, 'MAXLEN', '=', length - #needless) end
 end
 
 for at = 5, 4 + count do redis.call('XADD', stream, '*', 'd', ARGV[at]) end
@@ -104,35 +139,29 @@ return count
  *
  * Entries are read without being left pending: what was handed out is held here, with its lease. Only what has woken
  * somebody is pending, with the consumer `staged`, until the next claim of whoever takes it. What is given back comes
- * before everything that was pushed later, in the order of the ids. What is replayed comes behind what was there then, of
- * which each has the last id in front, or when nothing else is there: what it is to come behind may have been deleted.
+ * before everything that was pushed later, in the order of the ids. What is replayed notes the last id of the stream at that
+ * moment, and comes once the group has read that far; or when nothing else is there, for that entry may be deleted.
  */
 export const streamConsume = consumeScript({
   keys: ['stream', 'returned', 'replayed', 'groupKey'],
   lua: `
--- A rewind forgets what is held.
-local leasesTell = false
 local group = string.match(groupKey, '([^:]*):$')
-${readId}${infoOf}${partsOfRecord}
+${readId}${infoOf}${groupNamed}${partsOfRecord}
 local function elementOf(record)
   local _, element = partsOf(record)
   return element
-end
-local function elementsOf(records)
-  for place = 1, #records do records[place] = records[place] and elementOf(records[place]) end
-  return records
 end
 local function counted(record)
   local id, element, wasReplayed = partsOf(record)
   return (wasReplayed and '>' or '') .. id .. ' ' .. handedOut(element)
 end
-local function giveBack(records, fields)
+local function giveBack(records, names)
   local members = {}
   for place, record in ipairs(records) do
     local ms, sequence = readId((partsOf(record)))
     members[#members + 1] = 0
     -- All have the same score, so they are in the order of their bytes.
-    members[#members + 1] = string.format('%015.0f-%012.0f %s ', ms, sequence, fields[place]) .. record
+    members[#members + 1] = string.format('%015.0f-%012.0f %s ', ms, sequence, names[place]) .. record
   end
   inChunks('ZADD', returned, members, 1, #members)
 end
@@ -154,13 +183,7 @@ local function recordOf(entry)
   -- Somebody else's, which is no event.
   return entry[1] .. ' ' .. table.concat(fields, '\\n')
 end
-local function ownGroup()
-  for _, reply in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
-    local info = infoOf(reply)
-    if info.name == group then return info end
-  end
-  return {['last-delivered-id'] = '0-0'}
-end
+local function ownGroup() return groupNamed(group) or {['last-delivered-id'] = '0-0'} end
 -- Of an entry that is left pending, Redis 7 does not tell its replicas, nor its file, that it was read (redis/redis#12898):
 -- whoever goes on from there would take the queue for fuller than it is, and in the end for full.
 local function tellCount(hasWoken, hasAll)
@@ -174,11 +197,13 @@ local function tellCount(hasWoken, hasAll)
   end
   redis.call('XGROUP', 'SETID', stream, group, info['last-delivered-id'], 'ENTRIESREAD', count)
 end
-local function take(batch, hold)
+local function take(max, startLease)
   -- A stream gives an entry once: what could not be held must not be read.
   redis.call('ZADD', leases, 'XX', 0, '')
-  redis.call('HSET', held, '', '')
-  redis.call('HDEL', held, '')
+  redis.call('DEL', held)
+  redis.call('RPUSH', held, '')
+  redis.call('DEL', held)
+  local batch = newBatch(max)
   local fromReturned = fill(batch, function(from, count)
     local records = redis.call('ZRANGE', returned, from, from + count - 1)
     for place, member in ipairs(records) do records[place] = string.match(member, '^%S+ %S+ (.*)$') or member end
@@ -219,11 +244,12 @@ local function take(batch, hold)
       return redis.call('LRANGE', replayed, before + from, before + from + count - 1)
     end)
   end
-  hold(batch)
+  if #batch > 0 then inChunks('RPUSH', startLease(#batch), batch, 1, #batch) end
   if fromReturned > 0 then redis.call('ZREMRANGEBYRANK', returned, 0, fromReturned - 1) end
   if #woke > 0 then redis.call('XACK', stream, group, unpack(woke)) end
   if fromReplayed > 0 then redis.call('LTRIM', replayed, fromReplayed, -1) end
   if #woke > 0 or hasAll then tellCount(#woke > 0, hasAll) end
+  return #batch
 end
 `,
 });
@@ -232,34 +258,30 @@ end
  * Counts what a group has before it, as a pop would find it. Writes nothing. Where Redis does not know how many entries
  * are unread, up to 10,000 are counted.
  *
- * - KEYS: held, leases, delayed, stream, returned, replayed, groupKey
+ * - KEYS: what the keys of lists that are held begin with, leases, delayed, stream, returned, replayed, groupKey
  * - Answers: as for a list.
  */
 export const streamSize = defineScript(`
 local held, leases, delayed, stream, returned, replayed, groupKey = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local name = string.match(groupKey, '([^:]*):$')
-${serverTime}${infoOf}${countUnread}${readLease}
+${serverTime}${infoOf}${groupNamed}${countUnread}${leaseNames}
 local time = now()
-${countOver}
+${countLeases}
 local waits, oldest = 0, redis.call('ZRANGE', returned, 0, 0)[1]
 oldest = oldest and string.match(oldest, '^%S+ %S+ %S+ (.*)$') or ''
-if redis.call('EXISTS', stream) == 1 then
-  for _, reply in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
-    local group = infoOf(reply)
-    if group.name == name then
-      local count = unread(group, 10000)
-      if count == 10000 and not group.lag then exact = 0 end
-      waits = count + group.pending
-      if oldest == '' then
-        local entry = redis.call('XRANGE', stream, '(' .. group['last-delivered-id'], '+', 'COUNT', 1)[1]
-        if entry and entry[2][1] == 'd' then oldest = entry[2][2] end
-      end
-    end
+local group = groupNamed(name)
+if group then
+  local count = unread(group, 10000)
+  if count == 10000 and not group.lag then exact = 0 end
+  waits = count + group.pending
+  if oldest == '' then
+    local entry = redis.call('XRANGE', stream, '(' .. group['last-delivered-id'], '+', 'COUNT', 1)[1]
+    if entry and entry[2][1] == 'd' then oldest = entry[2][2] end
   end
 end
 return {
   waits + redis.call('ZCARD', returned) + redis.call('LLEN', replayed) + due + back,
-  redis.call('HLEN', held) - back,
+  inFlight,
   redis.call('ZCARD', delayed) - due,
   exact,
   time,
@@ -284,21 +306,17 @@ end
  * back is forgotten where it comes again: whoever holds it has lost it. It is left where it is older, no longer in the
  * stream, or was replayed, for it would be lost.
  *
- * - KEYS: memory of the requests, held, delayed, stream, returned, groupKey
+ * - KEYS: memory of the requests, what the keys of lists that are held begin with, leases, delayed, stream, returned, groupKey
  * - ARGV: request number, how long the memory is kept in ms, the two numbers of the id of the entry that comes first
  */
 export const streamRewind = defineScript(`
-local memory, held, delayed, stream, returned, groupKey = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local memory, held, leases, delayed, stream, returned, groupKey = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local group = string.match(groupKey, '([^:]*):$')
 local ms, sequence = tonumber(ARGV[3]), tonumber(ARGV[4])
-${rememberNumber}${readId}${infoOf}${partsOfRecord}${inChunks}
+${rememberNumber}${readId}${infoOf}${groupNamed}${partsOfRecord}${inChunks}${leaseNames}${settle}
 if known then return known end
 -- Somebody may have deleted the stream, or the group. What fails without it must not do so when something is gone already.
-local hasGroup = false
-for _, reply in ipairs(redis.call('EXISTS', stream) == 1 and redis.call('XINFO', 'GROUPS', stream) or {}) do
-  hasGroup = hasGroup or infoOf(reply).name == group
-end
-if not hasGroup then redis.call('XGROUP', 'CREATE', stream, group, '0', 'MKSTREAM') end
+if not groupNamed(group) then redis.call('XGROUP', 'CREATE', stream, group, '0', 'MKSTREAM') end
 local function comesAgain(record)
   local id, _, wasReplayed = partsOf(record)
   if wasReplayed then return false end
@@ -312,12 +330,17 @@ for _, member in ipairs(redis.call('ZRANGE', returned, 0, -1)) do
   if comesAgain(string.match(member, '^%S+ %S+ (.*)$') or member) then gone[#gone + 1] = member end
 end
 inChunks('ZREM', returned, gone, 1, #gone)
-gone = {}
-local flat = redis.call('HGETALL', held)
-for at = 1, #flat, 2 do
-  if comesAgain(flat[at + 1]) then gone[#gone + 1] = flat[at] end
+local ended = {}
+for _, lease in ipairs(redis.call('ZRANGE', leases, 0, -1)) do
+  local name, count, places = openOf(lease)
+  local left = 0
+  for _, place in ipairs(places) do
+    if comesAgain(redis.call('LINDEX', held .. name, place)) then settleLater(name, count, place) else left = left + 1 end
+  end
+  if left == 0 then ended[#ended + 1] = lease end
 end
-inChunks('HDEL', held, gone, 1, #gone)
+settleThem()
+inChunks('ZREM', leases, ended, 1, #ended)
 gone = {}
 for _, member in ipairs(redis.call('ZRANGE', delayed, 0, -1)) do
   if comesAgain(string.match(member, '^%S+ (.*)$') or member) then gone[#gone + 1] = member end

@@ -118,11 +118,21 @@ export async function countsOf(server: TestRedis, queueKey: string): Promise<Cou
   return {
     ready: await count('LLEN', ''),
     staged: await count('LLEN', 'staged'),
-    held: await count('HLEN', 'held'),
+    held: await countHeld(server, `{${queueKey}}:nq:`),
     leases: await count('ZCARD', 'leases'),
     delayed: await count('ZCARD', 'delayed'),
     dead: await count('LLEN', 'dead'),
   };
+}
+
+/** Counts what is in flight of what is kept under names that begin with `base`. */
+export async function countHeld(server: TestRedis, base: string): Promise<number> {
+  let held = 0;
+  for (const key of (await server.command('KEYS', `${base}held:*`)) as string[]) {
+    if (key.endsWith(':settled')) held -= Number(await server.command('SCARD', key));
+    else held += Number(await server.command('LLEN', key));
+  }
+  return held;
 }
 
 /** {@link Counts} of nothing. */

@@ -6,6 +6,7 @@ import { testConformance } from '@nq/core/conformance/vitest';
 import { Link, redisVersions, type RedisVersion, type TestRedis } from 'nq-testbed';
 import { describe, test } from 'vitest';
 import { redisQueue, type RedisQueueOptions } from '../../src/index.ts';
+import { countHeld } from './queue.ts';
 
 /** What a harness opens its queues with, besides where they are. */
 export interface HarnessOptions extends Omit<RedisQueueOptions, 'queueKey' | 'addr' | 'url'> {
@@ -76,8 +77,9 @@ async function namespaceOf(
   await prepare?.(server, queueKey);
   const base = `{${queueKey}}:nq:`;
   const common = {
-    // The rules cut connections and wait for what calls say then: each of them takes as long as this.
-    requestTimeoutMs: 750,
+    // The rules cut connections and wait for what calls say then: each of them takes as long as this. With half of it, a busy
+    // machine was taken for an outage.
+    requestTimeoutMs: 1500,
     ...options,
     queueKey,
     ...(options.mode === 'stream' ? { group: 'default' } : {}),
@@ -127,7 +129,7 @@ async function namespaceOf(
 async function inspectList(server: TestRedis, queueKey: string, base: string): Promise<Inspection> {
   return {
     ready: (await count(server, 'LLEN', queueKey)) + (await count(server, 'LLEN', `${base}staged`)),
-    inFlight: await count(server, 'HLEN', `${base}held`),
+    inFlight: await countHeld(server, base),
     delayed: await count(server, 'ZCARD', `${base}delayed`),
     deadLetters: await count(server, 'LLEN', `${base}dead`),
   };
@@ -143,7 +145,7 @@ async function inspectStream(server: TestRedis, queueKey: string, base: string):
   const back = (await count(server, 'ZCARD', `${own}returned`)) + (await count(server, 'LLEN', `${own}replayed`));
   return {
     ready: unread.length + Number(group[group.indexOf('pending') + 1]) + back,
-    inFlight: await count(server, 'HLEN', `${own}held`),
+    inFlight: await countHeld(server, own),
     delayed: await count(server, 'ZCARD', `${own}delayed`),
     deadLetters: await count(server, 'LLEN', `${own}dead`),
   };

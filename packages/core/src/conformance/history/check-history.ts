@@ -38,6 +38,8 @@ export interface HistoryCounts {
   readonly acknowledged: number;
   /** Cuts during which a call failed. */
   readonly cutsFelt: number;
+  /** First deliveries whose place in the order can be judged: no pop that brought nothing may have had an earlier event. */
+  readonly ordered: number;
 }
 
 /** What the history is judged by. */
@@ -48,7 +50,10 @@ export interface Expectations {
   readonly leaseMs: number | false;
   /** How many ready and delayed events fit; `Infinity` if nobody counts. */
   readonly capacity: number;
-  /** How long what must happen may take, in milliseconds: an empty answer after a shorter wait proves nothing. */
+  /**
+   * How long what must happen may take, in milliseconds: an empty answer after a shorter wait proves nothing, and what was
+   * taken for a pop that brought nothing may be away for so long after it.
+   */
   readonly patienceMs: number;
   /** Whether it is certain that the queue was empty at the end: only then is something lost that did not come. */
   readonly drained: boolean;
@@ -81,7 +86,7 @@ export function checkHistory(history: readonly HistoryRecord[], expectations: Ex
     usesAfterClose,
   ];
   const anomalies = checks.flatMap((check) => check(index, expectations));
-  const counts = countsOf(index);
+  const counts = countsOf(index, expectations);
   const missing = Object.entries(expectations.minimum ?? {}).flatMap(([name, least]) => {
     const count = counts[name as keyof HistoryCounts];
     return count < least ? [`${name} was ${count}, at least ${least} are needed`] : [];
@@ -96,7 +101,8 @@ export function showAnomaly({ kind, observed, witness }: Anomaly): string {
   return `${kind}: ${observed} [${witness.map(showRecord).join(' | ')}]`;
 }
 
-function countsOf({ pushes, handedOut, calls, cuts, settlements }: HistoryIndex): HistoryCounts {
+function countsOf(index: HistoryIndex, expectations: Expectations): HistoryCounts {
+  const { pushes, handedOut, calls, cuts, settlements } = index;
   const pushed = [...pushes.values()];
   const handOuts = [...handedOut.values()].reduce((sum, { length }) => sum + length, 0);
   return {
@@ -108,7 +114,30 @@ function countsOf({ pushes, handedOut, calls, cuts, settlements }: HistoryIndex)
     cutsFelt: cuts.filter((cut) =>
       calls.some((call) => call.outcome !== 'ok' && call.began < cut.ended && call.ended > cut.began),
     ).length,
+    ordered: pushed.filter((push) => {
+      const first = index.firstOf(push.event);
+      return push.outcome === 'ok' && first !== undefined && isOrdered(index, { push, first }, expectations);
+    }).length,
   };
+}
+
+/** An event that was accepted, and its first handing-out. */
+interface Arrival {
+  readonly push: PushRecord;
+  readonly first: SeenHandOut;
+}
+
+/** Whether no pop that brought nothing can have had an earlier event when this one was handed out for the first time. */
+function isOrdered(
+  index: HistoryIndex,
+  { push, first: { pop } }: Arrival,
+  { order, patienceMs }: Expectations,
+): boolean {
+  // What is away of a key holds up those behind it.
+  if (order !== 'fifo') return order === 'key';
+  // However long the pop had waited, it was not handed out before it was pushed.
+  const beganMs = Math.max(pop.beganMs, push.beganMs);
+  return index.mayBeAway({ ended: pop.ended, beganMs }, patienceMs) === 0;
 }
 
 function hangs({ calls }: HistoryIndex): Anomaly[] {
@@ -243,11 +272,13 @@ function isHeldDuring(
 
 /**
  * First deliveries that came against the order of the pushes: a push had resolved before another was called, and the event
- * of the other was there before the event of the first was even asked for. A sweep: n log n.
+ * of the other was there before the event of the first was even asked for; and no pop that brought nothing can have had
+ * the first meanwhile. A sweep: n log n.
  */
-function reorders(index: HistoryIndex, { order }: Expectations): Anomaly[] {
+function reorders(index: HistoryIndex, expectations: Expectations): Anomaly[] {
+  const { order } = expectations;
   if (order === 'none') return [];
-  const lanes = new Map<string | undefined, { readonly push: PushRecord; readonly first: SeenHandOut }[]>();
+  const lanes = new Map<string | undefined, Arrival[]>();
   for (const push of index.pushes.values()) {
     const first = index.firstOf(push.event);
     if (push.outcome !== 'ok' || first === undefined) continue;
@@ -258,23 +289,28 @@ function reorders(index: HistoryIndex, { order }: Expectations): Anomaly[] {
     const byCall = lane.toSorted((a, b) => a.push.began - b.push.began);
     const byAnswer = lane.toSorted((a, b) => a.push.ended - b.push.ended);
     let next = 0;
-    let latest: (typeof lane)[number] | undefined;
+    let latest: Arrival | undefined;
     for (const later of byCall) {
       for (; next < byAnswer.length; next++) {
-        const earlier = byAnswer[next] as (typeof lane)[number];
+        const earlier = byAnswer[next] as Arrival;
         if (earlier.push.ended >= later.push.began) break;
         if (latest === undefined || earlier.first.pop.began > latest.first.pop.began) latest = earlier;
       }
-      if (latest === undefined || later.first.pop.ended >= latest.first.pop.began) continue;
+      const { pop } = later.first;
+      if (latest === undefined || pop.ended >= latest.first.pop.began) continue;
+      if (!isOrdered(index, later, expectations)) continue;
       const observed = `${later.push.event} came out before ${latest.push.event}, which was pushed before it`;
-      return [{ kind: 'reorder', observed, witness: [latest.push, later.push, later.first.pop, latest.first.pop] }];
+      return [{ kind: 'reorder', observed, witness: [latest.push, later.push, pop, latest.first.pop] }];
     }
     return [];
   });
 }
 
-/** More events in the queue than fit, counted are only those that were certainly there: accepted, and never handed out. */
-function overCapacity(index: HistoryIndex, { capacity }: Expectations): Anomaly[] {
+/**
+ * More events in the queue than fit: counted are only those that were certainly there, accepted and never handed out, and
+ * that no pop which brought nothing can have had when one of them was stored.
+ */
+function overCapacity(index: HistoryIndex, { capacity, patienceMs }: Expectations): Anomaly[] {
   if (capacity === Infinity) return [];
   const steps = [...index.pushes.values()].flatMap((push) => {
     const first = index.firstOf(push.event);
@@ -288,6 +324,8 @@ function overCapacity(index: HistoryIndex, { capacity }: Expectations): Anomaly[
   for (const { push } of steps.sort((a, b) => a.at - b.at)) {
     inside += push === undefined ? -1 : 1;
     if (push === undefined || inside <= capacity) continue;
+    // What is away makes room for others, and then comes back.
+    if (inside <= capacity + index.mayBeAway(push, patienceMs)) continue;
     const observed = `${inside} events were in the queue at once, ${capacity} fit`;
     return [{ kind: 'over-capacity', observed, witness: [push] }];
   }

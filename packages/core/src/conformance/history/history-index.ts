@@ -7,6 +7,7 @@ import type {
   PopRecord,
   PushRecord,
   SettleRecord,
+  Span,
 } from './history.ts';
 
 /** A hand-out, and the call that brought it. */
@@ -18,6 +19,8 @@ export interface SeenHandOut extends HandOut {
 export class HistoryIndex {
   readonly pushes = new Map<string, PushRecord>();
   readonly pops: PopRecord[] = [];
+  /** Pops that have ended, and brought nothing. */
+  readonly emptyPops: PopRecord[] = [];
   readonly cuts: CutRecord[] = [];
   readonly ends: EndRecord[] = [];
   readonly calls: CallRecord[] = [];
@@ -48,6 +51,15 @@ export class HistoryIndex {
     return this.handOutsOf(event).find(({ attempt }) => attempt === 1);
   }
 
+  /**
+   * How many events may have been away during a span without anybody having seen them: a pop that brings nothing, because
+   * its time or its connection has ended, may have taken one all the same, which comes back as if it had not been handed
+   * out, `patienceMs` later at the most. What a crash takes along comes back with another attempt.
+   */
+  mayBeAway({ ended, beganMs }: Pick<Span, 'ended' | 'beganMs'>, patienceMs: number): number {
+    return this.emptyPops.filter((pop) => pop.began < ended && pop.endedMs + patienceMs >= beganMs).length;
+  }
+
   settlementsOf({ number }: HandOut): readonly SettleRecord[] {
     return this.#settlementsOf.get(number) ?? [];
   }
@@ -66,7 +78,9 @@ export class HistoryIndex {
       case 'pop':
         this.pops.push(record);
         this.calls.push(record);
-        if (record.handOut !== undefined) {
+        if (record.handOut === undefined) {
+          if (record.ended !== Infinity) this.emptyPops.push(record);
+        } else {
           append(this.#handOuts, record.handOut.event, { ...record.handOut, pop: record });
         }
         break;

@@ -214,5 +214,6 @@ export const pushWaitingRules: readonly Rule[] = [
 
 /** With what a push may reject that ran out of time. */
 function outOfTime({ capabilities }: Trial, code: NqErrorCode): readonly NqErrorCode[] {
-  return capabilities.definiteTimeout ? [code] : [code, 'NQ_OUTCOME_UNKNOWN'];
+  // What waits behind a request that has no answer may be told so: it is not stored either.
+  return capabilities.definiteTimeout ? [code] : [code, 'NQ_OUTCOME_UNKNOWN', 'NQ_UNAVAILABLE'];
 }
