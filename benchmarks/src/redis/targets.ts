@@ -24,6 +24,8 @@ const dispatcher = 'consume, nq dispatcher';
 const labels = { [consume]: 'pop + ack, 100 concurrent', [dispatcher]: 'dispatcher, 100 workers' } as const;
 const rawPush = 'push, ioredis, one at a time';
 const rawPop = 'consume, ioredis, one at a time';
+const [bareLpush, barePush] = ['ioredis alone, LPUSH of 100 elements', 'push, ioredis, batches of 100'];
+const [bareRpop, barePop] = ['ioredis alone, RPOP of 100 elements', 'consume, ioredis, batches of 100'];
 
 export const redisTargets: readonly Target[] = [
   faster('1', 'push, 100 concurrent ÷ awaited LPUSH', `${push}, 100 concurrent`, rawPush, 10),
@@ -49,18 +51,10 @@ export const redisTargets: readonly Target[] = [
     unit: 'B',
   },
   // What no queue on this client can do better: nothing but the command, and nothing acknowledged.
-  faster(
-    '',
-    'ioredis alone, LPUSH of 100 elements ÷ BullMQ, 100 concurrent',
-    'push, ioredis, batches of 100',
-    'push, BullMQ, 100 concurrent',
-  ),
-  faster(
-    '',
-    'ioredis alone, RPOP of 100 elements ÷ BullMQ, 100 concurrent',
-    'consume, ioredis, batches of 100',
-    'consume, BullMQ, 100 concurrent',
-  ),
+  faster('', `${bareLpush} ÷ BullMQ, 100 concurrent`, barePush, 'push, BullMQ, 100 concurrent'),
+  faster('', `push, 100 concurrent ÷ ${bareLpush}`, `${push}, 100 concurrent`, barePush),
+  faster('', `${bareRpop} ÷ BullMQ, 100 concurrent`, barePop, 'consume, BullMQ, 100 concurrent'),
+  faster('', `pop + ack, 100 concurrent ÷ ${bareRpop}`, `${consume}, 100 concurrent`, barePop),
   faster('', 'push, one at a time ÷ BullMQ', `${push}, one at a time`, 'push, BullMQ, one at a time'),
   faster('', 'push, one at a time ÷ bee-queue', `${push}, one at a time`, 'push, bee-queue, one at a time'),
   faster('', 'push, batches of 100 ÷ BullMQ', `${push}, batches of 100`, 'push, BullMQ, batches of 100'),

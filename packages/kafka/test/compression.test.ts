@@ -79,7 +79,9 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`compression on ${of
 
   test('that makes an answer much larger than it looks is read, all of it', { timeout: 60_000 }, async () => {
     const topic = newTopic();
-    await using queue = await openQueue(server, { topic, createTopic: { partitions: 2, replicationFactor: 1 } });
+    // To unpack it takes seconds on a busy machine, in which no heartbeat is sent.
+    const options = { topic, createTopic: { partitions: 2, replicationFactor: 1 }, sessionTimeoutMs: 30_000 };
+    await using queue = await openQueue(server, options);
     const producer = kafka.producer({ allowAutoTopicCreation: false });
     await producer.connect();
     const large = 'x'.repeat(1_000_000);

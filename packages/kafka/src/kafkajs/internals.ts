@@ -129,7 +129,7 @@ interface ConnectionMessage {
 
 export interface Connection {
   readonly requestQueue: RequestQueue;
-  readonly socket?: Socket | null;
+  socket?: Socket | null | undefined;
   readonly host: string;
   readonly port: number;
   /** What TLS is spoken with, if it is. */
@@ -143,6 +143,7 @@ export interface Connection {
     readonly onConnect: () => void;
   }) => Socket;
   connect(): Promise<unknown>;
+  disconnect(): Promise<unknown>;
   send(message: ConnectionMessage): Promise<unknown>;
 }
 
@@ -270,6 +271,7 @@ export function createCluster(kafka: Kafka, options: object): Cluster {
     passRequests(connections);
     guardFrames(connections);
     connectOnce(connections);
+    endOnce(connections);
     noteRefusals(connections);
     // kafkajs makes new ones for a broker that it has given up, and has no more of the old ones then.
     const others = connectionsIn(cluster).map((connection) => new WeakRef(connection));
@@ -313,6 +315,20 @@ function connectOnce({ pool }: ConnectionPool): void {
         connecting = undefined;
       });
       return connecting;
+    };
+  }
+}
+
+/**
+ * kafkajs ends all connections to a broker whenever one of them cannot be made, and each time leaves a listener on those that
+ * are closed already.
+ */
+function endOnce({ pool }: ConnectionPool): void {
+  for (const connection of pool) {
+    const disconnect = connection.disconnect.bind(connection);
+    connection.disconnect = () => {
+      if (connection.socket?.destroyed === true) connection.socket = undefined;
+      return disconnect();
     };
   }
 }
