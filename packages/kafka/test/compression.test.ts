@@ -79,7 +79,7 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`compression on ${of
 
   test('that makes an answer much larger than it looks is read, all of it', { timeout: 60_000 }, async () => {
     const topic = newTopic();
-    // To unpack it takes seconds on a busy machine, in which no heartbeat is sent.
+    // Reading it may keep a busy machine from its heartbeats for longer than the session of the other tests.
     const options = { topic, createTopic: { partitions: 2, replicationFactor: 1 }, sessionTimeoutMs: 30_000 };
     await using queue = await openQueue(server, options);
     const producer = kafka.producer({ allowAutoTopicCreation: false });

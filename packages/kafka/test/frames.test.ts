@@ -78,3 +78,14 @@ describe('an answer', () => {
     connection.socket?.destroy();
   });
 });
+
+describe('a connection that has ended', () => {
+  test('keeps no listener of those who end it again', async () => {
+    await using server = await speaker((client) => client.resetAndDestroy());
+    const connection = (await connectionsTo(server.port)).pool[0];
+    await expect(ask(connection)).rejects.toThrow(/ECONNRESET/);
+    for (let times = 0; times < 20; times++) await connection.disconnect();
+    // What waits for a connection to be made, which this one never will be.
+    expect(connection.socket?.listenerCount('connect')).toBeLessThan(3);
+  });
+});

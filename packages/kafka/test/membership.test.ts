@@ -5,7 +5,11 @@ import { newTopic, openQueue, take } from './support/queue.ts';
 import { names, useWatchedKafka } from './support/watched-kafka.ts';
 
 const offer = await kafkaOffer();
-const [listOffsets, join, heartbeat, sync] = [2, 11, 12, 14];
+const [listOffsets, findCoordinator, join, heartbeat, sync] = [2, 10, 11, 12, 14];
+
+/** Answers of a coordinator: the group deals out its partitions anew; and the user may not ask for it. */
+const beginsAnew = Buffer.from('00000000 001b 00000000'.replaceAll(' ', ''), 'hex');
+const isForbidden = Buffer.from('00000000 001e ffff ffffffff 0000 ffffffff'.replaceAll(' ', ''), 'hex');
 
 /** By which ids the group knows its members. */
 async function memberIds(server: TestKafka, groupId: string): Promise<readonly string[]> {
@@ -95,11 +99,29 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(
       await until('the partitions to be dealt out', () => isDealing);
       await other.close();
       expect(await popped).toBe('closed');
+      await until('it to be no member', async () => (await memberIds(server, options.groupId)).length === 1);
       mayDeal = true;
       await queue.push({ type: 'b' });
       const next = await take(queue);
       expect(next.event.type).toBe('b');
       await Promise.all([held.ack(), next.ack()]);
+    });
+
+    test('is told that it may not join, also if the group has begun anew just before', async () => {
+      const groupId = newTopic();
+      await using queue = await openQueue(watched().server, { groupId });
+      let hasBegunAnew = false;
+      watched().fate = (asked) => {
+        if (!names(asked, groupId)) return undefined;
+        hasBegunAnew ||= asked.api === sync;
+        if (asked.api === sync) return { answer: beginsAnew };
+        return asked.api === findCoordinator && hasBegunAnew ? { answer: isForbidden } : undefined;
+      };
+      await expect(queue.pop({ timeoutMs: 10_000 })).rejects.toMatchObject({
+        code: 'NQ_CONFIG',
+        message: expect.stringContaining(groupId),
+      });
+      expect(hasBegunAnew).toBe(true);
     });
 
     test('begins anew when its session has ended in an outage, and has what is not done', async () => {

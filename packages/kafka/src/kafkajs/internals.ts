@@ -129,7 +129,7 @@ interface ConnectionMessage {
 
 export interface Connection {
   readonly requestQueue: RequestQueue;
-  socket?: Socket | null | undefined;
+  readonly socket?: Socket | null;
   readonly host: string;
   readonly port: number;
   /** What TLS is spoken with, if it is. */
@@ -142,6 +142,7 @@ export interface Connection {
     readonly ssl: object | undefined;
     readonly onConnect: () => void;
   }) => Socket;
+  isConnected(): boolean;
   connect(): Promise<unknown>;
   disconnect(): Promise<unknown>;
   send(message: ConnectionMessage): Promise<unknown>;
@@ -185,7 +186,7 @@ export interface ConsumerGroup {
   readonly generationId: number;
   memberId: string | null;
   /** Whether it deals out the partitions of the group, since its last join. */
-  isLeader(): boolean;
+  isLeader(): boolean | '' | null;
   joinAndSync(): Promise<void>;
   leave(): Promise<void>;
   /** Where the next record of each partition is. */
@@ -321,15 +322,13 @@ function connectOnce({ pool }: ConnectionPool): void {
 
 /**
  * kafkajs ends all connections to a broker whenever one of them cannot be made, and each time leaves a listener on those that
- * are closed already.
+ * have ended already.
  */
 function endOnce({ pool }: ConnectionPool): void {
   for (const connection of pool) {
     const disconnect = connection.disconnect.bind(connection);
-    connection.disconnect = () => {
-      if (connection.socket?.destroyed === true) connection.socket = undefined;
-      return disconnect();
-    };
+    const hasEnded = (): boolean => connection.socket?.destroyed === true && !connection.isConnected();
+    connection.disconnect = async () => hasEnded() || disconnect();
   }
 }
 

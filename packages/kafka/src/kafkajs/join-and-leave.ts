@@ -10,10 +10,10 @@ const lookMs = 5;
 /** The groups whose join has no answer yet. */
 const joining = new WeakSet<ConsumerGroup>();
 
-/** Why the last request to join was refused: kafkajs keeps its message alone of some errors, and nobody knows what they mean. */
+/** Why the coordinator has refused the join under way: of some errors, kafkajs keeps the message alone. */
 const refusals = new WeakMap<ConsumerGroup, unknown>();
 
-/** Has `group` know the name that it gives to who joins long before kafkajs tells it, and why it refuses somebody. */
+/** Reads what a coordinator answers to who joins: its name, long before kafkajs tells it, and why it is refused. */
 export function readJoins(cluster: Cluster, group: ConsumerGroup): void {
   const find = cluster.findGroupCoordinator.bind(cluster);
   cluster.findGroupCoordinator = async (asked) =>
@@ -35,9 +35,10 @@ export function readJoins(cluster: Cluster, group: ConsumerGroup): void {
     });
 }
 
-/** @throws whatever the coordinator has answered, or else kafkajs throws. */
+/** @throws what the coordinator has answered last, if it refuses; otherwise whatever kafkajs throws. */
 export async function joinGroup(group: ConsumerGroup): Promise<void> {
   joining.add(group);
+  refusals.delete(group);
   try {
     await group.joinAndSync();
   } catch (error) {

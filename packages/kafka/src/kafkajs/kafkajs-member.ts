@@ -132,9 +132,7 @@ export class KafkajsMember implements KafkaMember {
     try {
       await joinGroup(group);
     } catch (error) {
-      // The group does not know us any more: of that, kafkajs tells nothing but that it has forgotten who we were.
-      if (group.memberId === null) this.#forgetMembership();
-      else this.#identity.noteFailedJoin(group, failureOf(error, false, options).kind);
+      this.#identity.noteFailedJoin(group, failureOf(error, false, options).kind);
       throw error;
     }
     const partitions = group.assigned().find((own) => own.topic === topic)?.partitions ?? [];
