@@ -251,7 +251,7 @@ function readCloudEvent(
   const { specversion, id, time, partitionkey, data_base64: base64 } = record;
   if (specversion !== '1.0') {
     // Anything but a version may be payload.
-    const isVersion = /^\d[\d.]{0,9}$/.test(String(specversion));
+    const isVersion = typeof specversion !== 'object' && /^\d[\d.]{0,9}$/.test(String(specversion));
     throw unreadable(`specversion must be "1.0", got ${isVersion ? describe(specversion) : describeKind(specversion)}`);
   }
   if (typeof id !== 'string' || id === '') throw unreadable(`id must be a non-empty string, got ${describeKind(id)}`);

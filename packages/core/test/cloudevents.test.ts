@@ -418,6 +418,7 @@ describe('decodeEvent() of a CloudEvents event', () => {
   test.for<[string, Record<string, unknown>, string]>([
     ['another version', { specversion: '0.3' }, 'specversion must be "1.0", got "0.3"'],
     ['a version that is no string', { specversion: 1 }, 'specversion must be "1.0", got 1'],
+    ['a version that has no text', { specversion: { toString: 0 } }, 'specversion must be "1.0", got object'],
     ['a version that is none', { specversion: 'hunter2' }, 'specversion must be "1.0", got string'],
     ['no id', { id: undefined }, 'id must be a non-empty string, got undefined'],
     ['an empty id', { id: '' }, 'id must be a non-empty string, got string'],
