@@ -144,6 +144,7 @@ describe.skipIf(offer.missing !== undefined)(`who looks at ${offer.name} from ou
     ['no object', Buffer.from('[1,2]')],
     ['no members', Buffer.from('{}')],
     ['no type', Buffer.from('{"id":"x"}')],
+    ['a version without a text', Buffer.from('{"specversion":{"toString":0},"type":"a"}')],
     ['invalid UTF-8', Buffer.from('{"type":"a","name":"M\xfcller"}', 'latin1')],
     ['binary', Buffer.from([0, 10, 13, 255, 123, 34])],
     ['a line of its own', Buffer.from('\n{"type":\n')],
