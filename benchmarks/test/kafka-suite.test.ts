@@ -89,7 +89,7 @@ test('a rebalance counts what is handled twice, and what has waited', async () =
   expect(lost).toBe(0);
   expect(longestGapMs).toBeGreaterThanOrEqual(90);
   expect(longestWaitMs).toBeGreaterThanOrEqual(90);
-}, 60_000);
+});
 
 describe.skipIf(missing !== undefined)(`a quick run on ${name}`, () => {
   test('runs a case of each kind, of every client', async () => {

@@ -53,7 +53,7 @@ test('a run measures its cases in processes of their own, prints a table and lea
     });
   }
   expect(verdicts).toEqual([expect.objectContaining({ row: '3', spread: expect.objectContaining({ count: 2 }) })]);
-}, 90_000);
+});
 
 test('a case that does not exist is told in one sentence', async () => {
   expect(await bench('--only', 'no such case')).toEqual({

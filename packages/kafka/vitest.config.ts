@@ -3,9 +3,5 @@ import base from '../workspace/vitest.base.ts';
 
 // Each has brokers of its own, up to three of them, and sees how they are killed: more at once would see each other's work.
 export default mergeConfig(base, {
-  test: {
-    maxWorkers: 3,
-    // They start in hooks, and the testbed gives up on them sooner.
-    hookTimeout: 150_000,
-  },
+  test: { maxWorkers: 3 },
 });

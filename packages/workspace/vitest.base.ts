@@ -15,8 +15,9 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     reporters: ['default', ['json', { outputFile: 'test-results/vitest.json' }]],
     // Only what hangs should ever reach these: what a test waits for has a deadline of its own, and machines are busy.
-    testTimeout: 20_000,
-    hookTimeout: 60_000,
+    testTimeout: 90_000,
+    // Brokers start in hooks, and the testbed gives up on them sooner.
+    hookTimeout: 150_000,
     // A test that passes at the second try is a defect that hides.
     retry: 0,
     passWithNoTests: false,

@@ -18,7 +18,7 @@ describe.skipIf(missing !== undefined || !ours)(`three processes on ${name}`, { 
     const topics = { topic: 'notification-events', groupId: 'notification-service' };
     const createTopic = { partitions: 12, replicationFactor: 1 };
     await (await kafkaQueue({ brokers: server.brokers, ...topics, createTopic })).close();
-  }, 60_000);
+  });
   afterAll(() => server?.stop());
 
   test('of which one is killed half-way account for the whole week, and handle the reports of each network in their order', async () => {

@@ -39,7 +39,6 @@ describe('the README', () => {
   // A server that is not ours cannot be told what it is to keep, and the README shows no warning about that.
   test.skipIf(redis.missing !== undefined || !redis.ours)(
     'shows what a run of several processes prints of which one is killed',
-    { timeout: 60_000 },
     async () => {
       await using server = await redis.start({ config: ['appendonly yes'] });
       const queue = `${server.url}/0?queueKey=notification:events&capacity=5000&leaseMs=2000`;

@@ -11,7 +11,6 @@ const options = { createTopic: { partitions: 1, replicationFactor: 1 }, retryTop
 
 describe.skipIf(offer.missing !== undefined || !offer.ours)(
   `an event that is on its way to another topic when its queue is closed, on ${offer.name},`,
-  { timeout: 30_000 },
   () => {
     const watched = useWatchedKafka(offer);
 

@@ -11,7 +11,7 @@ describe.each([
   { brokers: 1, offer: await kafkaOffer() },
   { brokers: 3, offer: await kafkaOffer({ brokers: 3 }) },
 ])('a consumer on $brokers broker(s)', ({ offer }) => {
-  describe.skipIf(offer.missing !== undefined || !offer.ours)(`of ${offer.name}`, { timeout: 60_000 }, () => {
+  describe.skipIf(offer.missing !== undefined || !offer.ours)(`of ${offer.name}`, () => {
     let server: TestKafka;
     beforeAll(async () => {
       server = await offer.start({ config: ['group.min.session.timeout.ms=1000'] });

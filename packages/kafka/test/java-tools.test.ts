@@ -7,7 +7,7 @@ import { newTopic, openQueue, take } from './support/queue.ts';
 const offer = await kafkaOffer({ provider: 'native' });
 const tools = offer.missing === undefined ? await kafkaTools('4.1.0').catch(() => undefined) : undefined;
 
-describe.skipIf(tools === undefined)(`the console tools of Java, on ${offer.name}`, { timeout: 90_000 }, () => {
+describe.skipIf(tools === undefined)(`the console tools of Java, on ${offer.name}`, () => {
   let server: TestKafka;
   const children: ChildProcess[] = [];
   beforeAll(async () => {

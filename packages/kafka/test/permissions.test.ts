@@ -198,7 +198,6 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`a user with ACLs, o
       });
       await until('the size', async () => (await queue.size()).ready === 0);
     },
-    40_000,
   );
 
   test('who may not make dead letters is warned of what is no event, and stays', async () => {

@@ -24,7 +24,7 @@ function uncaught(): unknown[] {
   return errors;
 }
 
-describe.skipIf(offer.missing !== undefined || !offer.ours)(`a topic on ${offer.name}`, { timeout: 60_000 }, () => {
+describe.skipIf(offer.missing !== undefined || !offer.ours)(`a topic on ${offer.name}`, () => {
   let server: TestKafka;
   let kafka: Kafka;
   beforeAll(async () => {

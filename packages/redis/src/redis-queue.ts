@@ -41,7 +41,10 @@ export async function redisQueue<Data = unknown>(options: RedisQueueOptions): Pr
   const deadline = clock.now() + resolved.openTimeoutMs;
   // Whatever is asked may be asked again, so a server that is slow to answer, or cannot for now, is no reason to give up.
   const ask = async <Answer>(question: (client: RedisClient) => Promise<Answer>): Promise<Answer> => {
+    let refusal: unknown;
     for (;;) {
+      // The reason that it was refused for says more than that the next try was given no time.
+      if (refusal !== undefined && deadline - clock.now() < leastMs) throw refusal;
       // Also for one that is made anew: a request would wait for it no longer than for its own answer.
       await connection.ready(Math.max(1, deadline - clock.now()), verb);
       const requestTimeoutMs = Math.min(resolved.requestTimeoutMs, Math.max(1, deadline - clock.now()));
@@ -49,8 +52,8 @@ export async function redisQueue<Data = unknown>(options: RedisQueueOptions): Pr
         // A try that was lost may have made the group, which the next one finds: so it counts as a question.
         return await read({ connection, clock, options: { requestTimeoutMs } }, verb, question);
       } catch (error) {
-        // The reason that it was refused for says more than that the next try was given no time.
-        if (deadline - clock.now() < leastMs || !isNqError(error, 'NQ_UNAVAILABLE')) throw error;
+        if (!isNqError(error, 'NQ_UNAVAILABLE')) throw error;
+        refusal = error;
       }
       // Some say so at once, such as a cluster whose nodes send it to one another.
       await pause(clock);

@@ -20,7 +20,7 @@ describe.skipIf(offer.missing !== undefined)(`what is held on ${offer.name}`, ()
   test('an event whose ack was not sent comes again, although those it was handed out with were acknowledged', async () => {
     const queueKey = newKey();
     const link = await server().link();
-    await using queue = await openQueue(link, { queueKey, leaseMs: 4000, requestTimeoutMs: 1000 });
+    await using queue = await openQueue(link, { queueKey, leaseMs: 8000, requestTimeoutMs: 1000 });
     await queue.pushMany(three);
     const [a, b, c] = await queue.popMany(3);
     link.cut();
@@ -30,7 +30,7 @@ describe.skipIf(offer.missing !== undefined)(`what is held on ${offer.name}`, ()
     await until('the queue to be back', () => queue.size());
     await Promise.all([b?.ack(), c?.ack()]);
 
-    const again = await take(queue);
+    const again = await take(queue, 12_000);
     expect(again.event.type).toBe('a');
     await again.ack();
     expect(await countsOf(server(), queueKey)).toEqual(nothing);
@@ -61,7 +61,7 @@ describe.skipIf(offer.missing !== undefined)(`what is held on ${offer.name}`, ()
   test('a settlement that was told NQ_UNAVAILABLE is not sent later', async () => {
     const queueKey = newKey();
     const link = await server().link();
-    await using queue = await openQueue(link, { queueKey, requestTimeoutMs: 400 });
+    await using queue = await openQueue(link, { queueKey, requestTimeoutMs: 1500 });
     await queue.pushMany(three);
     const [a, b] = await queue.popMany(2);
     link.cut();
@@ -80,15 +80,17 @@ describe.skipIf(offer.missing !== undefined)(`what is held on ${offer.name}`, ()
     const queueKey = newKey();
     const link = await server().link();
     await using other = await openQueue(server(), { queueKey });
-    const queue = await openQueue(link, { queueKey });
+    const queue = await openQueue(link, { queueKey, requestTimeoutMs: 10_000 });
     await other.push({ type: 'a', data: null });
-    // Long enough to see that it was handed out before the answer arrives, and short enough for the close to wait.
-    link.delay(120);
+    // Long enough to see that it was handed out, and to close, before the answer is there.
+    link.delay(1000);
     const popped = codeOf(queue.pop());
     await until('Redis to have handed it out', async () => (await countsOf(server(), queueKey)).held === 1, {
       everyMs: 1,
     });
-    await queue.close();
+    const closed = queue.close();
+    link.heal();
+    await closed;
     expect(await popped).toBe('NQ_CLOSED');
     expect(await drain(other)).toEqual(['a']);
   });
@@ -108,10 +110,11 @@ describe.skipIf(offer.missing !== undefined)(`what is held on ${offer.name}`, ()
   test('a lease that was made longer holds for one of those that were handed out together, and for no other', async () => {
     const queueKey = newKey();
     await using queue = await openQueue(server(), { queueKey, leaseMs: 600 });
+    await using other = await openQueue(server(), { queueKey });
     await queue.pushMany(three);
     const [, b] = await queue.popMany(3);
     await b?.extend(60_000);
-    const again = [await take(queue), await take(queue)];
+    const again = [await take(other), await take(other)];
     expect(again.map(({ event, attempt }) => [event.type, attempt])).toEqual([
       ['a', 2],
       ['c', 2],
@@ -152,7 +155,7 @@ describe.skipIf(offer.missing !== undefined)(`what is held on ${offer.name}`, ()
     const element = '{"type":"twin"}';
     await server().command('LPUSH', queueKey, element, element, element);
     const deliveries = await queue.popMany(3);
-    await Promise.all(deliveries.map((delivery) => delivery.nack({ delayMs: 1000 })));
+    await Promise.all(deliveries.map((delivery) => delivery.nack({ delayMs: 3000 })));
     expect(await countsOf(server(), queueKey)).toEqual({ ...nothing, delayed: 3 });
     const again = [await take(queue), await take(queue), await take(queue)];
     expect(again.map(({ attempt }) => attempt)).toEqual([2, 2, 2]);

@@ -1,7 +1,7 @@
 import type { MessageQueue } from '@nq/core';
 import { type Link, until } from 'nq-testbed';
 import { describe, expect, test } from 'vitest';
-import { clients, codeOf, countsOf, nothing, openQueue, take, untilBlocked } from './support/queue.ts';
+import { clients, codeOf, countsOf, nothing, openQueue, pushWhenBack, take, untilBlocked } from './support/queue.ts';
 import { newKey, offer, useServer } from './support/server.ts';
 
 const event = (type: string) => ({ type, data: null });
@@ -89,7 +89,7 @@ describe.skipIf(offer.missing !== undefined).each(clients)(
       const calls = [queue.push(event('b')), held.nack(), queue.pop()];
       expect(await Promise.all(calls.map(codeOf))).toEqual(Array(3).fill('NQ_UNAVAILABLE'));
       link.heal();
-      await until('a push', () => queue.push(event('c')).then(() => true));
+      await pushWhenBack(queue, 'c');
       expect(await countsOf(server(), queueKey)).toEqual({ ...nothing, ready: 1, held: 1, leases: 1 });
       await queue.close();
     });

@@ -5,7 +5,7 @@ import { Link, until } from 'nq-testbed';
 import { describe, expect, test } from 'vitest';
 import { Connection } from '../src/connection.ts';
 import { clientMaker } from '../src/open-client.ts';
-import { clients, codeOf, drain, openQueue, take, untilBlocked } from './support/queue.ts';
+import { clients, codeOf, drain, openQueue, pushWhenBack, take, untilBlocked } from './support/queue.ts';
 import { newKey, notOurs, offer, useServer } from './support/server.ts';
 
 describe.skipIf(notOurs !== undefined)(`a connection to ${notOurs ?? offer.name}`, () => {
@@ -114,7 +114,7 @@ describe.skipIf(notOurs !== undefined)(`a connection to ${notOurs ?? offer.name}
       await server().command('REPLICAOF', '127.0.0.1', '1');
       try {
         expect(await codeOf(queue.push({ type: 'b' }))).toBe('NQ_UNAVAILABLE');
-        await until('a push', () => queue.push({ type: 'c' }).then(() => true));
+        await pushWhenBack(queue, 'c');
         expect(await drain(queue)).toEqual(['c']);
       } finally {
         await server().command('REPLICAOF', 'NO', 'ONE');

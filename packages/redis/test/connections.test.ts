@@ -1,10 +1,9 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { Redis } from 'ioredis';
-import { until } from 'nq-testbed';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { redisQueue, type RedisQueueOptions } from '../src/index.ts';
-import { clients, codeOf, drain, openQueue, take } from './support/queue.ts';
+import { clients, codeOf, drain, openQueue, pushWhenBack, take } from './support/queue.ts';
 import { newKey, notOurs, offer, useServer } from './support/server.ts';
 
 const event = (type: string) => ({ type, data: null });
@@ -20,7 +19,7 @@ describe.skipIf(notOurs !== undefined)(`TLS with ${notOurs ?? offer.name}`, () =
   afterAll(() => server?.stop());
 
   const open = (options: Partial<RedisQueueOptions>) =>
-    redisQueue({ queueKey: newKey(), openTimeoutMs: 1500, onWarning: () => {}, ...options });
+    redisQueue({ queueKey: newKey(), onWarning: () => {}, ...options });
   const addr = () => `${server.host}:${server.port}`;
   const ca = () => server.ca as string;
 
@@ -49,7 +48,7 @@ describe.skipIf(notOurs !== undefined)(`TLS with ${notOurs ?? offer.name}`, () =
   });
 
   test('a port that speaks it does not answer who does not, in time', async () => {
-    expect(await failureOf(open({ addr: addr() }))).toMatchObject({ code: 'NQ_UNAVAILABLE' });
+    expect(await failureOf(open({ addr: addr(), openTimeoutMs: 1500 }))).toMatchObject({ code: 'NQ_UNAVAILABLE' });
   });
 });
 
@@ -80,7 +79,7 @@ describe.skipIf(offer.missing !== undefined)(`who connects to ${offer.name}`, ()
     await queue.push(event('a'));
     link.cut();
     link.heal();
-    await until('a push', () => queue.push(event('b')).then(() => true));
+    await pushWhenBack(queue, 'b');
     expect(await server().command('EXISTS', queueKey)).toBe(0);
     expect(await drain(queue)).toEqual(['a', 'b']);
     await queue.close();

@@ -84,7 +84,10 @@ describe.skipIf(notOurs !== undefined)(`waiting for a replica of ${notOurs ?? of
   });
 
   test('only pushes wait for the replica', async () => {
-    await using queue = await openQueue(server(), { durability: { replicas: 1, timeoutMs: 800 } });
+    await using queue = await openQueue(server(), {
+      durability: { replicas: 1, timeoutMs: 3000 },
+      requestTimeoutMs: 10_000,
+    });
     await queue.pushMany([event('a'), event('b')]);
     const held = await take(queue);
     way.freeze();
@@ -162,7 +165,7 @@ describe.skipIf(notOurs !== undefined)(`waiting for a replica of ${notOurs ?? of
     const primary = await offer.start({ config: ['repl-diskless-sync-delay 0'] });
     await using _primary = primary;
     const path = await primary.link('servers');
-    await using follower = await offer.start({ config: [`replicaof ${path.host} ${path.port}`] });
+    await using follower = await offer.start({ config: [`replicaof ${path.host} ${path.port}`, 'repl-timeout 10'] });
     await untilFollows(follower, primary);
     const queueKey = newKey();
     const queue = await openQueue(primary, { queueKey, durability, capacity: Infinity, requestTimeoutMs: 1500 });

@@ -80,7 +80,7 @@ describe.skipIf(offer.missing !== undefined)(`what is handed out together on ${o
     'comes again when its lease has ended, but for what is settled, from a $mode',
     async (options) => {
       const queueKey = newKey();
-      await using queue = await openQueue(server(), { ...options, queueKey, leaseMs: 600 });
+      await using queue = await openQueue(server(), { ...options, queueKey, leaseMs: 2500 });
       await using other = await openQueue(server(), { ...options, queueKey });
       await queue.pushMany(eventsOf(30));
       const deliveries = await queue.popMany(30);
@@ -154,7 +154,7 @@ describe.skipIf(offer.missing !== undefined)(`what is handed out together on ${o
     const queueKey = newKey();
     const allow = (...rules: readonly string[]) => server().command('ACL', 'SETUSER', 'reader', ...rules);
     await allow('on', '>pw', '~*', '&*', '+@all');
-    await using queue = await openQueue(server(), { queueKey, username: 'reader', password: 'pw', leaseMs: 300 });
+    await using queue = await openQueue(server(), { queueKey, username: 'reader', password: 'pw', leaseMs: 1500 });
     await using other = await openQueue(server(), { queueKey });
     await queue.pushMany(eventsOf(1));
     const held = await take(queue);
@@ -278,7 +278,7 @@ describe.skipIf(offer.missing !== undefined)(`what is handed out together on ${o
   test.for([3, 30])('is somebody else’s if its lease has ended before the answer came, of %i', async (count) => {
     const queueKey = newKey();
     const link = await server().link();
-    await using queue = await openQueue(link, { queueKey, leaseMs: 300 });
+    await using queue = await openQueue(link, { queueKey, leaseMs: 300, requestTimeoutMs: 10_000 });
     await using other = await openQueue(server(), { queueKey });
     await queue.pushMany(eventsOf(count));
     link.cutBeforeAnswer();

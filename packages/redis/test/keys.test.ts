@@ -120,5 +120,5 @@ describe.skipIf(notOurs !== undefined)(`in a cluster, by CLUSTER KEYSLOT of ${no
       { numRuns: 300 },
     );
     expect(refused).toBeGreaterThan(3);
-  }, 20_000);
+  });
 });

@@ -49,7 +49,8 @@ describe.skipIf(notOurs !== undefined)(`a list on ${offer.name}`, () => {
     const link = await server().link();
     await using queue = await openQueue(link, { queueKey, requestTimeoutMs: 10_000 });
     await queue.pushMany([{ type: 'a' }, { type: 'b' }]);
-    link.delay(300);
+    // As above.
+    link.delay(1000);
     const end = new AbortController();
     const first = take(queue);
     const second = codeOf(queue.pop({ signal: end.signal }));

@@ -33,7 +33,6 @@ describe.skipIf(notOurs !== undefined)(`a full ${notOurs ?? offer.name}`, () => 
 
   test.for([list, stream])(
     'takes no push into a $mode and stores nothing of it, and is emptied by its consumers',
-    { timeout: 30_000 },
     async (options) => {
       const queueKey = newKey();
       await using queue = await openQueue(server(), { ...options, queueKey, capacity: Infinity });
@@ -68,7 +67,6 @@ describe.skipIf(notOurs !== undefined)(`a full ${notOurs ?? offer.name}`, () => 
 
   test.for([list, stream])(
     'takes pushes into a $mode again when it is emptied, and nothing of it is left',
-    { timeout: 30_000 },
     async (options) => {
       const queueKey = newKey();
       await using queue = await openQueue(server(), { ...options, queueKey, capacity: Infinity });
@@ -89,7 +87,7 @@ describe.skipIf(notOurs !== undefined)(`a full ${notOurs ?? offer.name}`, () => 
 
   test('hands out what is there to a consumer that begins while it is full, with all leases', async () => {
     const queueKey = newKey();
-    await using queue = await openQueue(server(), { queueKey, leaseMs: 500 });
+    await using queue = await openQueue(server(), { queueKey, leaseMs: 3000 });
     await queue.pushMany(['a', 'b'].map(event));
     await take(queue);
     await limit(1);

@@ -125,7 +125,8 @@ describe.skipIf(offer.missing !== undefined)(`who looks at ${offer.name} from ou
     const pushedAt = performance.now();
     await run('LPUSH', queueKey, '{"type":"order.created","AccountID":"acct-7","total":42}');
     const { event, attempt } = await popped;
-    expect(performance.now() - pushedAt).toBeLessThan(500);
+    // A consumer that nobody wakes looks again after two seconds.
+    expect(performance.now() - pushedAt).toBeLessThan(1500);
     expect(attempt).toBe(1);
     expect(event).toMatchObject({ type: 'order.created', key: 'acct-7', data: { AccountID: 'acct-7', total: 42 } });
   });
@@ -165,7 +166,7 @@ describe.skipIf(offer.missing !== undefined)(`who looks at ${offer.name} from ou
       // Replayed, it is what it was.
       expect(await queue.deadLetters.replay([letter?.event.id ?? ''])).toBe(1);
       expect(await run('LLEN', queueKey)).toBe(1);
-      expect(await queue.pop({ timeoutMs: 50 })).toBeUndefined();
+      expect(await queue.pop({ timeoutMs: 0 })).toBeUndefined();
       await until('the dead letter', async () => (await queue.deadLetters.count()) === 1);
       const [again] = await queue.deadLetters.list();
       expect(again?.event.data).toEqual(new Uint8Array(bytes));

@@ -1,7 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { until } from 'nq-testbed';
 import { describe, expect, test } from 'vitest';
-import { clients, codeOf, countsOf, drain, nothing, openQueue, take, untilBlocked } from './support/queue.ts';
+import {
+  clients,
+  codeOf,
+  countsOf,
+  drain,
+  nothing,
+  openQueue,
+  pushWhenBack,
+  take,
+  untilBlocked,
+} from './support/queue.ts';
 import { Program } from './support/process.ts';
 import { newKey, notOurs, offer, useServer } from './support/server.ts';
 
@@ -14,10 +24,11 @@ describe.skipIf(notOurs !== undefined)(`a server in trouble: ${notOurs ?? offer.
   describe.each(clients)('with $name', ({ at, textAt }) => {
     test('a primary that is a replica for a while stores nothing meanwhile, and each event once', async () => {
       const queueKey = newKey();
-      await using queue = await openQueue(server(), { ...at(server()), queueKey });
+      const options = { ...at(server()), requestTimeoutMs: 1000 };
+      await using queue = await openQueue(server(), { ...options, queueKey });
       await queue.push(event('a'));
       const waitingKey = newKey();
-      await using waiting = await openQueue(server(), { ...at(server()), queueKey: waitingKey });
+      await using waiting = await openQueue(server(), { ...options, queueKey: waitingKey });
       const popped = codeOf(waiting.pop());
       await untilBlocked(server(), waitingKey);
       await server().command('REPLICAOF', '127.0.0.1', '1');
@@ -29,10 +40,10 @@ describe.skipIf(notOurs !== undefined)(`a server in trouble: ${notOurs ?? offer.
       } finally {
         await server().command('REPLICAOF', 'NO', 'ONE');
       }
-      await until('a push', () => queue.push(event('c')).then(() => true));
+      await pushWhenBack(queue, 'c');
       expect(await drain(queue)).toEqual(['a', 'c']);
       expect(await countsOf(server(), queueKey)).toEqual(nothing);
-      await until('a push', () => waiting.push(event('d')).then(() => true));
+      await pushWhenBack(waiting, 'd');
       expect(await drain(waiting)).toEqual(['d']);
       expect(await countsOf(server(), waitingKey)).toEqual(nothing);
     });
@@ -61,7 +72,7 @@ describe.skipIf(notOurs !== undefined)(`a server in trouble: ${notOurs ?? offer.
       }
       await until('it to push', () => program.output.includes('pushed'), { deadlineMs: 10_000 });
       expect(await program.ended).toBe(0);
-    }, 20_000);
+    });
 
     test('a push whose answer was lost is not called unavailable because it is refused when it is sent again', async () => {
       const queueKey = newKey();
@@ -159,7 +170,7 @@ describe.skipIf(notOurs !== undefined)(`a server in trouble: ${notOurs ?? offer.
 
     test('a server that pauses answers late, and everything once', async () => {
       const queueKey = newKey();
-      await using queue = await openQueue(server(), { ...at(server()), queueKey });
+      await using queue = await openQueue(server(), { ...at(server()), queueKey, requestTimeoutMs: 10_000 });
       await queue.pushMany(numbered(3));
       await server().command('CLIENT', 'PAUSE', 400, 'ALL');
       const popped = queue.popMany(3);
@@ -197,7 +208,7 @@ describe.skipIf(notOurs !== undefined)(`a server in trouble: ${notOurs ?? offer.
             /^Cannot open a Redis queue: (?:Redis has not answered in time$|there is no conn)/,
           ),
         });
-        expect(performance.now() - startedAt).toBeLessThan(1500);
+        expect(performance.now() - startedAt).toBeLessThan(2500);
       } finally {
         await server().command('CLIENT', 'UNPAUSE');
       }
@@ -205,7 +216,7 @@ describe.skipIf(notOurs !== undefined)(`a server in trouble: ${notOurs ?? offer.
 
     test('a server that stands still makes calls end, and the same object works when it goes on', async () => {
       const queueKey = newKey();
-      await using queue = await openQueue(server(), { ...at(server()), queueKey, requestTimeoutMs: 300 });
+      await using queue = await openQueue(server(), { ...at(server()), queueKey, requestTimeoutMs: 1000 });
       await queue.pushMany(numbered(3));
       const [first, second] = await queue.popMany(2);
       await server().freeze();
@@ -216,7 +227,7 @@ describe.skipIf(notOurs !== undefined)(`a server in trouble: ${notOurs ?? offer.
       await server().thaw();
       await until('the ack', () => first?.ack().then(() => true));
       await until('the nack', () => second?.nack().then(() => true));
-      await until('a push', () => queue.push(event('last')).then(() => true));
+      await pushWhenBack(queue, 'last');
       const types = await drain(queue);
       expect(types.filter((type) => type !== 'unknown')).toEqual(['e1', 'e2', 'last']);
       expect(types.filter((type) => type === 'unknown').length).toBeLessThanOrEqual(1);
@@ -251,14 +262,14 @@ describe.skipIf(notOurs !== undefined)(`a server in trouble: ${notOurs ?? offer.
       });
       expect(lost).toBe(5);
       expect(await queue.size()).toMatchObject({ ready: 0, inFlight: 0, delayed: 0 });
-    }, 20_000);
+    });
 
     test('a server that loads its data is unavailable until it has, and then has everything', async () => {
       // It reads slowly, and answers after every two megabytes.
-      const config = ['save ""', 'key-load-delay 2000', 'rdbcompression no'];
+      const config = ['save ""', 'key-load-delay 4000', 'rdbcompression no'];
       await using loading = await offer.start({ config });
       const queueKey = newKey();
-      await using queue = await openQueue(loading, { ...at(loading), queueKey, requestTimeoutMs: 300 });
+      await using queue = await openQueue(loading, { ...at(loading), queueKey, requestTimeoutMs: 1000 });
       await queue.pushMany(numbered(3));
       const [held] = await queue.popMany(1);
       const fill = `for key = 1, 1000 do redis.call('SET', key, string.rep('x', 20000)) end`;
@@ -274,7 +285,7 @@ describe.skipIf(notOurs !== undefined)(`a server in trouble: ${notOurs ?? offer.
       await until('the ack', () => held?.ack().then(() => true));
       expect(await drain(queue)).toEqual(['e1', 'e2']);
       expect(await countsOf(loading, queueKey)).toEqual(nothing);
-    }, 30_000);
+    });
 
     test('connections that are killed at random lose nothing and double nothing, for a hundred callers', async () => {
       const queueKey = newKey();
@@ -324,7 +335,7 @@ describe.skipIf(notOurs !== undefined)(`a server in trouble: ${notOurs ?? offer.
       expect(kills).toBeGreaterThan(10);
       expect(await countsOf(server(), queueKey)).toEqual(nothing);
       await Promise.all(queues.map((queue) => queue.close()));
-    }, 60_000);
+    });
   });
 });
 

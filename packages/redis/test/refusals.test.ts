@@ -5,7 +5,7 @@ import { isNqError, type NqErrorCode } from '@nq/core';
 import { freePort, Link, until } from 'nq-testbed';
 import { describe, expect, test } from 'vitest';
 import { redisQueue } from '../src/index.ts';
-import { codeOf, countsOf, drain, nothing, openQueue, take, type TestOptions } from './support/queue.ts';
+import { codeOf, countsOf, drain, nothing, openQueue, pushWhenBack, take, type TestOptions } from './support/queue.ts';
 import { newKey, notOurs, offer, useServer } from './support/server.ts';
 
 const event = (type: string) => ({ type, data: null });
@@ -181,14 +181,14 @@ describe.skipIf(notOurs !== undefined)(`what ${notOurs ?? offer.name} refuses`, 
     const { code, text, ms } = await refusal({ ...access, addr });
     expect(code).toBe('NQ_UNAVAILABLE');
     expect(text).toContain(`Cannot open a Redis queue: nothing listens at the address (${addr})`);
-    expect(ms).toBeLessThan(1500);
+    expect(ms).toBeLessThan(2500);
   });
 
   test('a host that is not known is NQ_UNAVAILABLE, in time', async () => {
     const { code, text } = await refusal({ ...access, addr: 'nowhere.invalid', openTimeoutMs: 3000 });
     expect(code).toBe('NQ_UNAVAILABLE');
     expect(text).toMatch(/the host is not known \(nowhere\.invalid\)|there is no connection/);
-  }, 10_000);
+  });
 
   test.each<[string, (link: Link) => void]>([
     ['makes connections and says nothing', (link) => link.freeze()],
@@ -200,7 +200,7 @@ describe.skipIf(notOurs !== undefined)(`what ${notOurs ?? offer.name} refuses`, 
     const { code, text, ms } = await refusal({ ...access, addr: `127.0.0.1:${link.port}` });
     expect(code).toBe('NQ_UNAVAILABLE');
     expect(text).not.toContain('hunter2');
-    expect(ms).toBeLessThan(1500);
+    expect(ms).toBeLessThan(2500);
     // Only now can the link see that they were closed.
     link.heal();
     await until('connections to be closed', () => link.counts.open === 0);
@@ -217,14 +217,14 @@ describe.skipIf(notOurs !== undefined)(`what ${notOurs ?? offer.name} refuses`, 
     link.freeze();
     const { code, ms } = await opening;
     expect(code).toBe('NQ_UNAVAILABLE');
-    expect(ms).toBeLessThan(2500);
+    expect(ms).toBeLessThan(4000);
   });
 
   test('TLS to a port that speaks none is an error in time', async () => {
     const { code, text, ms } = await refusal({ ...access, tls: true, openTimeoutMs: 1000 });
     expect(code).toBe('NQ_UNAVAILABLE');
     expect(text).toMatch(/TLS.*: it may speak none at that port/);
-    expect(ms).toBeLessThan(2500);
+    expect(ms).toBeLessThan(4000);
     await untilAlone();
   });
 
@@ -271,7 +271,7 @@ describe.skipIf(notOurs !== undefined)(`what ${notOurs ?? offer.name} refuses`, 
     } finally {
       for (const command of after) await server().command(...command);
     }
-    await until('the server to be well', () => queue.push(event('c')).then(() => true));
+    await pushWhenBack(queue, 'c');
     expect(await drain(queue)).toEqual(['a', 'c']);
   });
 
@@ -302,7 +302,7 @@ describe.skipIf(notOurs !== undefined)(`what ${notOurs ?? offer.name} refuses`, 
       const { code, text, ms } = await refusal(access);
       expect(code).toBe('NQ_UNAVAILABLE');
       expect(text).toMatch(/without its primary/);
-      expect(ms).toBeLessThan(2000);
+      expect(ms).toBeLessThan(2500);
       expect(isOpened).toBe(false);
     } finally {
       await server().command('REPLICAOF', 'NO', 'ONE');

@@ -11,7 +11,7 @@ describe.skipIf(missing !== undefined)(`the way through sentinels of ${name}`, (
   let group: RedisSentinel;
   beforeAll(async () => {
     group = await redisSentinel({ sentinels: 1 });
-  }, 60_000);
+  });
   afterAll(() => group?.stop());
 
   const open = (options: TestOptions, queueKey = newKey()) => redisQueue({ queueKey, onWarning: () => {}, ...options });

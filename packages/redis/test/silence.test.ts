@@ -12,7 +12,7 @@ describe.skipIf(offer.missing !== undefined)(`a link that falls silent on ${offe
     // A single try waits a second for its answer.
     test.each([
       [0, 1500],
-      [100, 300],
+      [100, 1000],
     ])('is given up for pops with timeoutMs %i, less than requestTimeoutMs %i', async (timeoutMs, requestTimeoutMs) => {
       const link = await server().link();
       await using queue = await openQueue(link, { ...at(link), requestTimeoutMs });
@@ -25,7 +25,7 @@ describe.skipIf(offer.missing !== undefined)(`a link that falls silent on ${offe
         return link.counts.accepted > accepted;
       };
       try {
-        await until('another connection', isAnother, { deadlineMs: 5000 });
+        await until('another connection', isAnother, { deadlineMs: 10_000 });
       } finally {
         link.heal();
       }
@@ -38,13 +38,13 @@ describe.skipIf(offer.missing !== undefined)(`a link that falls silent on ${offe
     test('is given up when all that is asked is to look for a delay that is over', async () => {
       const queueKey = newKey();
       const link = await server().link();
-      await using queue = await openQueue(link, { ...at(link), queueKey, requestTimeoutMs: 300 });
+      await using queue = await openQueue(link, { ...at(link), queueKey, requestTimeoutMs: 1000 });
       await queue.push(event('a'));
       await (await take(queue)).nack({ delayMs: 100 });
       link.freeze();
       const { accepted } = link.counts;
       try {
-        await until('another connection', () => link.counts.accepted > accepted, { deadlineMs: 5000 });
+        await until('another connection', () => link.counts.accepted > accepted, { deadlineMs: 10_000 });
       } finally {
         link.heal();
       }

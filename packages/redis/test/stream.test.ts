@@ -269,7 +269,7 @@ describe.skipIf(notOurs !== undefined)(`a stream on ${offer.name}`, () => {
 
     test('is what somebody holds, although it is trimmed from the stream', async () => {
       const key = newKey();
-      await using queue = await open(key, { retain: 0, leaseMs: 300 });
+      await using queue = await open(key, { retain: 0, leaseMs: 3000 });
       await queue.push({ type: 'held' });
       await take(queue);
       await pushAll(queue, numbered(20));

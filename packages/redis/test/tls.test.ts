@@ -52,7 +52,7 @@ describe.skipIf(missing !== undefined)(`TLS with a cluster of ${name}`, () => {
   let cluster: RedisCluster;
   beforeAll(async () => {
     cluster = await redisCluster({ tls: true });
-  }, 30_000);
+  });
   afterAll(() => cluster?.stop());
 
   /** Clients of the user, of each major. */
@@ -79,7 +79,7 @@ describe.skipIf(missing !== undefined)(`TLS with a cluster of ${name}`, () => {
   test('a cluster that speaks it does not answer who does not, in time', async () => {
     const startedAt = performance.now();
     expect(await codeOf(open({ cluster: addrsOf(cluster.nodes), openTimeoutMs: 1500 }))).toBe('NQ_UNAVAILABLE');
-    expect(performance.now() - startedAt).toBeLessThan(3000);
+    expect(performance.now() - startedAt).toBeLessThan(5000);
   });
 
   test('a certificate is no reason to give up while others do not answer at all', async () => {
@@ -114,7 +114,7 @@ describe.skipIf(missing !== undefined)(`TLS with a cluster of ${name} that has a
     expect(await refusalOf({ cluster: addrsOf(cluster.nodes), tls })).toMatchObject(
       refused('ERR_TLS_CERT_ALTNAME_INVALID'),
     );
-  }, 30_000);
+  });
 });
 
 describe.skipIf(missing !== undefined)(`TLS with sentinels of ${name}`, () => {
@@ -156,7 +156,7 @@ describe.skipIf(missing !== undefined)(`TLS with sentinels of ${name}`, () => {
   test('sentinels that speak it do not answer who does not, in time', async () => {
     const startedAt = performance.now();
     expect(await codeOf(open({ sentinel: sentinel(), openTimeoutMs: 1500 }))).toBe('NQ_UNAVAILABLE');
-    expect(performance.now() - startedAt).toBeLessThan(3000);
+    expect(performance.now() - startedAt).toBeLessThan(5000);
   });
 
   test('a queue goes on after a failover', async () => {
@@ -168,5 +168,5 @@ describe.skipIf(missing !== undefined)(`TLS with sentinels of ${name}`, () => {
     await group.untilPrimary(group.servers.find((server) => server !== primary) as TestRedis);
     await until('a push', () => queue.push(event('b')).then(() => true));
     expect(new Set(await drain(queue))).toEqual(new Set(['a', 'b']));
-  }, 60_000);
+  });
 });

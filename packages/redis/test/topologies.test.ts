@@ -4,7 +4,7 @@ import { Cluster } from 'ioredis';
 import { redisCluster, type RedisCluster, redisOffer, redisSentinel, type TestRedis, until } from 'nq-testbed';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { aclRules, redisQueue, type RedisQueueOptions } from '../src/index.ts';
-import { clients, codeOf, countsOf, drain, nothing, take, useAll } from './support/queue.ts';
+import { clients, codeOf, countsOf, drain, nothing, pushWhenBack, take, useAll } from './support/queue.ts';
 import { newKey } from './support/server.ts';
 
 const { name, missing } = await redisOffer({ provider: 'native' });
@@ -20,7 +20,7 @@ describe.skipIf(missing !== undefined)(`a cluster of three nodes of ${name}`, ()
   beforeAll(async () => {
     cluster = await redisCluster({ config: durable });
     users = new Cluster(cluster.nodes.map(({ host, port }) => ({ host, port })));
-  }, 30_000);
+  });
   afterAll(async () => {
     users?.disconnect();
     await cluster?.stop();
@@ -178,7 +178,7 @@ describe.skipIf(missing !== undefined)(`a cluster of three nodes of ${name}`, ()
     expect(new Set(seen)).toEqual(pushed);
     expect(seen.length).toBe(pushed.size);
     for (const node of cluster.nodes) expect(await node.command('ACL', 'LOG')).toEqual([]);
-  }, 60_000);
+  });
 
   test('an empty queue with the permissions of aclRules() is opened while its slot moves', async () => {
     const queueKey = newKey();
@@ -197,11 +197,11 @@ describe.skipIf(missing !== undefined)(`a cluster of three nodes of ${name}`, ()
     await queue.push(event('a'));
     expect(await drain(queue)).toEqual(['a']);
     for (const node of cluster.nodes) expect(await node.command('ACL', 'LOG')).toEqual([]);
-  }, 60_000);
+  });
 
   test('a queue whose node was killed works again when it is back', async () => {
     const queueKey = newKey();
-    await using queue = await open(queueKey, { requestTimeoutMs: 500 });
+    await using queue = await open(queueKey);
     await queue.push(event('a'));
     const held = await take(queue);
     const { node } = await nodeOf(queueKey);
@@ -209,10 +209,10 @@ describe.skipIf(missing !== undefined)(`a cluster of three nodes of ${name}`, ()
     expect(await codeOf(queue.push(event('b')))).toBeOneOf(['NQ_UNAVAILABLE', 'NQ_OUTCOME_UNKNOWN']);
     await node.start();
     await cluster.untilOk();
-    await until('a push', () => queue.push(event('c')).then(() => true));
+    await pushWhenBack(queue, 'c');
     await until('the ack', () => held.ack().then(() => true));
     expect((await drain(queue)).filter((type) => type !== 'b')).toEqual(['c']);
-  }, 60_000);
+  });
 });
 
 describe.skipIf(missing !== undefined)(`sentinels of ${name}`, () => {
@@ -249,7 +249,7 @@ describe.skipIf(missing !== undefined)(`sentinels of ${name}`, () => {
     const there = new Set(await drain(queue));
     expect([...confirmed].filter((type) => !there.has(type))).toEqual([]);
     expect([...there].filter((type) => !confirmed.has(type) && !unconfirmed.has(type))).toEqual([]);
-  }, 90_000);
+  });
 
   test('lose at a failover what only the primary had, and nothing else', async () => {
     await using group = await redisSentinel({ config: durable, downAfterMs: 1000 });
@@ -297,34 +297,30 @@ describe.skipIf(missing !== undefined)(`sentinels of ${name}`, () => {
     await primary.command('REPLICAOF', next.host, next.port);
     await until('the former primary to follow', async () => (await countsOf(primary, queueKey)).ready === 1);
     expect(await drain(queue)).toEqual(['g']);
-  }, 90_000);
+  });
 
-  test.each(clients)(
-    'that want a password, or another one, say so at once, with $name',
-    async (client) => {
-      await using group = await redisSentinel({ sentinels: 1 });
-      const sentinel = { name: group.name, addrs: group.sentinels.map(addrOf) };
-      expect(await group.sentinels[0]?.command('ACL', 'SETUSER', 'default', 'resetpass', '>pw')).toBe('OK');
-      const places = group.sentinels.map(({ host, port }) => ({ host, port }));
-      const through = (password?: string): Partial<RedisQueueOptions> =>
-        client.name === 'ioredis 6'
-          ? { sentinel: { ...sentinel, ...(password === undefined ? {} : { password }) } }
-          : { client: client.make({ sentinels: places, name: group.name, sentinelPassword: password }) };
-      for (const password of [undefined, 's3cr3t']) {
-        const startedAt = performance.now();
-        const failure = await redisQueue({ queueKey: 'q', ...through(password), ...common }).catch(
-          (error: unknown) => error,
-        );
-        expect(failure).toMatchObject({ code: 'NQ_CONFIG', message: expect.stringContaining('password') });
-        expect(inspect(failure, { depth: 20 })).not.toContain('s3cr3t');
-        expect(performance.now() - startedAt).toBeLessThan(3000);
-      }
-      await using queue = await redisQueue({ queueKey: newKey(), ...through('pw'), ...common });
-      await queue.push(event('a'));
-      expect(await drain(queue)).toEqual(['a']);
-    },
-    60_000,
-  );
+  test.each(clients)('that want a password, or another one, say so at once, with $name', async (client) => {
+    await using group = await redisSentinel({ sentinels: 1 });
+    const sentinel = { name: group.name, addrs: group.sentinels.map(addrOf) };
+    expect(await group.sentinels[0]?.command('ACL', 'SETUSER', 'default', 'resetpass', '>pw')).toBe('OK');
+    const places = group.sentinels.map(({ host, port }) => ({ host, port }));
+    const through = (password?: string): Partial<RedisQueueOptions> =>
+      client.name === 'ioredis 6'
+        ? { sentinel: { ...sentinel, ...(password === undefined ? {} : { password }) } }
+        : { client: client.make({ sentinels: places, name: group.name, sentinelPassword: password }) };
+    for (const password of [undefined, 's3cr3t']) {
+      const startedAt = performance.now();
+      const failure = await redisQueue({ queueKey: 'q', ...through(password), ...common }).catch(
+        (error: unknown) => error,
+      );
+      expect(failure).toMatchObject({ code: 'NQ_CONFIG', message: expect.stringContaining('password') });
+      expect(inspect(failure, { depth: 20 })).not.toContain('s3cr3t');
+      expect(performance.now() - startedAt).toBeLessThan(3000);
+    }
+    await using queue = await redisQueue({ queueKey: newKey(), ...through('pw'), ...common });
+    await queue.push(event('a'));
+    expect(await drain(queue)).toEqual(['a']);
+  });
 
   test('that know no primary of that name are told, in time', async () => {
     await using group = await redisSentinel({ sentinels: 1 });
@@ -332,6 +328,6 @@ describe.skipIf(missing !== undefined)(`sentinels of ${name}`, () => {
     const startedAt = performance.now();
     const opened = redisQueue({ queueKey: 'q', sentinel, openTimeoutMs: 700, ...common });
     expect(await codeOf(opened)).toBe('NQ_UNAVAILABLE');
-    expect(performance.now() - startedAt).toBeLessThan(2000);
-  }, 60_000);
+    expect(performance.now() - startedAt).toBeLessThan(5000);
+  });
 });

@@ -128,7 +128,7 @@ export async function redisCluster({
   const all = count * (1 + replicas);
   const ports = await Promise.all(Array.from({ length: all }, () => freePort(busOffset)));
   const lines = [
-    ...['cluster-enabled yes', 'cluster-config-file nodes.conf', 'cluster-node-timeout 1000'],
+    ...['cluster-enabled yes', 'cluster-config-file nodes.conf', 'cluster-node-timeout 2000'],
     // Since Redis 7 a primary waits five seconds before it sends a copy, in case that more replicas come.
     'repl-diskless-sync-delay 0',
     // A replica that was never told anything counts as none, and until there are writes it is told this.

@@ -8,7 +8,7 @@ import { until } from './until.ts';
 export interface RedisSentinelOptions {
   /** How many sentinels watch them. More than half have to agree before the replica is promoted. @default 3 */
   readonly sentinels?: number | undefined;
-  /** After how long without an answer the primary is taken for down, in milliseconds. @default 500 */
+  /** After how long without an answer the primary is taken for down, in milliseconds. @default 2000 */
   readonly downAfterMs?: number | undefined;
   /** Lines of redis.conf for primary and replica. @default none: what they hold is gone when they end */
   readonly config?: readonly string[] | undefined;
@@ -111,7 +111,7 @@ export class RedisSentinel implements AsyncDisposable {
  */
 export async function redisSentinel({
   sentinels: count = 3,
-  downAfterMs = 500,
+  downAfterMs = 2000,
   config = [],
   tls = false,
 }: RedisSentinelOptions = {}): Promise<RedisSentinel> {

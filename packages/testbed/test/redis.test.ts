@@ -45,9 +45,7 @@ describe.each([native, ...images.slice(0, 1)])('a Redis of our own: $name', ({ n
       await expect(redisCommand({ host: link.host, port: link.port, tls: true }, ['PING'])).rejects.toThrow(
         'self-signed certificate',
       );
-      await expect(redisCommand({ host: link.host, port: link.port }, ['PING'], 500)).rejects.toThrow(
-        /closed|ECONNRESET/,
-      );
+      await expect(redisCommand({ host: link.host, port: link.port }, ['PING'])).rejects.toThrow(/closed|ECONNRESET/);
     });
 
     test('that does not start is told with its own words, and leaves nothing', async () => {

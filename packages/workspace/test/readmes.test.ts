@@ -81,7 +81,7 @@ describe('in this repository', () => {
     };
     // Before the first one runs: those of a page that have names may import each other.
     for (const { file, program } of programs) write(file, withBrokers(program, addresses));
-  }, 90_000);
+  });
   afterAll(() => Promise.all([redis?.stop(), kafka?.stop()]));
 
   test.for(pages.filter(({ path }) => opening.includes(path)))(

@@ -58,7 +58,7 @@ async function run(program: string): Promise<Run> {
 /** What is set for queues that do not settle: how long the kit waits for them, in milliseconds. */
 const shortTiming = `timing: { patienceMs: 100, closeMs: 100 }`;
 
-describe('a process that runs the kit ends by itself, with a report', { timeout: 30_000 }, () => {
+describe('a process that runs the kit ends by itself, with a report', () => {
   test('of a queue that is right', async () => {
     const { problems, failed, shown } = await run(
       `const harness = harnessOf(memoryQueue);
@@ -211,7 +211,7 @@ describe('a process that runs the kit ends by itself, with a report', { timeout:
   });
 });
 
-describe('a process that ends in the middle of a run', { timeout: 30_000 }, () => {
+describe('a process that ends in the middle of a run', () => {
   const exits = (code: string): string => `
     const open = (options) => {
       const queue = memoryQueue(options);

@@ -19,7 +19,7 @@ describe('the rulebook', () => {
   });
 });
 
-describe.each(rules.filter(({ tier }) => tier !== 'stress'))('rule $id $slug', { timeout: 30_000 }, (rule) => {
+describe.each(rules.filter(({ tier }) => tier !== 'stress'))('rule $id $slug', (rule) => {
   test.each(rule.mutants)('catches %s', async (name) => {
     const mutant = mutants.find((one) => one.name === name);
     if (mutant === undefined) throw new Error(`there is no mutant ${name}`);

@@ -21,7 +21,7 @@ function runWith(
   });
 }
 
-describe('the rules under node --test', { timeout: 30_000 }, () => {
+describe('the rules under node --test', () => {
   test('are one test each, with the seed in the title, and pass for a sound queue', async () => {
     const { code, output } = await run('--test-reporter=tap', program);
     expect(output).toContain('a queue conforms (seed 5)');

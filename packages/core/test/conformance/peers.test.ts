@@ -56,7 +56,7 @@ const uses: Rule['run'] = async (trial) => {
   trial.verify(taken.length === 2, 'never');
 };
 
-describe('another process', { timeout: 30_000 }, () => {
+describe('another process', () => {
   test('pushes, takes, closes its queue and ends by itself', async () => {
     expect(await finding(() => start('serveQueue(open);'), uses)).toBe('PASS');
   });

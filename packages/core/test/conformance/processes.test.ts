@@ -47,7 +47,7 @@ async function ends(harness: ConformanceHarness, rules: readonly string[]): Prom
   return Object.fromEntries(report.rules.map(({ id, status, reason }) => [id, `${status} ${reason}`.trim()]));
 }
 
-describe('a queue of files that look first and act then', { timeout: 60_000 }, () => {
+describe('a queue of files that look first and act then', () => {
   test('is right as long as all connections are in one process, and nobody knows whether it is with several', async () => {
     const rules = ['0.3', '1.1', '2.4', '2.5', '5.1', '6.7', '7.5'];
     const statuses = await ends(fileHarness({ locked: false, forks: false }), rules);

@@ -12,7 +12,7 @@ export type TestOptions = Partial<RedisQueueOptions>;
 /** Opens a queue on `place`, under a key of its own unless there is one in `options`. */
 export function openQueue<Data = unknown>(place: Address, options: TestOptions = {}): Promise<MessageQueue<Data>> {
   const where = options.client === undefined ? { addr: `${place.host}:${place.port}` } : {};
-  return redisQueue<Data>({ queueKey: newKey(), requestTimeoutMs: 1000, onWarning: () => {}, ...where, ...options });
+  return redisQueue<Data>({ queueKey: newKey(), requestTimeoutMs: 3000, onWarning: () => {}, ...where, ...options });
 }
 
 /** Who connects, and to which database. */
@@ -67,12 +67,19 @@ export async function take<Data>(queue: MessageQueue<Data>, timeoutMs = 5000): P
   return delivery;
 }
 
+/** Pushes an event of a type, without data, as soon as the queue works again; once, for what has no answer may be stored. */
+export async function pushWhenBack(queue: MessageQueue, type: string): Promise<void> {
+  await until('the queue to be back', () => queue.size());
+  await queue.push({ type, data: null });
+}
+
 /** The types of all events that can be taken now, which are acknowledged. */
 export async function drain(queue: MessageQueue): Promise<string[]> {
   const types: string[] = [];
   for (;;) {
     const deliveries = await queue.popMany(256, { timeoutMs: 0 });
-    if (deliveries.length === 0) return types;
+    // What has no answer in time brings nothing either.
+    if (deliveries.length === 0 && (await queue.size()).ready === 0) return types;
     types.push(...deliveries.map(({ event }) => event.type));
     await Promise.all(deliveries.map((delivery) => delivery.ack()));
   }
