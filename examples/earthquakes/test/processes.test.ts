@@ -146,13 +146,14 @@ describe.skipIf(missing !== undefined)(`three processes on ${name}`, { timeout }
     const run = new ProcessesRun(three(url()));
     const pids = await run.pids(3);
     run.child.stdin.write(firstHalf);
-    await until('worker 3 to have handled some', () => run.records(3).length >= 100);
-    process.kill(pids[2] as number, 'SIGTERM');
-    await untilGone([pids[2] as number]);
+    const number = await until('somebody to have handled some', () => run.busy(100));
+    const pid = pids[number - 1] as number;
+    process.kill(pid, 'SIGTERM');
+    await untilGone([pid]);
     const { code, summary, stderr } = await finish(run, secondHalf);
     expect(code).toBe(0);
     expect(summary).toMatchObject({ ...whole, duplicates: 0, problems: [] });
-    expect(stderr).toContain(`worker 3 (process ${pids[2]}) ended\n`);
+    expect(stderr).toContain(`worker ${number} (process ${pid}) ended\n`);
   });
 
   test('that are all killed end the program with what is left, and the next run finds it', async () => {
@@ -160,7 +161,7 @@ describe.skipIf(missing !== undefined)(`three processes on ${name}`, { timeout }
     const run = new ProcessesRun(args);
     const pids = await run.pids(3);
     run.child.stdin.write(firstHalf);
-    await until('worker 1 to have handled some', () => run.records(1).length >= 100);
+    await until('somebody to have handled some', () => run.busy(100));
     for (const pid of pids) kill(pid);
     // Standard input stays open.
     const { code, stdout, stderr } = await run.ended;
@@ -198,7 +199,7 @@ describe.skipIf(missing !== undefined)(`three processes on ${name}`, { timeout }
       const run = new ProcessesRun(three(url()));
       const pids = await run.pids(3);
       run.child.stdin.write(week.map((line) => `${line}\n`).join(''));
-      await until('worker 1 to have handled some', () => run.records(1).length >= 10);
+      await until('somebody to have handled some', () => run.busy(10));
       run.child.kill(signal);
       const { code, stdout, stderr } = await run.ended;
       expect(code).toBe(exitCode);
@@ -214,7 +215,7 @@ describe.skipIf(missing !== undefined)(`three processes on ${name}`, { timeout }
     const run = new ProcessesRun(three(url()));
     const pids = await run.pids(3);
     run.child.stdin.write(firstHalf);
-    await until('worker 1 to have handled some', () => run.records(1).length >= 10);
+    await until('somebody to have handled some', () => run.busy(10));
     kill(run.child.pid);
     expect(await untilGone(pids)).toBe(true);
   });
@@ -232,7 +233,7 @@ describe.skipIf(missing !== undefined || !ours)(`a restart of ${name}`, { timeou
     ]);
     await run.pids(3);
     run.child.stdin.write(firstHalf);
-    await until('worker 1 to have handled some', () => run.records(1).length >= 100);
+    await until('somebody to have handled some', () => run.busy(100));
     run.child.stdin.write(secondHalf);
     await server.restart();
     const { code, summary } = await finish(run);
@@ -248,7 +249,7 @@ describe.skipIf(missing !== undefined || !ours)(`the end of ${name}`, { timeout 
     const run = new ProcessesRun(['--json', '--processes', '3', '--queue', queue]);
     const pids = await run.pids(3);
     run.child.stdin.write(firstHalf);
-    await until('worker 1 to have handled some', () => run.records(1).length >= 10);
+    await until('somebody to have handled some', () => run.busy(10));
     await server.kill();
     // Standard input stays open.
     run.child.stdin.write(secondHalf);

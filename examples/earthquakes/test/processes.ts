@@ -77,6 +77,11 @@ export class ProcessesRun {
       .map((line) => JSON.parse(line) as EventRecord);
   }
 
+  /** The number of a worker that has handled `count` events or more; `undefined` as long as there is none. */
+  busy(count: number): number | undefined {
+    return [...this.#pids.keys()].find((number) => this.records(number).length >= count);
+  }
+
   get #pids(): ReadonlyMap<number, number> {
     return new Map(
       [...this.#stderr.matchAll(/^worker (\d+) is process (\d+)$/gm)].map(([, number, pid]) => [

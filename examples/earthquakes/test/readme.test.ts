@@ -43,10 +43,13 @@ describe('the README', () => {
       await using server = await redis.start({ config: ['appendonly yes'] });
       const queue = `${server.url}/0?queueKey=notification:events&capacity=5000&leaseMs=2000`;
       const run = new ProcessesRun(['--processes', '3', '--queue', queue]);
-      const pids = await run.pids(3);
+      const [first, second, third] = (await run.pids(3)) as [number, number, number];
+      // So that it is worker 2 that has work.
+      for (const pid of [first, third]) process.kill(pid, 'SIGSTOP');
       run.child.stdin.write(firstHalf);
       await until('worker 2 to have handled some', () => run.records(2).length >= 100);
-      kill(pids[1]);
+      kill(second);
+      for (const pid of [first, third]) process.kill(pid, 'SIGCONT');
       run.child.stdin.end(secondHalf);
       const { stdout, stderr } = await run.ended;
       expect(constantOfProcesses(progress)).toEqual(constantOfProcesses(stderr));

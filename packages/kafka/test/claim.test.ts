@@ -72,7 +72,7 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`who claims a topic 
       });
       const contend = async (): Promise<void> => {
         await until('the first to have it', () => order.length > 0);
-        const inVain = claim(second, { topic, limitMs: 3000 }, async () => void order.push('too early'));
+        const inVain = claim(second, { topic, limitMs: 10_000 }, async () => void order.push('too early'));
         const message = `${second} has waited in vain`;
         await Promise.all([
           expect(inVain).rejects.toMatchObject({ code: 'NQ_UNAVAILABLE', message }),

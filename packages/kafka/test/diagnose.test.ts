@@ -27,7 +27,7 @@ async function refusedBy(answer: Buffer): Promise<string> {
     else client.write(answerTo(1, asked.readInt16BE(4) === saslHandshake ? answer : Buffer.alloc(6)));
   });
   const brokers = [`127.0.0.1:${server.port}`];
-  const { told } = await refusalOf(() => openQueue({ brokers } as never, { openTimeoutMs: 1500 }));
+  const { told } = await refusalOf(() => openQueue({ brokers } as never, { openTimeoutMs: 5000 }));
   return told.replaceAll(brokers[0] as string, 'that');
 }
 

@@ -20,11 +20,13 @@ describe.each([
 
     test('whose handler takes longer than its session keeps what it has, and so do others of its group', async () => {
       const topic = newTopic();
-      await using queue = await openQueue(server, { ...session, topic });
-      await using other = await openQueue(server, { ...session, topic });
+      // Long enough for a machine that stands still for a while.
+      const longer = { ...session, sessionTimeoutMs: 4000, topic };
+      await using queue = await openQueue(server, longer);
+      await using other = await openQueue(server, longer);
       await queue.pushMany(['slow', 'next'].map((type) => ({ type, key: 'k' })));
       const slow = await take(queue);
-      await sleep(5000);
+      await sleep(10_000);
       expect([slow.signal.aborted, slow.attempt]).toEqual([false, 1]);
       await slow.ack();
       const next = await take(queue);

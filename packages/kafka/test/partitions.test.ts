@@ -61,8 +61,16 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`the partitions of a
     await using producer = await openQueue(server, { topic, metadataMaxAgeMs: 200 });
     await producer.pushMany(keys.map((key) => ({ type: 'before', key })));
     const consumer = await openQueue(server, latest);
-    expect(await consumer.pop({ timeoutMs: 1000 })).toBeUndefined();
+    const popped = consumer.pop().catch((error: unknown) => error);
+    await until('it to have begun in each', async () => {
+      const admin = new Kafka({ brokers: [...server.brokers], logLevel: logLevel.NOTHING }).admin();
+      await admin.connect();
+      const [group] = await admin.fetchOffsets({ groupId: 'late', topics: [topic] });
+      await admin.disconnect();
+      return group?.partitions.every(({ offset }) => offset !== '-1');
+    });
     await consumer.close();
+    expect(await popped).toMatchObject({ code: 'NQ_CLOSED' });
     await addPartitions(topic, 8);
     // While nobody consumes for the group.
     await until('events in the new partitions', async () => {

@@ -88,7 +88,7 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`a reader on ${offer
       expect(event).toBeDefined();
       break;
     }
-    await expect.poll(sockets).toBeLessThanOrEqual(before);
+    await expect.poll(sockets, { timeout: 20_000 }).toBeLessThanOrEqual(before);
   });
 
   test('says what is wrong: an option at once, a topic that is not there when it reads', async () => {

@@ -121,7 +121,8 @@ export interface Timing {
   readonly quietMs: number;
   /**
    * How long `close()` may take, also while the backend is out of reach, in milliseconds; and so may opening a queue,
-   * `namespace()`, `dispose()` and `fork()`. @default 10_000
+   * `namespace()`, `dispose()` and `fork()`. A process that was forked has three times as long to open its queue, for it has
+   * to start before, beside others. @default 10_000
    */
   readonly closeMs: number;
   /** How long after its lease the event of a crashed consumer may be away, in milliseconds. @default 5000 */

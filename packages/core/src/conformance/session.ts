@@ -152,7 +152,7 @@ export class ConformanceSession {
     let hung = false;
     const run = {
       rule,
-      enter: () => this.#enter(rule),
+      enter: (tries: number) => this.#enter(rule, tries),
       limitMs: this.ruleLimitMs,
       onHang: () => void (hung = true),
       waiver,
@@ -188,10 +188,11 @@ export class ConformanceSession {
     });
   }
 
-  async #enter(rule: Rule): Promise<TrialPlace> {
+  async #enter(rule: Rule, tries: number): Promise<TrialPlace> {
     const capabilities = this.#capabilities;
     if (this.#notRun !== undefined || capabilities === undefined) throw new Violation(this.#notRun ?? notRun.unopened);
-    const id = `${this.#runId}-${rule.id.replaceAll('.', '-')}`;
+    const again = tries > 1 ? `-${tries}` : '';
+    const id = `${this.#runId}-${rule.id.replaceAll('.', '-')}${again}`;
     const namespace = await this.#namespace(id);
     const trial = new Trial({
       id,

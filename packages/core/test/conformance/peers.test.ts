@@ -112,7 +112,7 @@ describe('another process', () => {
   test('that never serves the queue is killed, and told', async () => {
     const silent = start('setInterval(() => {}, 1000);');
     expect(await finding(() => silent, forks, 300)).toBe(
-      'FAIL process1.open() did not settle within 300 ms; does its program call serveQueue()?',
+      'FAIL process1.open() did not settle within 900 ms; does its program call serveQueue()?',
     );
     expect(silent.signalCode).toBe('SIGKILL');
   });
@@ -135,7 +135,7 @@ describe('another process', () => {
   test('that sends something else in place of answers is killed, and told', async () => {
     const chatting = start(`process.on('message', () => process.send('hello'));`);
     expect(await finding(() => chatting, forks, 3000)).toBe(
-      'FAIL process1.open() did not settle within 3000 ms; does its program call serveQueue()? It has sent "hello", which is no answer.',
+      'FAIL process1.open() did not settle within 9000 ms; does its program call serveQueue()? It has sent "hello", which is no answer.',
     );
     expect(chatting.signalCode).toBe('SIGKILL');
   });

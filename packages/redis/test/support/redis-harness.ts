@@ -53,7 +53,7 @@ export function redisHarness(
   return {
     name: `@nq/redis on ${name}`,
     // A busy machine answers a script in tens of milliseconds: a pop that ends sooner has a claim on its way.
-    timing: { quietMs: 150 },
+    timing: { quietMs: 150, patienceMs: 10_000 },
     async start() {
       server = await start();
     },

@@ -22,6 +22,9 @@ interface OpenCall {
   readonly fail: (observed: string) => void;
 }
 
+/** How much longer than to open a queue, or to close it, a process may take to start and to open it. */
+const startsPerClose = 3;
+
 /** The queue in another process. Every call is written down, and is a {@link Violation} if it fails or takes too long. */
 export class PeerQueue implements Worker {
   readonly #peer: Peer;
@@ -56,11 +59,11 @@ export class PeerQueue implements Worker {
 
   /** Opens the queue there. @param clockAheadMs how far the clock of the process is ahead of ours, in milliseconds. */
   async open(options: OpenOptions, clockAheadMs: number): Promise<void> {
-    const { closeMs } = this.#watcher.timing;
+    const limitMs = startsPerClose * this.#watcher.timing.closeMs;
     const clock = `its clock ${Math.abs(clockAheadMs)} ms ${clockAheadMs > 0 ? 'ahead' : 'behind'}`;
     const what = `open(${clockAheadMs === 0 ? '' : clock})`;
     try {
-      await this.#call(what, { verb: 'open', options, clockAheadMs }, isAnything, () => 'done', closeMs);
+      await this.#call(what, { verb: 'open', options, clockAheadMs }, isAnything, () => 'done', limitMs);
     } catch (error) {
       if (!(error instanceof Violation) || this.#calls.size === 0) throw error;
       const instead = this.#strange === undefined ? '' : ` It has sent ${this.#strange}, which is no answer.`;

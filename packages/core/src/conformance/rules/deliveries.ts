@@ -3,7 +3,7 @@ import { describeError } from '../journal.ts';
 import type { ObservedQueue } from '../observed-queue.ts';
 import { needs, type Rule } from '../rule.ts';
 import type { Trial } from '../trial.ts';
-import { NotVerified } from '../violation.ts';
+import { TooLate } from '../violation.ts';
 import { whatIsLeft } from './after-close.ts';
 import { longLeaseMs } from './full-queue.ts';
 import {
@@ -112,9 +112,9 @@ async function handOutBeside(
   return delivery;
 }
 
-/** @throws {NotVerified} if `settlement` comes after the end of the lease. */
+/** @throws {TooLate} if `settlement` comes after the end of the lease. */
 async function inTime(settlement: Promise<void>): Promise<void> {
-  if (!(await settledInTime(settlement))) throw new NotVerified('the lease was over before the settlement arrived');
+  if (!(await settledInTime(settlement))) throw new TooLate('the lease was over before the settlement arrived');
 }
 
 async function setsTheEnd(trial: Trial): Promise<void> {

@@ -3,7 +3,7 @@ import type { Delivery } from '../../queue.ts';
 import type { ObservedQueue } from '../observed-queue.ts';
 import { needs, type Rule } from '../rule.ts';
 import type { Trial } from '../trial.ts';
-import { NotVerified } from '../violation.ts';
+import { TooLate } from '../violation.ts';
 import { longLeaseMs } from './full-queue.ts';
 import {
   acksTooLate,
@@ -120,13 +120,14 @@ export const leaseRules: readonly Rule[] = [
       await trial.crash(another);
       const survivor = await trial.open();
       await watchWhatComes(survivor, watchMs + trial.timing.quietMs, verifyNotDone);
-      if (done.size === 0) throw new NotVerified(acksTooLate);
+      if (done.size === 0) throw new TooLate(acksTooLate);
     },
   },
 ];
 
 async function refusesLateSettlements(trial: Trial): Promise<void> {
-  const queue = await trial.open({ leaseMs: shortLeaseMs(trial) });
+  // Half of one, at the most, is watched, and the answer that hands something out may come late.
+  const queue = await trial.open({ leaseMs: shortLeaseMs(trial, 500) });
   const leaseMs = trial.leaseOf(queue);
 
   // Nobody else has it yet.
@@ -169,7 +170,7 @@ async function takeFromStale(trial: Trial, queue: ObservedQueue<unknown>, stale:
   return holder;
 }
 
-/** Renews a lease that began `since`. @throws {NotVerified} if it is refused, and may have come too late. */
+/** Renews a lease that began `since`. @throws {TooLate} if it is refused, and may have come too late. */
 async function extendInTime(
   trial: Trial,
   delivery: Delivery,

@@ -52,7 +52,7 @@ export const modelRules: readonly Rule[] = [
       let tried = 0;
       const end = trial.clock.now() + budgetMs * trial.timing.scale;
       const property = fc.asyncProperty(commands, async (sequence) => {
-        if (trial.clock.now() > end) return;
+        if (trial.clock.now() > end && tried >= fewestRuns) return;
         const neighbour = await trial.neighbour(`model-${tried++}`, { capacity: 5 });
         const real: RealQueue = { trial, place: neighbour, queues: [neighbour.queue] };
         const { capabilities, capacity } = neighbour.queue;

@@ -114,16 +114,18 @@ async function shareQueue(trial: Trial): Promise<void> {
   }
   const workers: [Worker, ...Worker[]] = [workOn(queue), ...forked];
   const room = bounded ? queue.capacity : smallRoom;
+  // Where nothing is ever full, a try that ends at once says nothing more.
+  const pushMs = bounded ? 0 : trial.timing.patienceMs;
 
   // One that has never taken anything leaves everything to the others: it would find its own, also where nobody else does.
   const [producer, ...consumers] = workers.toReversed() as typeof workers;
-  const early = await pushAtOnce(trial, [producer], room, 0);
+  const early = await pushAtOnce(trial, [producer], room, pushMs);
   verifyTaken(trial, await takeAtOnce(trial, consumers, early.length, 1), early);
 
   const rounds = Math.min(mostRounds, Math.max(1, Math.round(mostPushed / room)));
   for (let round = 0; round < rounds; round++) {
     // Half as much again as fits: the last places are those that several want.
-    const stored = await pushAtOnce(trial, workers, Math.ceil(room / 2), 0);
+    const stored = await pushAtOnce(trial, workers, Math.ceil(room / 2), pushMs);
     trial.verify(
       !bounded || stored.length <= room,
       () => `${stored.length} events were stored by ${workers.length} processes at once, and there is room for ${room}`,
