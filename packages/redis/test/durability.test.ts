@@ -165,6 +165,7 @@ describe.skipIf(notOurs !== undefined)(`waiting for a replica of ${notOurs ?? of
     const primary = await offer.start({ config: ['repl-diskless-sync-delay 0'] });
     await using _primary = primary;
     const path = await primary.link('servers');
+    // As above: what is broken off is tried again after that.
     await using follower = await offer.start({ config: [`replicaof ${path.host} ${path.port}`, 'repl-timeout 10'] });
     await untilFollows(follower, primary);
     const queueKey = newKey();

@@ -131,10 +131,12 @@ describe.skipIf(offer.missing !== undefined)(`many at once on ${offer.name}`, ()
       await ready();
       program.tell();
     }
+    // Only then: a busy machine takes its time to start one.
+    await until('its last word', () => program.output.endsWith('\n'));
     const late = Symbol('it does not end');
     const how = await Promise.race([
       program.ended,
-      until('nothing', () => false, { deadlineMs: 25_000 }).catch(() => late),
+      until('nothing', () => false, { deadlineMs: 5000 }).catch(() => late),
     ]);
     return [how, program.output.trim()];
   }
@@ -167,10 +169,10 @@ describe.skipIf(offer.missing !== undefined)(`many at once on ${offer.name}`, ()
     expect([how, printed]).toEqual([0, 'NQ_CLOSED']);
   });
 
-  test.each<[string, 'cut' | 'freeze', number]>([
-    ['is cut', 'cut', 3000],
-    ['is silent', 'freeze', 3000],
-  ])('a process ends by itself after close(), also if its link %s', async (_what, fault, withinMs) => {
+  test.each<[string, 'cut' | 'freeze']>([
+    ['is cut', 'cut'],
+    ['is silent', 'freeze'],
+  ])('a process ends by itself after close(), also if its link %s', async (_what, fault) => {
     const queueKey = newKey();
     const link = await server().link();
     await using program = new Program(`
@@ -191,7 +193,8 @@ describe.skipIf(offer.missing !== undefined)(`many at once on ${offer.name}`, ()
     // The push has not left when the queue is closed, and nobody answers the acknowledgement.
     expect(program.output).toBe('NQ_CLOSED,NQ_CLOSED,NQ_OUTCOME_UNKNOWN closed\n');
     expect(await program.ended).toBe(0);
-    expect(performance.now() - closedAt).toBeLessThan(withinMs);
+    // By itself, ioredis waits two seconds for a socket to end in peace.
+    expect(performance.now() - closedAt).toBeLessThan(1900);
   });
 
   test('a process ends by itself after a queue that could not be opened', async () => {

@@ -1,7 +1,7 @@
-import type { MessageQueue } from '@nq/core';
+import type { Delivery, MessageQueue } from '@nq/core';
 import { until } from 'nq-testbed';
 import { describe, expect, test } from 'vitest';
-import { countsOf, drain, nothing, openQueue, take, untilBlocked } from './support/queue.ts';
+import { countsOf, drain, nothing, openQueue, take, takeAllReady, untilBlocked } from './support/queue.ts';
 import { Program } from './support/process.ts';
 import { newKey, offer, useServer } from './support/server.ts';
 
@@ -9,13 +9,10 @@ const event = (type: string) => ({ type, data: null });
 const numbered = (count: number) => Array.from({ length: count }, (_, number) => event(`e${number}`));
 
 /** Takes everything that is ready, and returns the deliveries. */
-async function takeAll(queue: MessageQueue) {
-  const all = [];
-  for (;;) {
-    const deliveries = await queue.popMany(256, { timeoutMs: 0 });
-    if (deliveries.length === 0 && (await queue.size()).ready === 0) return all;
-    all.push(...deliveries);
-  }
+async function takeAll(queue: MessageQueue): Promise<Delivery[]> {
+  const all: Delivery[] = [];
+  for await (const deliveries of takeAllReady(queue)) all.push(...deliveries);
+  return all;
 }
 
 describe.skipIf(offer.missing !== undefined)(`what comes again on ${offer.name}`, () => {

@@ -23,7 +23,8 @@ describe.skipIf(notOurs !== undefined)(`what ${notOurs ?? offer.name} refuses`, 
   ): Promise<{ code: NqErrorCode; text: string; ms: number }> {
     const startedAt = performance.now();
     try {
-      await (await openQueue(place, { openTimeoutMs: 500, ...options })).close();
+      // Longer than the whole opening: whatever is asked for has no more than what is left of that.
+      await (await openQueue(place, { openTimeoutMs: 500, requestTimeoutMs: 10_000, ...options })).close();
     } catch (error) {
       if (!isNqError(error)) throw error;
       return { code: error.code, text: inspect(error, { depth: 20 }), ms: performance.now() - startedAt };

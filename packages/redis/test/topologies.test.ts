@@ -252,7 +252,7 @@ describe.skipIf(missing !== undefined)(`sentinels of ${name}`, () => {
   });
 
   test('lose at a failover what only the primary had, and nothing else', async () => {
-    await using group = await redisSentinel({ config: durable, downAfterMs: 1000 });
+    await using group = await redisSentinel({ config: durable });
     const queueKey = newKey();
     const sentinel = { name: group.name, addrs: group.sentinels.map(addrOf) };
     const options = { ...common, queueKey, sentinel, capacity: Infinity };
@@ -326,7 +326,7 @@ describe.skipIf(missing !== undefined)(`sentinels of ${name}`, () => {
     await using group = await redisSentinel({ sentinels: 1 });
     const sentinel = { name: 'nobody', addrs: group.sentinels.map(addrOf) };
     const startedAt = performance.now();
-    const opened = redisQueue({ queueKey: 'q', sentinel, openTimeoutMs: 700, ...common });
+    const opened = redisQueue({ queueKey: 'q', sentinel, ...common, openTimeoutMs: 700, requestTimeoutMs: 10_000 });
     expect(await codeOf(opened)).toBe('NQ_UNAVAILABLE');
     expect(performance.now() - startedAt).toBeLessThan(5000);
   });

@@ -8,8 +8,6 @@ import { until } from './until.ts';
 export interface RedisSentinelOptions {
   /** How many sentinels watch them. More than half have to agree before the replica is promoted. @default 3 */
   readonly sentinels?: number | undefined;
-  /** After how long without an answer the primary is taken for down, in milliseconds. @default 2000 */
-  readonly downAfterMs?: number | undefined;
   /** Lines of redis.conf for primary and replica. @default none: what they hold is gone when they end */
   readonly config?: readonly string[] | undefined;
   /** Speak TLS only, with each other too: all have one certificate, which `ca` of each of them holds. @default false */
@@ -18,6 +16,8 @@ export interface RedisSentinelOptions {
 
 /** Under this name clients ask sentinels for the primary. */
 const name = 'nq';
+/** After how long without an answer the primary is taken for down, in milliseconds: a busy machine stands still for a while. */
+const downAfterMs = 2000;
 
 /** A primary and a replica, with sentinels that promote the replica, all of them native processes. Disposing is `stop()`. */
 export class RedisSentinel implements AsyncDisposable {
@@ -111,7 +111,6 @@ export class RedisSentinel implements AsyncDisposable {
  */
 export async function redisSentinel({
   sentinels: count = 3,
-  downAfterMs = 2000,
   config = [],
   tls = false,
 }: RedisSentinelOptions = {}): Promise<RedisSentinel> {

@@ -44,8 +44,8 @@ export interface Namespace<Data = unknown> {
   crash?(queue: MessageQueue<Data>): void | Promise<void>;
   /**
    * Starts another process, which opens the same queue and serves it: its program calls `serveQueue()`. Usually `fork()` of
-   * `node:child_process`, with what names the place as an argument. It has `timing.closeMs` to open the queue, and `Date`
-   * may be set to another time there before. The kit ends it, by SIGKILL if it does not end by itself; no process is left
+   * `node:child_process`, with what names the place as an argument. It has three times `timing.closeMs` to start and to open
+   * the queue, and `Date` may be set to another time there before. The kit ends it, by SIGKILL if it does not end by itself; no process is left
    * when the namespace is disposed of.
    */
   fork?(): Peer | Promise<Peer>;

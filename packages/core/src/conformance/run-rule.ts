@@ -5,7 +5,7 @@ import type { RuleResult, RuleStatus } from './report.ts';
 import type { Rule } from './rule.ts';
 import type { Trial } from './trial.ts';
 import { StrayErrors } from './stray-errors.ts';
-import { Hang, NotVerified, TooLate, Violation } from './violation.ts';
+import { Hang, NotVerified, Violation } from './violation.ts';
 
 /** A place in which a rule can be tried, and how to leave it. */
 export interface TrialPlace {
@@ -17,9 +17,9 @@ export interface TrialPlace {
 /** What a rule is run with. */
 export interface RuleRun {
   readonly rule: Rule;
-  /** Makes the place of the rule, another one for each try, which are counted from 1. */
-  readonly enter: (tries: number) => Promise<TrialPlace>;
-  /** How long the rule may take, in milliseconds, in all its tries. */
+  /** Makes the place of the rule. */
+  readonly enter: () => Promise<TrialPlace>;
+  /** How long the rule may take, in milliseconds. */
   readonly limitMs: number;
   /** Told if something did not settle in time: the rule itself, or a call that it or its place has made. */
   readonly onHang: () => void;
@@ -32,60 +32,17 @@ interface Verdict {
   readonly reason: string;
 }
 
-/** What has come of a try. */
-interface Tried {
-  readonly verdict: Verdict;
-  /** Whether it has come {@link TooLate}, and nothing else was wrong. */
-  readonly isTooLate: boolean;
-  readonly trial: Trial | undefined;
-}
-
-/** How often a rule is tried that comes too late, if that does not take it long. */
-const mostTries = 5;
-/** After which part of its time a rule is not tried again: the last try has the rest, and must not end for want of it. */
-const retriedPart = 1 / 4;
-
 /** Runs one rule to its end, whatever the queue does. Never rejects. */
 export async function runRule({ rule, enter, limitMs, onHang, waiver, now }: RuleRun): Promise<RuleResult> {
   const began = now();
-  let tried: Tried;
-  let tries = 0;
-  do {
-    tries++;
-    tried = await tryRule(rule, () => enter(tries), { limitMs: limitMs - (now() - began), onHang });
-  } while (tried.isTooLate && tries < mostTries && now() - began < limitMs * retriedPart);
-  const verdict = waiver === undefined ? tried.verdict : waived(tried.verdict, waiver);
-  const { id, slug, level, claim, tier, text } = rule;
-  const quiet = verdict.status === 'PASS' || verdict.status === 'N-A';
-  return {
-    id,
-    slug,
-    level,
-    claim,
-    tier,
-    text,
-    ...verdict,
-    history: quiet ? [] : (tried.trial?.journal.entries ?? []),
-    verified: tried.trial?.verified ?? 0,
-    durationMs: Math.round(now() - began),
-  };
-}
-
-async function tryRule(
-  rule: Rule,
-  enter: () => Promise<TrialPlace>,
-  { limitMs, onHang }: Pick<RuleRun, 'limitMs' | 'onHang'>,
-): Promise<Tried> {
   const strays = new StrayErrors();
   let place: TrialPlace | undefined;
   let verdict: Verdict;
-  let isTooLate = false;
   try {
     place = await enter();
     verdict = await judge(rule, place.trial, limitMs);
   } catch (error) {
     if (error instanceof Hang) onHang();
-    isTooLate = error instanceof TooLate;
     verdict = verdictOf(error, place?.trial);
   }
   try {
@@ -102,7 +59,21 @@ async function tryRule(
     const reason = verdict.status === 'FAIL' ? `${verdict.reason}; besides, ${seen}` : seen;
     verdict = { status: 'FAIL', reason };
   }
-  return { verdict, isTooLate: isTooLate && verdict.status !== 'FAIL', trial: place?.trial };
+  if (waiver !== undefined) verdict = waived(verdict, waiver);
+  const { id, slug, level, claim, tier, text } = rule;
+  const quiet = verdict.status === 'PASS' || verdict.status === 'N-A';
+  return {
+    id,
+    slug,
+    level,
+    claim,
+    tier,
+    text,
+    ...verdict,
+    history: quiet ? [] : (place?.trial.journal.entries ?? []),
+    verified: place?.trial.verified ?? 0,
+    durationMs: Math.round(now() - began),
+  };
 }
 
 async function judge(rule: Rule, trial: Trial, limitMs: number): Promise<Verdict> {

@@ -152,7 +152,7 @@ export class ConformanceSession {
     let hung = false;
     const run = {
       rule,
-      enter: (tries: number) => this.#enter(rule, tries),
+      enter: () => this.#enter(rule),
       limitMs: this.ruleLimitMs,
       onHang: () => void (hung = true),
       waiver,
@@ -188,11 +188,10 @@ export class ConformanceSession {
     });
   }
 
-  async #enter(rule: Rule, tries: number): Promise<TrialPlace> {
+  async #enter(rule: Rule): Promise<TrialPlace> {
     const capabilities = this.#capabilities;
     if (this.#notRun !== undefined || capabilities === undefined) throw new Violation(this.#notRun ?? notRun.unopened);
-    const again = tries > 1 ? `-${tries}` : '';
-    const id = `${this.#runId}-${rule.id.replaceAll('.', '-')}${again}`;
+    const id = `${this.#runId}-${rule.id.replaceAll('.', '-')}`;
     const namespace = await this.#namespace(id);
     const trial = new Trial({
       id,

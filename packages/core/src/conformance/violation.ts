@@ -14,9 +14,3 @@ export class NotVerified extends Error {
     this.prototype.name = 'NotVerified';
   }
 }
-
-/**
- * What a rule throws when a lease was over before it had done what it needs the lease for: on a machine that stood still for
- * that long, nothing can be said of the queue, and another try may say it.
- */
-export class TooLate extends NotVerified {}

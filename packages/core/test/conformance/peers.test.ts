@@ -133,9 +133,10 @@ describe('another process', () => {
   });
 
   test('that sends something else in place of answers is killed, and told', async () => {
-    const chatting = start(`process.on('message', () => process.send('hello'));`);
-    expect(await finding(() => chatting, forks, 3000)).toBe(
-      'FAIL process1.open() did not settle within 9000 ms; does its program call serveQueue()? It has sent "hello", which is no answer.',
+    const chatting = start(`process.on('message', () => process.send('hello')); process.stdout.write('ready');`);
+    await once(chatting.stdout as NodeJS.ReadableStream, 'data');
+    expect(await finding(() => chatting, forks, 1000)).toBe(
+      'FAIL process1.open() did not settle within 3000 ms; does its program call serveQueue()? It has sent "hello", which is no answer.',
     );
     expect(chatting.signalCode).toBe('SIGKILL');
   });

@@ -12,7 +12,6 @@ import {
   runConformance,
   simulatedHarness,
 } from '../../src/conformance.ts';
-import { TooLate } from '../../src/conformance/violation.ts';
 import { memoryDriver } from '../../src/testing.ts';
 import { changed, harnessOf } from './mutant.ts';
 import { mutants } from './mutants.ts';
@@ -83,42 +82,6 @@ describe('a rule', () => {
       reason: 'the harness has no hook crash',
     });
     expect(await resultOf({ hooks: ['crash'] })).toMatchObject({ status: 'PASS' });
-  });
-
-  test.for<[what: string, late: number, waitMs: number, tries: number, ends: Partial<RuleResult>]>([
-    ['some of its tries', 4, 1000, 5, { status: 'PASS', verified: 1, history: [] }],
-    ['all of its tries', 9, 1000, 5, { status: 'NOT-VERIFIED', reason: 'the lease was over' }],
-    ['a try that has taken long', 9, 7500, 1, { status: 'NOT-VERIFIED', reason: 'the lease was over' }],
-  ])(
-    'that comes too late in %s has others as long as there is time, each in a place of its own',
-    async ([, late, waitMs, tries, ends]) => {
-      const { namespace, ...rest } = simulatedHarness();
-      const ids: string[] = [];
-      const noted = (id: string): Namespace | Promise<Namespace> => {
-        if (id.includes('-99-1')) ids.push(id);
-        return namespace(id);
-      };
-      let left = late;
-      const run: Rule['run'] = async (trial) => {
-        await trial.wait(waitMs);
-        if (left-- > 0) throw new TooLate('the lease was over');
-        trial.verify(true, 'never');
-      };
-      expect(await resultOf({ run }, { ...rest, namespace: noted })).toMatchObject(ends);
-      expect(new Set(ids).size).toBe(tries);
-      expect(late - left).toBe(tries);
-    },
-  );
-
-  test('that comes too late and leaves an error behind is broken, and not tried again', async () => {
-    let tries = 0;
-    const run: Rule['run'] = async () => {
-      tries++;
-      void Promise.reject(new Error('left behind'));
-      throw new TooLate('the lease was over');
-    };
-    expect(await resultOf({ run })).toMatchObject({ status: 'FAIL' });
-    expect(tries).toBe(1);
   });
 
   test('that waits for ever ends at its limit, and what it waits for is named', async () => {

@@ -73,16 +73,31 @@ export async function pushWhenBack(queue: MessageQueue, type: string): Promise<v
   await queue.push({ type, data: null });
 }
 
+/** Takes all events that can be taken now, some at a time. @throws {Error} if some are ready for long, and nothing comes. */
+export async function* takeAllReady<Data>(queue: MessageQueue<Data>): AsyncGenerator<readonly Delivery<Data>[]> {
+  const patienceMs = 20_000;
+  for (let since = performance.now(); ;) {
+    const deliveries = await queue.popMany(256, { timeoutMs: 0 });
+    if (deliveries.length > 0) {
+      yield deliveries;
+      since = performance.now();
+      continue;
+    }
+    // A pop that has no answer in time brings nothing either.
+    const { ready } = await queue.size();
+    if (ready === 0) return;
+    if (performance.now() - since > patienceMs) throw new Error(`${ready} events are ready, and no pop brings any`);
+  }
+}
+
 /** The types of all events that can be taken now, which are acknowledged. */
 export async function drain(queue: MessageQueue): Promise<string[]> {
   const types: string[] = [];
-  for (;;) {
-    const deliveries = await queue.popMany(256, { timeoutMs: 0 });
-    // What has no answer in time brings nothing either.
-    if (deliveries.length === 0 && (await queue.size()).ready === 0) return types;
+  for await (const deliveries of takeAllReady(queue)) {
     types.push(...deliveries.map(({ event }) => event.type));
     await Promise.all(deliveries.map((delivery) => delivery.ack()));
   }
+  return types;
 }
 
 /** Does everything that a queue is for, with two objects of one that `open` opens. @returns what was replayed. */

@@ -22,8 +22,8 @@ interface OpenCall {
   readonly fail: (observed: string) => void;
 }
 
-/** How much longer than to open a queue, or to close it, a process may take to start and to open it. */
-const startsPerClose = 3;
+/** In how many `closeMs` a process has to start and to open its queue. */
+const closesToStart = 3;
 
 /** The queue in another process. Every call is written down, and is a {@link Violation} if it fails or takes too long. */
 export class PeerQueue implements Worker {
@@ -59,7 +59,7 @@ export class PeerQueue implements Worker {
 
   /** Opens the queue there. @param clockAheadMs how far the clock of the process is ahead of ours, in milliseconds. */
   async open(options: OpenOptions, clockAheadMs: number): Promise<void> {
-    const limitMs = startsPerClose * this.#watcher.timing.closeMs;
+    const limitMs = closesToStart * this.#watcher.timing.closeMs;
     const clock = `its clock ${Math.abs(clockAheadMs)} ms ${clockAheadMs > 0 ? 'ahead' : 'behind'}`;
     const what = `open(${clockAheadMs === 0 ? '' : clock})`;
     try {

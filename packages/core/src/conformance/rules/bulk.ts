@@ -3,7 +3,7 @@ import type { Delivery } from '../../queue.ts';
 import type { ObservedQueue } from '../observed-queue.ts';
 import { needs, type Rule } from '../rule.ts';
 import type { Trial } from '../trial.ts';
-import { NotVerified, TooLate } from '../violation.ts';
+import { NotVerified } from '../violation.ts';
 import { isGoneWithItself, whatIsLeft } from './after-close.ts';
 import { collectPages, longLeaseMs } from './full-queue.ts';
 import { secondOf } from './pop.ts';
@@ -153,7 +153,7 @@ async function acknowledgeAtOnce(
 ): Promise<(delivery: Delivery) => void> {
   const inTime = await Promise.all(held.map((delivery) => settledInTime(delivery.ack())));
   const done = new Set(held.filter((_delivery, index) => inTime[index]).map(({ event }) => event.id));
-  if (done.size <= held.length / 2) throw new TooLate('most leases were over before the acknowledgements arrived');
+  if (done.size <= held.length / 2) throw new NotVerified('most leases were over before the acknowledgements arrived');
   if (done.size === held.length && needs.size.holds(trial.capabilities)) {
     const { inFlight } = await sizeWhere(trial, queue, (size) => size.inFlight === 0);
     trial.verify(

@@ -3,7 +3,7 @@ import { describeError } from '../journal.ts';
 import type { ObservedQueue } from '../observed-queue.ts';
 import { needs, type Rule } from '../rule.ts';
 import type { Trial } from '../trial.ts';
-import { TooLate } from '../violation.ts';
+import { NotVerified } from '../violation.ts';
 import { whatIsLeft } from './after-close.ts';
 import { longLeaseMs } from './full-queue.ts';
 import {
@@ -112,9 +112,9 @@ async function handOutBeside(
   return delivery;
 }
 
-/** @throws {TooLate} if `settlement` comes after the end of the lease. */
+/** @throws {NotVerified} if `settlement` comes after the end of the lease. */
 async function inTime(settlement: Promise<void>): Promise<void> {
-  if (!(await settledInTime(settlement))) throw new TooLate('the lease was over before the settlement arrived');
+  if (!(await settledInTime(settlement))) throw new NotVerified('the lease was over before the settlement arrived');
 }
 
 async function setsTheEnd(trial: Trial): Promise<void> {
@@ -210,7 +210,7 @@ async function tellsTwinsApart(trial: Trial): Promise<void> {
 
 async function speaksForItself(trial: Trial): Promise<void> {
   const queue = await trial.open({ leaseMs: leaseOfTwoMs(trial) });
-  const counting = await trial.neighbour('counting', { leaseMs: leaseOfTwoMs(trial) });
+  const counting = await trial.neighbour('counting', { leaseMs: longLeaseMs(trial) });
   await waitForAll(countsFromThePush(trial, counting.queue), signalsItsOwn(trial, queue));
   await counting.leave();
 }

@@ -6,7 +6,7 @@ import { runWorkload } from '../history/workload.ts';
 import type { Rule } from '../rule.ts';
 import type { Trial } from '../trial.ts';
 import { trialType } from '../trial-parts.ts';
-import { NotVerified, TooLate, Violation } from '../violation.ts';
+import { NotVerified, Violation } from '../violation.ts';
 import { acksTooLate, settledInTime, shortLeaseMs, watchWhatComes } from './returned.ts';
 
 /** §8: what happens when the connection or the broker fails. */
@@ -268,7 +268,7 @@ async function verifyPoison(trial: Trial): Promise<void> {
       await trial.wait(1);
     }
   }
-  if (late && deliveries.length < expected.size) throw new TooLate(acksTooLate);
+  if (late && deliveries.length < expected.size) throw new NotVerified(acksTooLate);
   trial.verifySame(deliveries, pushed, false);
   const { deadLetter } = trial.capabilities;
   const dead = deadLetter ? await queue.deadLetters.count() : 0;

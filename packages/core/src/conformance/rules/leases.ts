@@ -3,7 +3,7 @@ import type { Delivery } from '../../queue.ts';
 import type { ObservedQueue } from '../observed-queue.ts';
 import { needs, type Rule } from '../rule.ts';
 import type { Trial } from '../trial.ts';
-import { TooLate } from '../violation.ts';
+import { NotVerified } from '../violation.ts';
 import { longLeaseMs } from './full-queue.ts';
 import {
   acksTooLate,
@@ -120,13 +120,13 @@ export const leaseRules: readonly Rule[] = [
       await trial.crash(another);
       const survivor = await trial.open();
       await watchWhatComes(survivor, watchMs + trial.timing.quietMs, verifyNotDone);
-      if (done.size === 0) throw new TooLate(acksTooLate);
+      if (done.size === 0) throw new NotVerified(acksTooLate);
     },
   },
 ];
 
 async function refusesLateSettlements(trial: Trial): Promise<void> {
-  // Half of one, at the most, is watched, and the answer that hands something out may come late.
+  // What is watched below begins with the answer, which may come late; the lease has begun before.
   const queue = await trial.open({ leaseMs: shortLeaseMs(trial, 500) });
   const leaseMs = trial.leaseOf(queue);
 
@@ -170,7 +170,7 @@ async function takeFromStale(trial: Trial, queue: ObservedQueue<unknown>, stale:
   return holder;
 }
 
-/** Renews a lease that began `since`. @throws {TooLate} if it is refused, and may have come too late. */
+/** Renews a lease that began `since`. @throws {NotVerified} if it is refused, and may have come too late. */
 async function extendInTime(
   trial: Trial,
   delivery: Delivery,
@@ -195,13 +195,14 @@ async function extendsLeases(trial: Trial): Promise<void> {
   let since = trial.clock.now();
   const delivery = await trial.take(queue, 'the event that was pushed');
   let ours = leaseMs;
+  const renewedMs = 8 * leaseMs;
   // Each watch ends after what was before the call, and well before what is after it.
   for (let round = 1; round <= 2; round++) {
     needsToBeOurs(trial, since, ours);
     const began = trial.clock.now();
-    await extendInTime(trial, delivery, leaseMs * 3, { since, leaseMs: ours });
-    [since, ours] = [began, leaseMs * 3];
-    const early = await queue.pop({ timeoutMs: leaseMs * 2 });
+    await extendInTime(trial, delivery, renewedMs, { since, leaseMs: ours });
+    [since, ours] = [began, renewedMs];
+    const early = await queue.pop({ timeoutMs: leaseMs * 5 });
     if (early !== undefined) needsToBeOurs(trial, since, ours);
     trial.verify(early === undefined, `an event came again although its lease was renewed, for the ${round}. time`);
   }

@@ -15,9 +15,11 @@ import { NotVerified, Violation } from '../violation.ts';
 /** How many sequences of calls are tried, and how long they are: what finds each mutant with every one of 100 seeds. */
 const runs = 300;
 const longestRun = 25;
-/** After this many milliseconds no further sequence is tried; fewer than {@link fewestRuns} until then prove too little. */
-const budgetMs = 15_000;
+/** Fewer sequences than these prove too little. */
 const fewestRuns = 5;
+/** After this many milliseconds no further sequence is tried, if there were as many; and after so many times it in any case. */
+const budgetMs = 15_000;
+const mostBudgets = 3;
 
 /** §9, continued: a queue beside a model of it. */
 export const modelRules: readonly Rule[] = [
@@ -50,9 +52,11 @@ export const modelRules: readonly Rule[] = [
         { maxCommands: longestRun, size: 'max' },
       );
       let tried = 0;
-      const end = trial.clock.now() + budgetMs * trial.timing.scale;
+      const began = trial.clock.now();
+      const ownBudgetMs = budgetMs * trial.timing.scale;
       const property = fc.asyncProperty(commands, async (sequence) => {
-        if (trial.clock.now() > end && tried >= fewestRuns) return;
+        const budgets = (trial.clock.now() - began) / ownBudgetMs;
+        if (budgets > mostBudgets || (budgets > 1 && tried >= fewestRuns)) return;
         const neighbour = await trial.neighbour(`model-${tried++}`, { capacity: 5 });
         const real: RealQueue = { trial, place: neighbour, queues: [neighbour.queue] };
         const { capabilities, capacity } = neighbour.queue;

@@ -2,7 +2,7 @@ import type { Delivery } from '../../queue.ts';
 import type { ObservedQueue } from '../observed-queue.ts';
 import { needs, type Rule } from '../rule.ts';
 import type { Trial } from '../trial.ts';
-import { TooLate } from '../violation.ts';
+import { NotVerified } from '../violation.ts';
 import { longLeaseMs } from './full-queue.ts';
 import { waitForAll } from './returned.ts';
 
@@ -170,7 +170,7 @@ export const popRules: readonly Rule[] = [
         other.pop({ timeoutMs }),
         other.popMany(5, { timeoutMs }),
       ]);
-      if (held.signal.aborted) throw new TooLate('the lease was lost meanwhile');
+      if (held.signal.aborted) throw new NotVerified('the lease was lost meanwhile');
       for (const [what, again] of [
         ['pop', here],
         ['pop of another connection', there],

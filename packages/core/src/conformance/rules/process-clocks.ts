@@ -1,7 +1,7 @@
 import { type AfterTaking, type Taken, type Worker, workOn } from '../peer/worker.ts';
 import { needs, type Rule } from '../rule.ts';
 import type { Trial } from '../trial.ts';
-import { TooLate, Violation } from '../violation.ts';
+import { NotVerified, Violation } from '../violation.ts';
 import { granularityMs, needsRoom, shortLeaseMs } from './returned.ts';
 
 /** How far the clocks of the other processes are from ours, in milliseconds: far more than a rule waits. */
@@ -156,7 +156,7 @@ class Times {
       this.#away.set(taken.id, { since, forMs, how: `${holder.name} ${taken.inTime ? way.does : 'took'}` });
       if (taken.inTime) return;
     }
-    throw new TooLate(`each lease was over before ${holder.name} had done something with its event`);
+    throw new NotVerified(`each lease was over before ${holder.name} had done something with its event`);
   }
 
   /** Has `takers` take and acknowledge everything, verifying that it comes in time and not before. */

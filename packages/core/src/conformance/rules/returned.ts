@@ -5,7 +5,7 @@ import { slownessOf } from '../harness.ts';
 import { describeError } from '../journal.ts';
 import type { ObservedQueue } from '../observed-queue.ts';
 import type { Trial } from '../trial.ts';
-import { NotVerified, TooLate, Violation } from '../violation.ts';
+import { NotVerified, Violation } from '../violation.ts';
 
 /**
  * The lease that rules ask for where they wait for its end, in milliseconds: `fastMs` where calls take next to nothing, and
@@ -75,7 +75,7 @@ export async function takeBack(
       throw new Violation(`${missing} of ${events.length} events had not come ${timeoutMs} ms after ${after}`);
     }
     if (await settledInTime(delivery.ack())) deliveries.push(delivery);
-    else if (trial.clock.now() >= deadline) throw new TooLate(acksTooLate);
+    else if (trial.clock.now() >= deadline) throw new NotVerified(acksTooLate);
   }
   await watchWhatComes(queue, trial.timing.quietMs, (delivery) => void deliveries.push(delivery));
   trial.verifySame(deliveries, events, false);
@@ -123,10 +123,10 @@ export async function watchWhatComes(
   }
 }
 
-/** @throws {TooLate} if the lease of what was taken at `since` may have ended on a machine that is this busy. */
+/** @throws {NotVerified} if the lease of what was taken at `since` may have ended on a machine that is this busy. */
 export function needsToBeOurs(trial: Trial, since: number, leaseMs: number): void {
   if (trial.clock.now() - since >= leaseMs - granularityMs) {
-    throw new TooLate(`the lease of ${leaseMs} ms was over before the rule could go on`);
+    throw new NotVerified(`the lease of ${leaseMs} ms was over before the rule could go on`);
   }
 }
 

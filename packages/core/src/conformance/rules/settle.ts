@@ -4,7 +4,7 @@ import type { Delivery } from '../../queue.ts';
 import type { ObservedQueue } from '../observed-queue.ts';
 import { needs, type Rule } from '../rule.ts';
 import type { Trial } from '../trial.ts';
-import { TooLate } from '../violation.ts';
+import { NotVerified } from '../violation.ts';
 import { isGoneWithItself, whatIsLeft } from './after-close.ts';
 import { longLeaseMs } from './full-queue.ts';
 import { secondOf, whoeverGets } from './pop.ts';
@@ -158,7 +158,7 @@ async function acknowledgesForGood(trial: Trial): Promise<void> {
   await queue.pushMany(events, { timeoutMs: patienceMs });
   const deadline = trial.clock.now() + 2 * patienceMs;
   while (events.some(({ id }) => !done.has(id))) {
-    if (trial.clock.now() >= deadline) throw new TooLate(acksTooLate);
+    if (trial.clock.now() >= deadline) throw new NotVerified(acksTooLate);
     const page = await queue.popMany(events.length, { timeoutMs: patienceMs });
     if (page.length === 0) break;
     for (const delivery of page) verifyNotDone(delivery);

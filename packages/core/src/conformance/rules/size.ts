@@ -3,7 +3,7 @@ import type { QueueSize } from '../../queue.ts';
 import type { ObservedQueue } from '../observed-queue.ts';
 import { needs, type Rule } from '../rule.ts';
 import type { Trial } from '../trial.ts';
-import { TooLate } from '../violation.ts';
+import { NotVerified } from '../violation.ts';
 import { collectPages, fill, longLeaseMs } from './full-queue.ts';
 import { secondOf } from './pop.ts';
 import {
@@ -259,7 +259,7 @@ async function countsWhatIsOver(trial: Trial): Promise<void> {
   const again = await takeAgain(trial, queue, 'the event whose lease ended');
   if (!needs.nackDelay.holds(trial.capabilities)) return;
   if (!(await settledInTime(again.nack({ delayMs: leaseMs })))) {
-    throw new TooLate('the lease was over before the event was given back');
+    throw new NotVerified('the lease was over before the event was given back');
   }
   // Nobody is told of the end of a delay: it is there when it has been noticed.
   const deadline = trial.clock.now() + leaseMs + trial.timing.patienceMs;
