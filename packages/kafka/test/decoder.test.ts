@@ -32,7 +32,7 @@ describe('an answer that kafkajs reads', () => {
       client.write(answerTo(asked.readInt32BE(8), answer));
     });
     const brokers = [`127.0.0.1:${server.port}`];
-    const { told } = await refusalOf(() => openQueue({ brokers } as never, { openTimeoutMs: 3000 }));
+    const { told } = await refusalOf(() => openQueue({ brokers } as never, { openTimeoutMs: 5000 }));
     expect(told).toBe(
       'NQ_BACKEND Cannot open a Kafka queue: what Kafka has sent cannot be read: a length is below zero',
     );

@@ -40,7 +40,7 @@ describe('an answer', () => {
 
   test('that is none is told by who opens a queue', async () => {
     await using server = await speaker((client) => client.write(Buffer.alloc(4)));
-    const opened = openQueue({ brokers: [`127.0.0.1:${server.port}`] } as never, { openTimeoutMs: 3000 });
+    const opened = openQueue({ brokers: [`127.0.0.1:${server.port}`] } as never, { openTimeoutMs: 5000 });
     await expect(opened).rejects.toMatchObject({
       code: 'NQ_UNAVAILABLE',
       message: expect.stringContaining('has sent what is no answer of Kafka'),

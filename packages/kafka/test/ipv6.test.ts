@@ -30,7 +30,7 @@ describe.skipIf(!isThere)('an IPv6 address', () => {
   test('is that of whom it is connected to, and is told as it was given', async () => {
     await using server = await speaker((client) => client.write(Buffer.alloc(4)), here);
     const brokers = [`[${here}]:${server.port}`];
-    const { told } = await refusalOf(() => openQueue({ brokers } as never, { openTimeoutMs: 3000 }));
+    const { told } = await refusalOf(() => openQueue({ brokers } as never, { openTimeoutMs: 5000 }));
     expect(told).toBe(
       `NQ_UNAVAILABLE Cannot open a Kafka queue: the broker at ${brokers[0]} has sent what is no answer of Kafka`,
     );
@@ -40,7 +40,7 @@ describe.skipIf(!isThere)('an IPv6 address', () => {
     const server = await speaker(() => {}, here);
     await server[Symbol.asyncDispose]();
     const brokers = [`[${here}]:${server.port}`];
-    const { told } = await refusalOf(() => openQueue({ brokers } as never, { openTimeoutMs: 3000 }));
+    const { told } = await refusalOf(() => openQueue({ brokers } as never, { openTimeoutMs: 5000 }));
     expect(told).toBe(`NQ_UNAVAILABLE Cannot open a Kafka queue: nothing listens at ${brokers[0]}`);
   });
 });

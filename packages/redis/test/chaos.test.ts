@@ -21,7 +21,7 @@ const { missing, start } = await redisOffer({ provider: 'native' });
 describe.skipIf(missing !== undefined)('five processes whose consumers are killed and whose links are cut', () => {
   test.for(['list', 'stream'] as const)(
     `lose nothing, push nothing twice, and repeat only what has a reason, on a %s`,
-    { timeout: (seconds + 120) * 1000 },
+    { timeout: (seconds + 400) * 1000 },
     async (mode) => {
       const folder = mkdtempSync(join(tmpdir(), 'nq-chaos-'));
       await using server = await start({ config: ['appendonly yes', 'appendfsync everysec'] });
@@ -31,7 +31,7 @@ describe.skipIf(missing !== undefined)('five processes whose consumers are kille
       try {
         const shared = { queueKey, capacity, leaseMs, requestTimeoutMs: 1000 };
         await perform(cast, server, mode === 'list' ? shared : { ...shared, mode, group: 'chaos' });
-        await until('everything to be done', () => isEmpty(server, queueKey, mode), { deadlineMs: 60_000 });
+        await until('everything to be done', () => isEmpty(server, queueKey, mode), { deadlineMs: 120_000 });
         await cast.leave(cast.of('consumer'));
         const history = cast.history();
         const {

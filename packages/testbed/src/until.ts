@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 /** How a wait is bounded, and how it is told when it was in vain. */
 export interface UntilOptions {
-  /** How long to wait, in milliseconds. @default 20_000 */
+  /** How long to wait, in milliseconds. @default 40_000 */
   readonly deadlineMs?: number | undefined;
   /** How often to look, in milliseconds. @default 10 */
   readonly everyMs?: number | undefined;
@@ -18,7 +18,7 @@ export interface UntilOptions {
 export async function until<Value>(
   what: string,
   fact: () => Value | Promise<Value>,
-  { deadlineMs = 20_000, everyMs = 10 }: UntilOptions = {},
+  { deadlineMs = 40_000, everyMs = 10 }: UntilOptions = {},
 ): Promise<Exclude<Value, undefined | null | false>> {
   const giveUpAt = performance.now() + deadlineMs;
   let cause: unknown;

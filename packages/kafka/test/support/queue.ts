@@ -26,7 +26,7 @@ export function openQueue<Data = unknown>(server: TestKafka, options: TestOption
 }
 
 /** Takes the next event, which has to be there. */
-export async function take<Data>(queue: MessageQueue<Data>, timeoutMs = 10_000): Promise<Delivery<Data>> {
+export async function take<Data>(queue: MessageQueue<Data>, timeoutMs = 30_000): Promise<Delivery<Data>> {
   const delivery = await queue.pop({ timeoutMs });
   if (delivery === undefined) throw new Error(`nothing came within ${timeoutMs} ms`);
   return delivery;
@@ -36,8 +36,8 @@ export async function take<Data>(queue: MessageQueue<Data>, timeoutMs = 10_000):
 export async function takeAll(queue: MessageQueue, count: number): Promise<string[]> {
   const types: string[] = [];
   while (types.length < count) {
-    const deliveries = await queue.popMany(Math.min(100, count - types.length), { timeoutMs: 10_000 });
-    if (deliveries.length === 0) throw new Error(`${types.length} of ${count} came within 10 s`);
+    const deliveries = await queue.popMany(Math.min(100, count - types.length), { timeoutMs: 30_000 });
+    if (deliveries.length === 0) throw new Error(`${types.length} of ${count} came within 30 s`);
     types.push(...deliveries.map(({ event }) => event.type));
     await Promise.all(deliveries.map((delivery) => delivery.ack()));
   }

@@ -61,7 +61,7 @@ function placeOf({ host, port }: Address): Address {
 }
 
 /** Takes the next event, which has to be there. */
-export async function take<Data>(queue: MessageQueue<Data>, timeoutMs = 5000): Promise<Delivery<Data>> {
+export async function take<Data>(queue: MessageQueue<Data>, timeoutMs = 10_000): Promise<Delivery<Data>> {
   const delivery = await queue.pop({ timeoutMs });
   if (delivery === undefined) throw new Error(`nothing came within ${timeoutMs} ms`);
   return delivery;

@@ -91,7 +91,7 @@ export class Cast {
   /** Tells actors to stop. Resolves once their processes have ended by themselves. @throws {Error} if one does not. */
   async leave(actors: readonly Actor[]): Promise<void> {
     for (const { process: child } of actors) child.send('stop');
-    await until('the actors to end', () => !actors.some(isAlive), { deadlineMs: 60_000 });
+    await until('the actors to end', () => !actors.some(isAlive), { deadlineMs: 180_000 });
   }
 
   /** Kills whoever is left. */
