@@ -1,4 +1,4 @@
-import { Kafka, logLevel } from 'kafkajs';
+import { type Admin, Kafka, logLevel } from 'kafkajs';
 import { kafkaOffer, type TestKafka, until } from 'nq-testbed';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { newTopic, openQueue, takeAll } from './support/queue.ts';
@@ -12,12 +12,13 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`the partitions of a
   });
   afterAll(() => server?.stop());
 
-  const addPartitions = async (topic: string, count: number): Promise<void> => {
+  const withAdmin = async <Result>(work: (admin: Admin) => Promise<Result>): Promise<Result> => {
     const admin = new Kafka({ brokers: [...server.brokers], logLevel: logLevel.NOTHING }).admin();
     await admin.connect();
-    await admin.createPartitions({ topicPartitions: [{ topic, count }] });
-    await admin.disconnect();
+    return work(admin).finally(() => admin.disconnect());
   };
+  const addPartitions = (topic: string, count: number): Promise<boolean> =>
+    withAdmin((admin) => admin.createPartitions({ topicPartitions: [{ topic, count }] }));
   const keys = Array.from({ length: 40 }, (_, index) => `key-${index}`);
 
   test('that are added are pushed to and read while the queue is open, and it is told that keys move', async () => {
@@ -63,10 +64,7 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`the partitions of a
     const consumer = await openQueue(server, latest);
     const popped = consumer.pop().catch((error: unknown) => error);
     await until('it to have begun in each', async () => {
-      const admin = new Kafka({ brokers: [...server.brokers], logLevel: logLevel.NOTHING }).admin();
-      await admin.connect();
-      const [group] = await admin.fetchOffsets({ groupId: 'late', topics: [topic] });
-      await admin.disconnect();
+      const [group] = await withAdmin((admin) => admin.fetchOffsets({ groupId: 'late', topics: [topic] }));
       return group?.partitions.every(({ offset }) => offset !== '-1');
     });
     await consumer.close();
@@ -75,10 +73,7 @@ describe.skipIf(offer.missing !== undefined || !offer.ours)(`the partitions of a
     // While nobody consumes for the group.
     await until('events in the new partitions', async () => {
       await producer.pushMany(keys.map((key) => ({ type: 'after', key })));
-      const admin = new Kafka({ brokers: [...server.brokers], logLevel: logLevel.NOTHING }).admin();
-      await admin.connect();
-      const offsets = await admin.fetchTopicOffsets(topic);
-      await admin.disconnect();
+      const offsets = await withAdmin((admin) => admin.fetchTopicOffsets(topic));
       return offsets.some(({ partition, high }) => partition >= 4 && Number(high) > 0);
     });
     const { ready } = await producer.size();
