@@ -54,8 +54,8 @@ function scene() {
   const clock: VirtualClock = virtualClock();
   const all = Array.from({ length: partitions }, (_, number) => new Watched(number));
   let request: { readonly end: (failure?: KafkaFailure) => void } | undefined;
-  /** Whether the brokers take a note that is shorter only. */
-  let wasTooLarge = false;
+  /** Of what the brokers take a note that is shorter only. */
+  let tooLarge: readonly Watched[] = [];
   const flaws: string[] = [];
   const committer = new Committer({
     clock,
@@ -63,15 +63,15 @@ function scene() {
     commit: (offsets) => {
       if (request !== undefined) flaws.push('two requests are under way');
       const isShort = offsets.every(({ metadata }) => metadata === '');
-      if (wasTooLarge && !isShort) flaws.push('what was too large is sent again');
-      wasTooLarge = false;
-      for (const one of offsets) flaws.push(...flawsOf(one, all[one.partition] as Watched));
       const sent = offsets.map(({ partition }) => all[partition] as Watched);
+      if (!isShort && sent.some((one) => tooLarge.includes(one))) flaws.push('what was too large is sent again');
+      tooLarge = [];
+      for (const one of offsets) flaws.push(...flawsOf(one, all[one.partition] as Watched));
       const then = new Map(sent.map((one) => [one, new Set(one.done)]));
       return new Promise((resolve, reject) => {
         const end = (failure?: KafkaFailure): void => {
           request = undefined;
-          wasTooLarge = failure?.kind === 'tooLarge' && !isShort;
+          tooLarge = failure?.kind === 'tooLarge' && !isShort ? sent : [];
           for (const [one, done] of then) {
             if (failure === undefined) one.committed = done;
             else if (failure.kind === 'unsure') one.unsure = done;
