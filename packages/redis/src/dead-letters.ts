@@ -11,8 +11,15 @@ import { Turns } from './turns.ts';
 /** The type under which a dead letter that is no event is shown; its data are its bytes. */
 const undecodableType = 'nq.undecodable';
 
-/** How many dead letters one script moves at most, so that it does not keep others waiting for long. */
+/** How many dead letters one script looks at at most, so that it does not keep others waiting for long. */
 const lettersPerRequest = 500;
+
+/** Where a page of dead letters begins. */
+interface Page {
+  readonly place: number;
+  /** The SHA-1 of the letter before it, by which the script sees that places are still the same. */
+  readonly before: string;
+}
 
 interface LetterParts extends RequestParts {
   readonly layout: Layout;
@@ -63,28 +70,32 @@ export class RedisDeadLetters implements DeadLetters {
   }
 
   #use(verb: 'replay' | 'remove', ids: readonly string[] | undefined): Promise<number> {
+    if (ids?.length === 0) return Promise.resolve(0);
+    const names = ids?.flatMap(namesOf) ?? [];
     return this.#turns.take(async () => {
-      if (ids !== undefined) return ids.length === 0 ? 0 : this.#ask(verb, 0, ids.flatMap(namesOf));
-      // Not until none is left: what is replayed may die again meanwhile.
-      let left = await this.count();
       let used = 0;
-      while (left > 0) {
-        const count = await this.#ask(verb, Math.min(left, lettersPerRequest), []).catch((error: unknown) => {
+      let page: Page = { place: 0, before: '' };
+      // As many as there were at first, not until none is left: what is replayed may die again meanwhile.
+      let total = Infinity;
+      for (let left = total; left > 0; left = total - used - page.place) {
+        const done = await this.#ask(verb, Math.min(left, lettersPerRequest), page, names).catch((error: unknown) => {
           throw used === 0 || !isNqError(error) ? error : partly(used, error);
         });
-        if (count === 0) break;
-        used += count;
-        left -= count;
+        used += done.count;
+        total = Math.min(total, used + done.length);
+        page = done.next;
       }
       return used;
     });
   }
 
-  async #ask(verb: 'replay' | 'remove', max: number, ids: readonly string[]): Promise<number> {
-    const args = [++this.#requests, memoryMs, verb, max, ...ids];
-    return request(this.#parts, `${verb} dead letters`, async (client) =>
-      Number(await runScript(client, this.#parts.layout.letters.script, this.#keys, args)),
+  async #ask(verb: 'replay' | 'remove', max: number, { place, before }: Page, names: readonly string[]) {
+    const args = [++this.#requests, memoryMs, verb, max, place, before, ...names];
+    const answer = await request(this.#parts, `${verb} dead letters`, async (client) =>
+      String(await runScript(client, this.#parts.layout.letters.script, this.#keys, args)),
     );
+    const [count, next, length, last = ''] = answer.split(' ');
+    return { count: Number(count), length: Number(length), next: { place: Number(next), before: last } };
   }
 
   #read(letter: Buffer): DeadLetter {

@@ -87,40 +87,6 @@ describe.skipIf(notOurs !== undefined)(`a list on ${offer.name}`, () => {
     expect(sizes).toEqual([3, 1]);
   });
 
-  test('knows a dead letter by its id also if that, or its reason, is no proper text', async () => {
-    await using queue = await openQueue(server());
-    for (const id of ['\ud83d', '"\\\n{}', 'é"']) {
-      await queue.push({ id, type: 'a' });
-      await (await take(queue)).nack({ deadLetter: true, reason: 'half a pair: \ud83d' });
-      expect(await queue.deadLetters.remove([id])).toBe(1);
-    }
-  });
-
-  test('says how many dead letters it has replayed when it fails after that', async () => {
-    const queueKey = newKey();
-    const dead = `{${queueKey}}:nq:dead`;
-    const link = await server().link();
-    await using queue = await openQueue(link, { queueKey, requestTimeoutMs: 1000 });
-    await server().command('RPUSH', dead, ...Array<string>(1200).fill('rubbish'));
-    link.delay(50);
-    const failed = queue.deadLetters.replay().catch((error: unknown) => error);
-    const left = async (): Promise<number> => Number(await server().command('LLEN', dead));
-    await until('the second request to be done', async () => (await left()) === 200, { everyMs: 1 });
-    link.cut();
-    expect(await failed).toMatchObject({
-      code: 'NQ_OUTCOME_UNKNOWN',
-      message: expect.stringMatching(/^Cannot replay dead letters: .*; (?:500|1000) of them are done$/),
-    });
-    link.heal();
-    await until('the queue to be back', () => queue.size());
-  });
-
-  test('is asked for more ids than arguments fit on the stack', async () => {
-    // A busy machine writes and reads so much in more than a second.
-    await using queue = await openQueue(server(), { requestTimeoutMs: 10_000 });
-    expect(await queue.deadLetters.remove(Array.from({ length: 150_000 }, (_, id) => `id-${id}`))).toBe(0);
-  });
-
   test('hands out what a closed queue held in its order', async () => {
     const options = { queueKey: 'events:closed' };
     await using queue = await openQueue(server(), options);
@@ -129,32 +95,5 @@ describe.skipIf(notOurs !== undefined)(`a list on ${offer.name}`, () => {
     await other.popMany(3);
     expect(await other.close()).toEqual({ returned: 3, abandoned: 0, deadLetters: 0 });
     expect(await drain(queue)).toEqual(types);
-  });
-
-  test('lists what died together in the order in which it was given up', async () => {
-    await using queue = await openQueue(server());
-    await queue.pushMany(types.map((type) => ({ type })));
-    const held = await queue.popMany(types.length);
-    await Promise.all(held.toReversed().map((delivery) => delivery.nack({ deadLetter: true })));
-    const letters = await queue.deadLetters.list();
-    expect(letters.map(({ event }) => event.type)).toEqual(types.toReversed());
-  });
-
-  test('shows what somebody else has put among the dead letters, and lets it be removed', async () => {
-    const queueKey = 'events:strange';
-    await using queue = await openQueue(server(), { queueKey });
-    const dead = `{${queueKey}}:nq:dead`;
-    const written = ['rubbish', '{"id":1}\n{"type":"a"}', '{"id":"x"}\n{"type":"a"}', '[]\n', ''];
-    for (const strange of written) await server().command('RPUSH', dead, strange);
-    await queue.push({ id: 'ours', type: 'a' });
-    await (await take(queue)).nack({ deadLetter: true, reason: 'a test' });
-    const letters = await queue.deadLetters.list();
-    expect(letters.map(({ reason }) => reason)).toEqual([...Array(5).fill('it was not put there by nq'), 'a test']);
-    // Nobody knows when.
-    expect(letters.slice(0, 5).map(({ deadAt }) => deadAt)).toEqual(Array(5).fill(-1));
-    const strangers = letters.slice(0, 5).map(({ event }) => event.id);
-    expect(new Set(strangers).size).toBe(5);
-    expect(await queue.deadLetters.remove(strangers)).toBe(5);
-    expect((await queue.deadLetters.list()).map(({ event }) => event.id)).toEqual(['ours']);
   });
 });

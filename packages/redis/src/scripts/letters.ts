@@ -10,22 +10,26 @@ export interface ReplayParts {
 }
 
 /**
- * Replays or removes dead letters: those with the given ids, or the first ones, up to so many.
+ * Replays or removes those dead letters of a page, from a place on, that have one of the given ids, or all of them. A page
+ * has up to so many letters: looking through all of them would keep the server from others for seconds.
  *
  * A dead letter is a line of JSON, its head, and the element as it was pushed. Replayed, it goes behind everything that is
  * ready, as if it were new, also where the queue is full: it was accepted before. An id is compared as JSON has it, so that
  * nothing is parsed here. What somebody else has put there is known by its SHA-1.
  *
+ * What is left stays in its place, and new letters come behind it. If somebody else has removed one before the page, so
+ * that the places are others, the page is the first one again: `before` tells.
+ *
  * - KEYS: memory of the requests, dead, then those of the mode
- * - ARGV: request number, how long the memory is kept in ms, `replay` or `remove`, how many at most where no ids follow,
- *   ids as JSON, or SHA-1s
- * - Answers how many were replayed or removed. Without ids there may be more.
+ * - ARGV: request number, how long the memory is kept in ms, `replay` or `remove`, how many letters at most, the place of
+ *   the first one, `before`: the SHA-1 of the one before it, then ids as JSON, or SHA-1s
+ * - Answers `count place length before`: how many were replayed or removed, where the next page is, and how many are left.
  */
 export function lettersScript({ keys, lua }: ReplayParts): Script {
   const names = ['memory', 'dead', ...keys];
   return defineScript(`
 local ${names.join(', ')} = ${names.map((_name, index) => `KEYS[${index + 1}]`).join(', ')}
-local replays, max = ARGV[3] == 'replay', tonumber(ARGV[4])
+local replays, max, place, before = ARGV[3] == 'replay', tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6]
 ${serverTime}${rememberNumber}${batches}${lua}
 if known then return known end
 -- The first write, which Redis allows when it is out of memory: only then may the others follow, and no letter takes more
@@ -53,30 +57,33 @@ local function idOf(letter)
   until not stop
 end
 
-if #ARGV == 4 then
-  local letters = newBatch(max)
-  fill(letters, function(from, count) return redis.call('LRANGE', dead, from, from + count - 1) end)
+if place > 0 and redis.sha1hex(redis.call('LRANGE', dead, place - 1, place - 1)[1] or '') ~= before then place = 0 end
+local letters = newBatch(max)
+fill(letters, function(from, count) return redis.call('LRANGE', dead, place + from, place + from + count - 1) end)
+if #ARGV == 6 then
   for _, letter in ipairs(letters) do use(letter) end
-  if #letters > 0 then redis.call('LTRIM', dead, #letters, -1) end
+  if count > 0 then redis.call('LTRIM', dead, count, -1) end
 else
-  local wanted, byHash = {}, false
-  for at = 5, #ARGV do
+  local wanted, byHash, removed, last = {}, false, '\\0removed', nil
+  for at = 7, #ARGV do
     wanted[ARGV[at]] = true
     byHash = byHash or string.sub(ARGV[at], 1, 1) ~= '"'
   end
-  local length, removed = redis.call('LLEN', dead), '\\0removed'
-  for from = 0, length - 1, 16 do
-    for place, letter in ipairs(redis.call('LRANGE', dead, from, from + 15)) do
-      local id = idOf(letter)
-      if id and wanted[id] or byHash and wanted[redis.sha1hex(letter)] then
-        use(letter)
-        redis.call('LSET', dead, from + place - 1, removed)
-      end
+  for at, letter in ipairs(letters) do
+    local id = idOf(letter)
+    if id and wanted[id] or byHash and wanted[redis.sha1hex(letter)] then
+      use(letter)
+      redis.call('LSET', dead, place + at - 1, removed)
+    else
+      last = letter
     end
   end
-  if count > 0 then redis.call('LREM', dead, 0, removed) end
+  if count > 0 then redis.call('LREM', dead, count, removed) end
+  place = place + #letters - count
+  before = last and redis.sha1hex(last) or before
 end
-remember(count)
-return count
+local answer = string.format('%d %d %d %s', count, place, redis.call('LLEN', dead), before)
+remember(answer)
+return answer
 `);
 }
