@@ -30,6 +30,9 @@ import { memoryMs } from './request-memory.ts';
 import { runScript } from './script.ts';
 import { Turns } from './turns.ts';
 
+/** Long delays that are over within so long are given back together, in milliseconds, if nobody takes them before. */
+const longDelaysMs = 1000;
+
 /** How long a server that does not answer is waited for when the queue is closed, in milliseconds. */
 const leaveMs = 500;
 
@@ -62,8 +65,9 @@ export class RedisDriver implements QueueDriver<string> {
   readonly #alarm: Alarm;
   #rewinds = 0;
   readonly #turnsOfRewinds = new Turns();
-  /** When delays of ours are over, in the time of the clock. */
-  readonly #delayEnds = new Heap<number>((a, b) => a - b);
+  /** When delays of ours are over, in the time of the clock, and the same in order. */
+  readonly #delayEnds = new Set<number>();
+  readonly #delayEndsInOrder = new Heap<number>((a, b) => a - b);
   /** The first of them, and who tells Redis then. */
   #due: { readonly at: number; readonly timer: Timer } | undefined;
 
@@ -234,19 +238,27 @@ export class RedisDriver implements QueueDriver<string> {
 
   /** Has Redis give back what is over in `ms`: those who wait elsewhere do not know of a delay that began meanwhile. */
   #tendIn(ms: number): void {
-    this.#delayEnds.add(this.#parts.clock.now() + ms);
+    const { clock, layout } = this.#parts;
+    const end = clock.now() + ms;
+    // Before a long delay is over they have looked. It may be told later, together with others, however many there are.
+    const at = ms > layout.longestBlockMs ? Math.ceil(end / longDelaysMs) * longDelaysMs : end;
+    if (this.#delayEnds.has(at)) return;
+    this.#delayEnds.add(at);
+    this.#delayEndsInOrder.add(at);
     this.#awaitDelay();
   }
 
   #awaitDelay(): void {
     const { clock } = this.#parts;
-    const at = this.#delayEnds.peek();
+    const at = this.#delayEndsInOrder.peek();
     if (at === undefined || (this.#due !== undefined && this.#due.at <= at)) return;
     this.#due?.timer.cancel();
     const tend = (): void => {
       this.#due = undefined;
       const now = clock.now();
-      while ((this.#delayEnds.peek() ?? Infinity) <= now) this.#delayEnds.take();
+      while ((this.#delayEndsInOrder.peek() ?? Infinity) <= now) {
+        this.#delayEnds.delete(this.#delayEndsInOrder.take() as number);
+      }
       this.#consumer.tend();
       this.#alarm.stir();
       this.#awaitDelay();
