@@ -155,6 +155,8 @@ export class ConsumerLine {
         for (const { receipt } of request.answerClaim(this.#options.consumer, first, answer)) {
           void this.#next.giveBack([{ receipt, delayMs: unseen, letter: '' }], Infinity).catch(() => {});
         }
+        // One request gives back so much at most, and more is over.
+        if (request.tends && answer.nextMs === 0) this.#next.tends = true;
       } catch (error) {
         const makeError = this.#isLost ? lostError : redisError;
         request.fail((verb) => (error instanceof NqError ? error : makeError({ verb, changes: true }, error)));

@@ -11,13 +11,16 @@ import { Turns } from './turns.ts';
 /** The type under which a dead letter that is no event is shown; its data are its bytes. */
 const undecodableType = 'nq.undecodable';
 
-/** How many dead letters one script looks at at most, so that it does not keep others waiting for long. */
-const lettersPerRequest = 500;
+/**
+ * How many dead letters one script looks at at most, so that it does not keep others waiting for long: as many as it is given
+ * ids, between these.
+ */
+const [fewestPerRequest, mostPerRequest] = [500, 5000];
 
 /** Where a page of dead letters begins. */
 interface Page {
   readonly place: number;
-  /** The SHA-1 of the letter before it, by which the script sees that places are still the same. */
+  /** The SHA-1 of the letter before it, by which the script finds it when others have removed some. */
   readonly before: string;
 }
 
@@ -72,19 +75,21 @@ export class RedisDeadLetters implements DeadLetters {
   #use(verb: 'replay' | 'remove', ids: readonly string[] | undefined): Promise<number> {
     if (ids?.length === 0) return Promise.resolve(0);
     const names = ids?.flatMap(namesOf) ?? [];
+    const perRequest = Math.min(Math.max(fewestPerRequest, names.length), mostPerRequest);
     return this.#turns.take(async () => {
       let used = 0;
       let page: Page = { place: 0, before: '' };
-      // As many as there were at first, not until none is left: what is replayed may die again meanwhile.
+      // As many as there were at first, or fewer if others take some. What is replayed may die again meanwhile.
       let total = Infinity;
-      for (let left = total; left > 0; left = total - used - page.place) {
-        const done = await this.#ask(verb, Math.min(left, lettersPerRequest), page, names).catch((error: unknown) => {
+      do {
+        const max = Math.min(total - used - page.place, perRequest);
+        const done = await this.#ask(verb, max, page, names).catch((error: unknown) => {
           throw used === 0 || !isNqError(error) ? error : partly(used, error);
         });
         used += done.count;
         total = Math.min(total, used + done.length);
         page = done.next;
-      }
+      } while (page.place < total - used);
       return used;
     });
   }
@@ -94,8 +99,8 @@ export class RedisDeadLetters implements DeadLetters {
     const answer = await request(this.#parts, `${verb} dead letters`, async (client) =>
       String(await runScript(client, this.#parts.layout.letters.script, this.#keys, args)),
     );
-    const [count, next, length, last = ''] = answer.split(' ');
-    return { count: Number(count), length: Number(length), next: { place: Number(next), before: last } };
+    const [count, next, length, nextBefore = ''] = answer.split(' ');
+    return { count: Number(count), length: Number(length), next: { place: Number(next), before: nextBefore } };
   }
 
   #read(letter: Buffer): DeadLetter {

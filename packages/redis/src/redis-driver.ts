@@ -32,6 +32,8 @@ import { Turns } from './turns.ts';
 
 /** Long delays that are over within so long are given back together, in milliseconds, if nobody takes them before. */
 const longDelaysMs = 1000;
+/** How much longer than asked for somebody may block and not look, in milliseconds: Redis looks ten times a second by default. */
+const lateMs = 300;
 
 /** How long a server that does not answer is waited for when the queue is closed, in milliseconds. */
 const leaveMs = 500;
@@ -241,7 +243,8 @@ export class RedisDriver implements QueueDriver<string> {
     const { clock, layout } = this.#parts;
     const end = clock.now() + ms;
     // Before a long delay is over they have looked. It may be told later, together with others, however many there are.
-    const at = ms > layout.longestBlockMs ? Math.ceil(end / longDelaysMs) * longDelaysMs : end;
+    const isLong = ms > layout.longestBlockMs + lateMs;
+    const at = isLong ? Math.ceil(end / longDelaysMs) * longDelaysMs : end;
     if (this.#delayEnds.has(at)) return;
     this.#delayEnds.add(at);
     this.#delayEndsInOrder.add(at);

@@ -1,20 +1,39 @@
 import { until } from 'nq-testbed';
 import { describe, expect, test } from 'vitest';
-import { openQueue, take } from './support/queue.ts';
-import { newKey, offer, useServer } from './support/server.ts';
+import { openQueue, take, type TestOptions } from './support/queue.ts';
+import { newKey, notOurs, offer, useServer } from './support/server.ts';
 
-const keyOf = (queueKey: string): string => `{${queueKey}}:nq:dead`;
+const list: TestOptions = { mode: 'list' };
+const stream: TestOptions = { mode: 'stream', group: 'default' };
+
+const keyOf = (queueKey: string, { group }: TestOptions = {}): string =>
+  `{${queueKey}}:nq:${group === undefined ? '' : `${group}:`}dead`;
 
 /** A dead letter as a list has it. */
-function letterOf(id: string): string {
-  return `${JSON.stringify({ id, attempts: 1, reason: 'a test', deadAt: 1 })}\n${JSON.stringify({ id, type: id })}`;
+function letterOf(id: string, bytes = 0): string {
+  const head = JSON.stringify({ id, attempts: 1, reason: 'a test', deadAt: 1 });
+  return `${head}\n${JSON.stringify({ id, type: id, data: 'x'.repeat(bytes) })}`;
 }
 
-describe.skipIf(offer.missing !== undefined)(`dead letters of a list on ${offer.name}`, () => {
+describe.skipIf(notOurs !== undefined)(`dead letters on ${offer.name}`, () => {
   const server = useServer();
-  const types = ['a', 'b', 'c', 'd'];
+
+  /** Puts as many dead letters there. @returns their ids. */
+  async function fill(dead: string, count: number): Promise<readonly string[]> {
+    const ids = Array.from({ length: count }, (_, number) => `e${number}`);
+    await server().command('RPUSH', dead, ...ids.map((id) => letterOf(id)));
+    return ids;
+  }
+
+  /** How many scripts the server has run. */
+  const scripts = async (): Promise<number> => {
+    const stats = String(await server().command('INFO', 'commandstats'));
+    const calls = [...stats.matchAll(/cmdstat_eval(?:sha)?:calls=(\d+)(?:.*?failed_calls=(\d+))?/g)];
+    return calls.reduce((sum, [, all, failed = 0]) => sum + Number(all) - Number(failed), 0);
+  };
 
   test('lists what died together in the order in which it was given up', async () => {
+    const types = ['a', 'b', 'c', 'd'];
     await using queue = await openQueue(server());
     await queue.pushMany(types.map((type) => ({ type })));
     const held = await queue.popMany(types.length);
@@ -34,7 +53,7 @@ describe.skipIf(offer.missing !== undefined)(`dead letters of a list on ${offer.
 
   test('says how many dead letters it has replayed when it fails after that', async () => {
     const queueKey = newKey();
-    const dead = `{${queueKey}}:nq:dead`;
+    const dead = keyOf(queueKey);
     const link = await server().link();
     await using queue = await openQueue(link, { queueKey, requestTimeoutMs: 1000 });
     await server().command('RPUSH', dead, ...Array<string>(1200).fill('rubbish'));
@@ -58,9 +77,9 @@ describe.skipIf(offer.missing !== undefined)(`dead letters of a list on ${offer.
   });
 
   test('shows what somebody else has put among the dead letters, and lets it be removed', async () => {
-    const queueKey = 'events:strange';
+    const queueKey = newKey();
     await using queue = await openQueue(server(), { queueKey });
-    const dead = `{${queueKey}}:nq:dead`;
+    const dead = keyOf(queueKey);
     const written = ['rubbish', '{"id":1}\n{"type":"a"}', '{"id":"x"}\n{"type":"a"}', '[]\n', ''];
     for (const strange of written) await server().command('RPUSH', dead, strange);
     await queue.push({ id: 'ours', type: 'a' });
@@ -75,58 +94,123 @@ describe.skipIf(offer.missing !== undefined)(`dead letters of a list on ${offer.
     expect((await queue.deadLetters.list()).map(({ event }) => event.id)).toEqual(['ours']);
   });
 
-  test('are looked through a page at a time, so that nobody else has to wait for all of them', async () => {
+  test.for([list, stream])('are looked through a page at a time, from a $mode', async (options) => {
     const queueKey = newKey();
-    const scripts = async (): Promise<number> =>
-      Number(/cmdstat_evalsha:calls=(\d+)/.exec(String(await server().command('INFO', 'commandstats')))?.[1]);
-    await using queue = await openQueue(server(), { queueKey });
-    const ids = Array.from({ length: 1600 }, (_, number) => `e${number}`);
-    await server().command('RPUSH', keyOf(queueKey), ...ids.map(letterOf));
-    await queue.deadLetters.remove(['e0']);
+    await using queue = await openQueue(server(), { ...options, queueKey });
+    await fill(keyOf(queueKey, options), 1600);
     const before = await scripts();
     expect(await queue.deadLetters.replay(['e1500', 'e1', 'none', 'e700'])).toBe(3);
     expect((await scripts()) - before).toBe(4);
     // Oldest first, whatever the page.
     expect((await queue.popMany(10)).map(({ event }) => event.type)).toEqual(['e1', 'e700', 'e1500']);
-    expect(await queue.deadLetters.count()).toBe(1596);
+    expect(await queue.deadLetters.count()).toBe(1597);
   });
 
-  test.for(['in front of the page', 'on both sides', 'all of them'] as const)(
-    'are found while somebody else removes others, %s',
-    async (where) => {
-      const queueKey = newKey();
-      const dead = keyOf(queueKey);
-      const link = await server().link();
-      await using queue = await openQueue(link, { queueKey, requestTimeoutMs: 10_000 });
-      const ids = Array.from({ length: 2000 }, (_, number) => `e${number}`);
-      await server().command('RPUSH', dead, ...ids.map(letterOf));
-      link.delay(100);
-      const named = ids.filter((_, number) => number % 50 === 0);
-      const removed = queue.deadLetters.remove(named);
-      await until('the first page to be done', async () => Number(await server().command('LLEN', dead)) < 2000, {
-        everyMs: 1,
-      });
-      // Before the next one.
-      link.freeze();
-      if (where !== 'all of them') await server().command('LPOP', dead, '300');
-      if (where === 'on both sides') await server().command('RPOP', dead, '300');
-      if (where === 'all of them') await server().command('DEL', dead);
-      const left = (await server().command('LRANGE', dead, '0', '-1')) as string[];
-      const here = left.filter((letter) => named.some((id) => letter.startsWith(`{"id":"${id}"`)));
-      link.heal();
-      expect(await removed).toBe(10 + here.length);
-      expect(await queue.deadLetters.count()).toBe(left.length - here.length);
-    },
-  );
+  test('are as many in a page as are named, and fewer if they are large', async () => {
+    const queueKey = newKey();
+    const dead = keyOf(queueKey);
+    await using queue = await openQueue(server(), { queueKey });
+    const ids = await fill(dead, 1600);
+    const before = await scripts();
+    expect(await queue.deadLetters.remove(ids.slice(700, 1500))).toBe(800);
+    expect((await scripts()) - before).toBe(2);
+    await server().command('DEL', dead);
+    for (let number = 0; number < 8; number++) await server().command('RPUSH', dead, letterOf(`e${number}`, 400_000));
+    const between = await scripts();
+    expect(await queue.deadLetters.remove(['e0', 'e7'])).toBe(2);
+    expect((await scripts()) - between).toBe(3);
+  });
 
-  test('that die again are not replayed once more by the same call', async () => {
+  test('are not looked at again when a whole page of them was removed', async () => {
+    const queueKey = newKey();
+    await using queue = await openQueue(server(), { queueKey });
+    const ids = await fill(keyOf(queueKey), 1500);
+    const before = await scripts();
+    expect(await queue.deadLetters.remove(ids.slice(500, 1000))).toBe(500);
+    expect((await scripts()) - before).toBe(3);
+  });
+
+  test.for([
+    { what: 'some that were looked at', commands: [['LPOP', '300']] },
+    { what: 'all that were looked at, and more', commands: [['LPOP', '700']] },
+    { what: 'the same, where nothing is left to look back at', every: 125, commands: [['LPOP', '700']] },
+    {
+      what: 'some of two pages, and the last of them',
+      pages: 2,
+      commands: [
+        ['LPOP', '700'],
+        ['LREM', '1', letterOf('e999')],
+      ],
+    },
+    { what: 'more than are left', pages: 2, commands: [['LPOP', '1500']] },
+    { what: 'some behind', commands: [['RPOP', '300']] },
+    { what: 'some on both sides', commands: [['LTRIM', '100', '-100']] },
+    { what: 'all', commands: [['DEL']] },
+  ])('are found while somebody else removes others: $what', async ({ commands, every = 50, pages = 1 }) => {
     const queueKey = newKey();
     const dead = keyOf(queueKey);
     const link = await server().link();
     await using queue = await openQueue(link, { queueKey, requestTimeoutMs: 10_000 });
+    const named = (await fill(dead, 2000)).filter((_, number) => number % every === 0);
+    const done = (pages * 500) / every;
+    link.delay(100);
+    const removed = queue.deadLetters.remove(named);
+    await until('pages to be done', async () => Number(await server().command('LLEN', dead)) === 2000 - done, {
+      everyMs: 1,
+    });
+    // Before the next one.
+    link.freeze();
+    for (const [command = '', ...args] of commands) await server().command(command, dead, ...args);
+    const left = (await server().command('LRANGE', dead, '0', '-1')) as string[];
+    const here = left.filter((one) => named.some((id) => one.startsWith(`{"id":"${id}"`)));
+    link.heal();
+    expect(await removed).toBe(done + here.length);
+    expect(await queue.deadLetters.count()).toBe(left.length - here.length);
+  });
+
+  test('are found, and counted once, if the answer of a page is lost', async () => {
+    const queueKey = newKey();
+    const dead = keyOf(queueKey);
+    const link = await server().link();
+    await using queue = await openQueue(link, { queueKey, requestTimeoutMs: 10_000 });
+    const ids = await fill(dead, 1600);
+    link.delay(50);
+    const removed = queue.deadLetters.remove(['e0', 'e600', 'e700', 'e1500']);
+    await until('the first page to be done', async () => Number(await server().command('LLEN', dead)) < ids.length, {
+      everyMs: 1,
+    });
+    link.cutBeforeAnswer();
+    await until('an answer to be lost', () => link.isCut);
+    link.heal();
+    expect(await removed).toBe(4);
+    expect(await queue.deadLetters.count()).toBe(ids.length - 4);
+  });
+
+  test('are looked through to the end, however often somebody else removes one', async () => {
+    const queueKey = newKey();
+    const dead = keyOf(queueKey);
+    const link = await server().link();
+    await using queue = await openQueue(link, { queueKey, requestTimeoutMs: 10_000 });
+    await fill(dead, 5000);
+    link.delay(10);
+    const before = await scripts();
+    const removed = queue.deadLetters.remove(['e4999']);
+    // So few that the last one of a page is not among them.
+    for (let count = 0; count < 400; count++) {
+      const [letter = ''] = (await server().command('LRANGE', dead, '20', '20')) as string[];
+      await server().command('LREM', dead, '1', letter);
+      await server().command('RPUSH', dead, letterOf('new'));
+    }
+    expect(await removed).toBe(1);
+    expect((await scripts()) - before).toBeLessThan(15);
+  });
+
+  test('that die again are not replayed once more by the same call', async () => {
+    const queueKey = newKey();
+    const link = await server().link();
+    await using queue = await openQueue(link, { queueKey, requestTimeoutMs: 10_000 });
     await using other = await openQueue(server(), { queueKey });
-    const ids = Array.from({ length: 1200 }, (_, number) => `e${number}`);
-    await server().command('RPUSH', dead, ...ids.map(letterOf));
+    await fill(keyOf(queueKey), 1200);
     link.delay(100);
     const replayed = queue.deadLetters.replay(['e0', 'e1100']);
     await (await take(other)).nack({ deadLetter: true });

@@ -112,12 +112,13 @@ describe.skipIf(offer.missing !== undefined)(`what comes again on ${offer.name}`
   test('is ready when its delay is over, although that is longer than anybody blocks, and nobody waits', async () => {
     const queueKey = newKey();
     await using queue = await openQueue(server(), { queueKey });
-    await queue.pushMany(numbered(3));
-    const [e0, e1, e2] = await queue.popMany(3);
-    await Promise.all([e0?.nack({ delayMs: 2100 }), e1?.nack({ delayMs: 2110 })]);
-    await e2?.nack({ delayMs: 3200 });
-    await until('all to be ready', async () => (await countsOf(server(), queueKey)).ready === 3);
-    expect(await countsOf(server(), queueKey)).toEqual({ ...nothing, ready: 3 });
+    await queue.pushMany(numbered(601));
+    const [first, ...others] = await takeAll(queue);
+    // More than are given back by one request.
+    await Promise.all(others.map((delivery, at) => delivery.nack({ delayMs: 2400 + (at % 100) })));
+    await first?.nack({ delayMs: 4200 });
+    await until('all to be ready', async () => (await countsOf(server(), queueKey)).ready === 601);
+    expect(await countsOf(server(), queueKey)).toEqual({ ...nothing, ready: 601 });
   });
 
   test('may be more than 8000 events whose delays are over together, and each comes once', async () => {

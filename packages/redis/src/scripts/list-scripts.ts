@@ -1,7 +1,7 @@
 import { defineScript } from '../script.ts';
 import { consumeScript, mostInAnswer } from './consume.ts';
 import { lettersScript } from './letters.ts';
-import { countLeases, inChunks, leaseNames, rememberNumber, serverTime } from './lua-parts.ts';
+import { countLeases, inChunks, leaseNames, rememberAnswer, serverTime } from './lua-parts.ts';
 
 /**
  * Stores the first of some elements in a list, as far as there is room: counting and storing are one step, so no producer
@@ -14,7 +14,7 @@ import { countLeases, inChunks, leaseNames, rememberNumber, serverTime } from '.
 export const listPush = defineScript(`
 local memory, ready, staged, delayed = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local capacity = tonumber(ARGV[3])
-${inChunks}${rememberNumber}
+${inChunks}${rememberAnswer}
 if known then return known end
 local count = #ARGV - 3
 if capacity > 0 then

@@ -178,12 +178,13 @@ end
 /**
  * For scripts whose first arguments are the number of the request and how long it is remembered in ms, and whose first key
  * is the memory. ioredis sends a command again when its answer was lost: so each request has a number, and the last one is
- * kept with its answer, a number or some words. Only one request is under way at a time, so the last one is enough.
+ * kept with its answer: a number, or several with blanks between, which may be hexadecimal. Only one request is under way at
+ * a time, so the last one is enough.
  *
  * `known` is the answer of a request that was seen before, and `remember(answer)` keeps one. It is written down again when
  * it is answered again: WAIT waits for what this very connection has written.
  */
-export const rememberNumber = `
+export const rememberAnswer = `
 local function remember(answer) redis.call('SET', memory, ARGV[1] .. ':' .. answer, 'PX', ARGV[2]) end
 local known = nil
 do

@@ -1,7 +1,7 @@
 import { defineScript } from '../script.ts';
 import { consumeScript } from './consume.ts';
 import { lettersScript } from './letters.ts';
-import { batches, countLeases, inChunks, leaseNames, rememberNumber, serverTime, settle } from './lua-parts.ts';
+import { batches, countLeases, inChunks, leaseNames, rememberAnswer, serverTime, settle } from './lua-parts.ts';
 
 /** `readId(text)`: the two numbers of an id of a stream, the second 0 where there is none. */
 const readId = `
@@ -81,7 +81,7 @@ end
 export const streamPush = defineScript(`
 local memory, stream, base = KEYS[1], KEYS[2], KEYS[3]
 local capacity, keep, mostTrimmed = tonumber(ARGV[3]), tonumber(ARGV[4]), 1000
-${rememberNumber}${infoOf}${countUnread}${batches}${isBefore}
+${rememberAnswer}${infoOf}${countUnread}${batches}${isBefore}
 if known then return known end
 local count = #ARGV - 4
 local length = redis.call('XLEN', stream)
@@ -313,7 +313,7 @@ export const streamRewind = defineScript(`
 local memory, held, leases, delayed, stream, returned, groupKey = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local group = string.match(groupKey, '([^:]*):$')
 local ms, sequence = tonumber(ARGV[3]), tonumber(ARGV[4])
-${rememberNumber}${readId}${infoOf}${groupNamed}${partsOfRecord}${inChunks}${leaseNames}${settle}
+${rememberAnswer}${readId}${infoOf}${groupNamed}${partsOfRecord}${inChunks}${leaseNames}${settle}
 if known then return known end
 -- Somebody may have deleted the stream, or the group. What fails without it must not do so when something is gone already.
 if not groupNamed(group) then redis.call('XGROUP', 'CREATE', stream, group, '0', 'MKSTREAM') end
