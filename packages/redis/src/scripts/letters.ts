@@ -79,7 +79,7 @@ if place > 0 and (not last or redis.sha1hex(last) ~= before) then
     return turned
   end)
   while at <= #passed and redis.sha1hex(passed[at]) ~= before do at = at + 1 end
-  place = place - math.min(at - 1, #passed)
+  place = place - (at - 1)
   if place > 0 and at > #passed then return answer() end
 end
 
